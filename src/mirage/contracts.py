@@ -1,0 +1,129 @@
+"""What passes between stages: frozen dataclasses whose shapes are checked when they are made.
+
+Axis names used everywhere: N images, B batch, V views, C channels, H W pixels, h w patches,
+P parts, K poses, T candidates kept of a soft label. Azimuths are degrees in [0, 360).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.integer[Any]]
+ByteArray = npt.NDArray[np.uint8]
+
+TRAIN, HELDOUT = "train", "heldout"
+
+
+def check_shape(name: str, array: Any, shape: tuple[int | None, ...]) -> None:
+    """Raise ValueError unless `array` has `shape`; None stands for any length."""
+    actual = tuple(array.shape)
+    if len(actual) != len(shape) or any(
+        want is not None and got != want for got, want in zip(actual, shape, strict=True)
+    ):
+        raise ValueError(f"{name} has shape {actual}, expected {shape}")
+
+
+@dataclass(frozen=True)
+class PoseLabels:
+    """What pose discovery says of N images.
+
+    Attributes:
+        pose: [N] int, the most likely pose, in [0, K).
+        confidence: [N] float in [0, 1].
+        azimuth: [N] float, degrees in [0, 360), up to the ring's free offset and direction.
+        topk: [N, T] int, the T most likely poses, best first.
+        topk_weight: [N, T] float, their weights; every row sums to 1.
+    """
+
+    pose: IntArray
+    confidence: FloatArray
+    azimuth: FloatArray
+    topk: IntArray
+    topk_weight: FloatArray
+
+    def __post_init__(self) -> None:
+        n, t = len(self.pose), self.topk.shape[1]
+        check_shape("pose", self.pose, (n,))
+        check_shape("confidence", self.confidence, (n,))
+        check_shape("azimuth", self.azimuth, (n,))
+        check_shape("topk", self.topk, (n, t))
+        check_shape("topk_weight", self.topk_weight, (n, t))
+
+    def __len__(self) -> int:
+        return len(self.pose)
+
+
+@dataclass(frozen=True)
+class PoseRing:
+    """The poses in order round the circle.
+
+    Attributes:
+        azimuth: [K] float, degrees in [0, 360), up to one free offset and direction.
+        score: in [0, 1]; near 1 when the poses close a full circle, low when no ring fits.
+    """
+
+    azimuth: FloatArray
+    score: float
+
+    def __post_init__(self) -> None:
+        check_shape("azimuth", self.azimuth, (None,))
+        if not 0.0 <= self.score <= 1.0:
+            raise ValueError(f"ring score {self.score} is outside [0, 1]")
+
+    @property
+    def num_poses(self) -> int:
+        return len(self.azimuth)
+
+
+@dataclass(frozen=True)
+class PoseCondition:
+    """What the diffusion model is told of B views.
+
+    Attributes:
+        pose: [B] int64 tensor, the pose; -1 is the null pose of classifier-free guidance.
+        azimuth: [B] float tensor, degrees; ignored where the pose is null.
+    """
+
+    pose: Any
+    azimuth: Any
+
+    def __post_init__(self) -> None:
+        check_shape("azimuth", self.azimuth, tuple(self.pose.shape))
+
+    def null(self) -> PoseCondition:
+        """The same views with nothing said about their pose."""
+        return PoseCondition(self.pose.new_full(self.pose.shape, -1), self.azimuth)
+
+    def __len__(self) -> int:
+        return len(self.pose)
+
+
+@dataclass(frozen=True)
+class Orbit:
+    """V views generated from one reference photo.
+
+    Attributes:
+        reference: [H, W, 3] uint8, the photo at the model's resolution.
+        frames: [V, H, W, 3] uint8.
+        azimuth: [V] degrees asked for, on the ring.
+        pose: [V] pose asked for.
+        reference_pose: the pose the reference was taken to have.
+    """
+
+    reference: ByteArray
+    frames: ByteArray
+    azimuth: FloatArray
+    pose: IntArray
+    reference_pose: int
+
+    def __post_init__(self) -> None:
+        v, h, w, _ = self.frames.shape
+        check_shape("frames", self.frames, (v, h, w, 3))
+        check_shape("reference", self.reference, (h, w, 3))
+        check_shape("azimuth", self.azimuth, (v,))
+        check_shape("pose", self.pose, (v,))
