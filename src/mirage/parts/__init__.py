@@ -1,0 +1,1 @@
+"""Patches to parts of the object, and which parts are the object."""

@@ -1,0 +1,1 @@
+"""Part layouts to poses, and poses in order round the circle."""

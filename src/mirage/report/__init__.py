@@ -1,0 +1,1 @@
+"""Figures, pictures and the page: what a person reads of a run."""

@@ -1,0 +1,68 @@
+"""The training curve."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from mirage.contracts import FloatArray, check_shape
+from mirage.report.canvas import ACCENT, INK, MUTED, PAPER, RULE
+
+
+def training_curve(
+    steps: npt.ArrayLike,
+    losses: npt.ArrayLike,
+    validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+) -> Image.Image:
+    """The loss [N] at optimizer steps [N]: faint as logged, and smoothed; a PIL picture.
+
+    Args:
+        steps: [N], in order.
+        losses: [N]; what is not finite is left out.
+        validation: steps and losses of held-out photos.
+    """
+    at, loss = _finite(steps, losses)
+    figure = Figure(figsize=(7.6, 3.2), dpi=160, facecolor=PAPER, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(facecolor=PAPER)
+    axes.plot(at, loss, color=RULE, linewidth=1.0)
+    axes.plot(at, _smooth(loss), color=INK, linewidth=1.6, label="training")
+    drawn = loss
+    if validation is not None:
+        held_at, held = _finite(*validation)
+        axes.plot(held_at, held, color=ACCENT, linewidth=1.6, marker="o", ms=3.5, label="held out")
+        axes.legend(frameon=False, labelcolor=INK, fontsize=9)
+        drawn = np.concatenate([loss, held])
+    if drawn.size and drawn.min() > 0 and drawn.max() > 4 * drawn.min():
+        axes.set_yscale("log")
+    axes.set_xlabel("step", color=MUTED, fontsize=9)
+    axes.set_ylabel("loss", color=MUTED, fontsize=9)
+    axes.tick_params(colors=MUTED, labelsize=8, length=3, which="both")
+    axes.grid(True, color=RULE, linewidth=0.6)
+    axes.spines[:].set_visible(False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", facecolor=PAPER)
+    return Image.open(buffer).convert("RGB")
+
+
+def _finite(steps: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    at, loss = np.asarray(steps, dtype=float), np.asarray(losses, dtype=float)
+    check_shape("steps", at, (None,))
+    check_shape("losses", loss, (len(at),))
+    keep = np.isfinite(loss)
+    return at[keep], loss[keep]
+
+
+def _smooth(values: FloatArray) -> FloatArray:
+    """A running mean over a twentieth of the points, shorter at both ends."""
+    reach = max(len(values) // 40, 1)
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    low = np.maximum(np.arange(len(values)) - reach, 0)
+    high = np.minimum(np.arange(len(values)) + reach + 1, len(values))
+    smoothed: FloatArray = (total[high] - total[low]) / (high - low)
+    return smoothed

@@ -1,0 +1,302 @@
+"""Figures of merit, as pure functions: clusters, azimuths, views, and how sure a mean is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.optimize import minimize_scalar
+from scipy.stats import entropy, wasserstein_distance
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from mirage.contracts import ByteArray, FloatArray, check_shape
+from mirage.errors import MirageError
+
+SSIM_WINDOW = 11  # pixels: σ = 1.5 cut at 3.5 σ, so it fits images of 32 px
+
+
+# --- clusters against truth ----------------------------------------------------------------------
+
+
+def _contingency(found: npt.ArrayLike, true: npt.ArrayLike) -> FloatArray:
+    """[K, C] counts of items in found cluster k and true class c."""
+    found, true = np.asarray(found), np.asarray(true)
+    check_shape("found", found, (None,))
+    check_shape("true", true, (len(found),))
+    _require_items(len(found), "clusters")
+    found_values, found_id = np.unique(found, return_inverse=True)
+    true_values, true_id = np.unique(true, return_inverse=True)
+    counts = np.zeros((len(found_values), len(true_values)))
+    np.add.at(counts, (found_id, true_id), 1.0)
+    return counts
+
+
+def _require_items(count: int, what: str) -> None:
+    if count == 0:
+        raise MirageError(
+            f"no items to measure {what} on",
+            where="report.metrics",
+            todo="check that the labels or views being compared are not empty",
+        )
+
+
+def _information(counts: FloatArray) -> tuple[float, float, float]:
+    """Mutual information of a contingency table and the entropies of rows and columns, nats."""
+    of_rows = float(entropy(counts.sum(axis=1)))
+    of_columns = float(entropy(counts.sum(axis=0)))
+    mutual = of_rows + of_columns - float(entropy(counts.ravel()))
+    return max(mutual, 0.0), of_rows, of_columns
+
+
+def nmi(found: npt.ArrayLike, true: npt.ArrayLike) -> float:
+    """Normalised mutual information of two labellings [N], in [0, 1].
+
+    The normaliser is the arithmetic mean of the entropies (Strehl & Ghosh 2002; Vinh et al. 2010).
+    Two labellings of one cluster each agree: 1.
+    """
+    mutual, of_found, of_true = _information(_contingency(found, true))
+    mean = (of_found + of_true) / 2
+    return min(mutual / mean, 1.0) if mean > 0 else 1.0
+
+
+def homogeneity(found: npt.ArrayLike, true: npt.ArrayLike) -> float:
+    """1 − H(true | found) / H(true), in [0, 1]: 1 when every cluster holds one class.
+
+    Rosenberg & Hirschberg 2007. Unlike NMI it does not blame poses finer than the classes.
+    """
+    mutual, _, of_true = _information(_contingency(found, true))
+    return min(mutual / of_true, 1.0) if of_true > 0 else 1.0
+
+
+def purity(found: npt.ArrayLike, true: npt.ArrayLike) -> float:
+    """Share of items that are of their cluster's majority class, in (0, 1]."""
+    counts = _contingency(found, true)
+    return float(counts.max(axis=1).sum() / counts.sum())
+
+
+def ari(found: npt.ArrayLike, true: npt.ArrayLike) -> float:
+    """Adjusted Rand index of two labellings [N] (Hubert & Arabie 1985): 1 same, 0 as by chance."""
+    counts = _contingency(found, true)
+
+    def num_pairs(n: FloatArray) -> float:
+        return float((n * (n - 1) / 2).sum())
+
+    together = num_pairs(counts)
+    in_found, in_true = num_pairs(counts.sum(axis=1)), num_pairs(counts.sum(axis=0))
+    everyone = num_pairs(np.array([counts.sum()]))
+    expected = in_found * in_true / everyone if everyone > 0 else 0.0
+    most = (in_found + in_true) / 2
+    return (together - expected) / (most - expected) if most != expected else 1.0
+
+
+# --- azimuths ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RingAlignment:
+    """How a ring's azimuths map to true ones: true = direction · found + offset.
+
+    Attributes:
+        offset: degrees in [0, 360).
+        direction: +1, or −1 where the ring runs the other way round.
+    """
+
+    offset: float
+    direction: int
+
+    def to_true(self, azimuth: npt.ArrayLike) -> FloatArray:
+        """Ring azimuths, degrees, as true azimuths in [0, 360); same shape."""
+        return _wrap(self.direction * np.asarray(azimuth, dtype=float) + self.offset)
+
+
+def _wrap(degrees: FloatArray) -> FloatArray:
+    wrapped = np.mod(degrees, 360.0)
+    # mod of a tiny negative number rounds to 360 itself
+    return np.where(wrapped >= 360.0, 0.0, wrapped)
+
+
+def _gap(first: FloatArray, second: FloatArray | float) -> FloatArray:
+    """The smaller angle between two azimuths, degrees in [0, 180]."""
+    return np.abs(np.mod(first - second + 180.0, 360.0) - 180.0)
+
+
+def align_ring(found_deg: npt.ArrayLike, true_deg: npt.ArrayLike) -> RingAlignment:
+    """The one free offset and direction that bring found azimuths [N] closest to true ones [N].
+
+    Minimises the mean absolute circular error, which outliers and a folded minority hardly move:
+    a 1° grid of offsets for both directions, then a bounded search round the best.
+    """
+    found, true = np.asarray(found_deg, dtype=float), np.asarray(true_deg, dtype=float)
+    check_shape("found_deg", found, (None,))
+    check_shape("true_deg", true, (len(found),))
+    _require_items(len(found), "azimuths")
+
+    def search(direction: int) -> tuple[float, float]:
+        free = true - direction * found
+
+        def error(offset: float) -> float:
+            return float(_gap(free, offset).mean())
+
+        start = min(range(360), key=error)
+        # the error is piecewise linear: inside the best cell it has its minimum at a kink
+        fine = minimize_scalar(
+            error, bounds=(start - 1, start + 1), method="bounded", options={"xatol": 1e-4}
+        )
+        best = min((float(start), float(fine.x)), key=error)
+        return error(best), best
+
+    errors = {direction: search(direction) for direction in (1, -1)}
+    direction = min(errors, key=lambda d: errors[d][0])
+    return RingAlignment(float(_wrap(np.array(errors[direction][1]))), direction)
+
+
+def circular_error(
+    found_deg: npt.ArrayLike, true_deg: npt.ArrayLike, alignment: RingAlignment
+) -> FloatArray:
+    """Degrees in [0, 180] between aligned found azimuths and true ones; same shape as both."""
+    return _gap(alignment.to_true(found_deg), np.asarray(true_deg, dtype=float))
+
+
+def azimuth_figures(
+    found_deg: npt.ArrayLike, true_deg: npt.ArrayLike, alignment: RingAlignment
+) -> dict[str, float]:
+    """Median and 90th percentile of the error, degrees, and the share of errors beyond 90°.
+
+    Keys: median_deg, p90_deg, beyond_90. The last counts front taken for rear: guesses score 0.5.
+    """
+    error = circular_error(found_deg, true_deg, alignment)
+    _require_items(error.size, "azimuths")
+    return {
+        "median_deg": float(np.median(error)),
+        "p90_deg": float(np.percentile(error, 90)),
+        "beyond_90": float((error > 90.0).mean()),
+    }
+
+
+# --- views against truth -------------------------------------------------------------------------
+
+
+def psnr(view: ByteArray, truth: ByteArray) -> FloatArray:
+    """Peak signal-to-noise ratio of uint8 images [..., H, W, 3], dB, [...]; ∞ where equal."""
+    check_shape("view", view, truth.shape)
+    squared = np.square(view.astype(float) - truth.astype(float)).mean(axis=(-3, -2, -1))
+    with np.errstate(divide="ignore"):
+        return np.asarray(10.0 * np.log10(255.0**2 / squared))
+
+
+def ssim(view: ByteArray, truth: ByteArray) -> FloatArray:
+    """Structural similarity of uint8 images [..., H, W, 3], at most 1, [...].
+
+    Wang et al. 2004: Gaussian window of σ = 1.5 (11 px), reflected at the border, mean over pixels
+    and channels.
+
+    Raises:
+        MirageError: an image is smaller than the window.
+    """
+    check_shape("view", view, truth.shape)
+    *lead, height, width, channels = view.shape
+    if min(height, width) < SSIM_WINDOW:
+        raise MirageError(
+            f"{width} × {height} px is too small for SSIM",
+            where="report.metrics.ssim",
+            todo=f"compare images of at least {SSIM_WINDOW} px",
+        )
+
+    def to_tensor(images: ByteArray) -> torch.Tensor:
+        flat = images.reshape(-1, height, width, channels)
+        return torch.from_numpy(np.ascontiguousarray(flat)).permute(0, 3, 1, 2).double()
+
+    scores = structural_similarity_index_measure(
+        to_tensor(view), to_tensor(truth), sigma=1.5, data_range=255.0, reduction="none"
+    )
+    assert isinstance(scores, torch.Tensor)
+    return np.asarray(scores.numpy().reshape(lead))
+
+
+def _colour_axes() -> FloatArray:
+    """[13, 3] the cube's face, edge and corner axes, each with absolute weights that sum to 1."""
+    corners = np.array(list(product((-1, 0, 1), repeat=3)), dtype=float)
+    # of each axis and its opposite, keep the one whose first non-zero entry is positive
+    half = corners[[tuple(axis) > (0, 0, 0) for axis in corners]]
+    return half / np.abs(half).sum(axis=1, keepdims=True)
+
+
+COLOUR_AXES = _colour_axes()
+
+
+def colour_distance(
+    reference: ByteArray,
+    views: ByteArray,
+    reference_mask: npt.NDArray[np.bool_] | None = None,
+    view_masks: npt.NDArray[np.bool_] | None = None,
+) -> FloatArray:
+    """How far each view's colours are from the reference's, wherever they stand: [V] in [0, 1].
+
+    Sliced 1-Wasserstein distance between the two sets of RGB pixels, scaled to [0, 1], over 13
+    fixed axes. Pixels may be shuffled at no cost, so a view earns nothing by copying the layout.
+
+    Args:
+        reference: [H, W, 3] uint8.
+        views: [V, H, W, 3] uint8.
+        reference_mask: [H, W], pixels that count; all by default.
+        view_masks: [V, H, W], likewise.
+
+    Raises:
+        MirageError: a mask leaves no pixel.
+    """
+    check_shape("reference", reference, (None, None, 3))
+    check_shape("views", views, (None, None, None, 3))
+
+    def slices(image: ByteArray, mask: npt.NDArray[np.bool_] | None) -> FloatArray:
+        pixels = image.reshape(-1, 3) if mask is None else image[mask.astype(bool)]
+        _require_items(len(pixels), "colours")
+        return COLOUR_AXES @ (pixels.T / 255.0)
+
+    wanted = slices(reference, reference_mask)
+    masks = [None] * len(views) if view_masks is None else view_masks
+
+    def distance(view: ByteArray, mask: npt.NDArray[np.bool_] | None) -> float:
+        pairs = zip(wanted, slices(view, mask), strict=True)
+        return float(np.mean([wasserstein_distance(a, b) for a, b in pairs]))
+
+    return np.array([distance(*pair) for pair in zip(views, masks, strict=True)])
+
+
+# --- how sure a mean is --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and the ends of its confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def bootstrap_mean(
+    values: npt.ArrayLike,
+    groups: npt.ArrayLike,
+    seed: int,
+    *,
+    num_resamples: int = 2000,
+    level: float = 0.95,
+) -> Interval:
+    """Mean of values [N] with a percentile bootstrap interval over whole groups [N].
+
+    Views of one object are not independent, so objects (groups) are resampled, not views.
+    """
+    values, groups = np.asarray(values, dtype=float), np.asarray(groups)
+    check_shape("values", values, (None,))
+    check_shape("groups", groups, (len(values),))
+    _require_items(len(values), "a mean")
+    names, group_id = np.unique(groups, return_inverse=True)
+    sums = np.bincount(group_id, weights=values)
+    counts = np.bincount(group_id)
+    drawn = np.random.default_rng(seed).integers(len(names), size=(num_resamples, len(names)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(values.mean()), float(low), float(high))

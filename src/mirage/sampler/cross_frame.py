@@ -1,0 +1,148 @@
+"""Cross-frame attention: the target views' queries look at the reference's keys and values.
+
+A `FrameAttention` replaces the processor of every self-attention layer of a diffusers UNet. All of
+them read one `AttentionTape`: while it records, each layer stores the keys and values of the frame
+that passes (the reference); while it plays, each layer attends to what it stored instead of, or
+beside, its own. The tape holds one solver step's keys and values and no more.
+
+The soft form is A = softmax(q Kᵀ/√d) V; the hard form lets each query take the value of its single
+best key, V[argmax(q Kᵀ)] (Cerkezi et al., arXiv 2312.04337, our reading of the hard attention).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+
+import torch
+from diffusers.models.attention_processor import Attention
+from torch import Tensor, nn
+from torch.nn.functional import normalize, scaled_dot_product_attention
+
+# With unit queries and keys of norm around √d, score gaps above 1e-4 become exp(−100): one key
+# wins. Scores stay below 1e8, far from fp32's overflow.
+_HARD_SCALE = 1e6
+
+
+class TapeMode(Enum):
+    OFF = "off"  # the stock self-attention
+    RECORD = "record"  # stock, and store keys and values
+    PLAY = "play"  # attend to the stored ones
+
+
+class AttentionTape:
+    """What the layers' processors share: the mode, and one frame's keys and values a layer.
+
+    Args:
+        joined: attend to the reference's and the view's own keys together (`concat`) rather than to
+            the reference's alone (`replace`).
+    """
+
+    def __init__(self, joined: bool = False) -> None:
+        self.joined = joined
+        self.hard = False
+        self.mode = TapeMode.OFF
+        self.stored: dict[str, tuple[Tensor, Tensor]] = {}
+
+    @contextmanager
+    def record(self) -> Iterator[None]:
+        """Store the keys and values of the frame that passes, dropping the last ones."""
+        self.stored.clear()
+        yield from self._during(TapeMode.RECORD, hard=False)
+
+    @contextmanager
+    def play(self, hard: bool) -> Iterator[None]:
+        """Attend to the stored keys and values, softly or by argmax."""
+        yield from self._during(TapeMode.PLAY, hard)
+
+    def _during(self, mode: TapeMode, hard: bool) -> Iterator[None]:
+        self.mode, self.hard = mode, hard
+        try:
+            yield
+        finally:
+            self.mode, self.hard = TapeMode.OFF, False
+
+
+def hard_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """V[argmax(q Kᵀ)] for each query, with no score matrix kept.
+
+    Softmax attention with a very large scale is argmax attention. Queries are normalised first,
+    which no argmax can see and which bounds the scores; all of it runs in fp32, because bf16 scores
+    pick wrong keys. Keys that tie exactly share the query: their values are averaged.
+
+    Args:
+        query: [B, heads, n, d]. key, value: [B, heads, m, d].
+    """
+    attended = scaled_dot_product_attention(
+        normalize(query.float(), dim=-1), key.float(), value.float(), scale=_HARD_SCALE
+    )
+    return attended.to(value.dtype)
+
+
+class FrameAttention:
+    """Attention processor of one self-attention layer; does what its tape says.
+
+    With the tape off it computes what diffusers' AttnProcessor2_0 computes for the 4-D inputs of
+    UNet2DModel: group norm, self-attention over pixels, output projection, residual.
+    """
+
+    def __init__(self, tape: AttentionTape, layer: str) -> None:
+        self.tape, self.layer = tape, layer
+
+    def __call__(
+        self,
+        attn: Attention,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+    ) -> Tensor:
+        """[B, C, H, W] → [B, C, H, W]; the signature is diffusers', the last three are unused."""
+        batch, channels, height, width = hidden_states.shape
+        pixels = hidden_states.reshape(batch, channels, height * width).transpose(1, 2)
+        pixels = attn.group_norm(pixels.transpose(1, 2)).transpose(1, 2)
+
+        def split_heads(x: Tensor) -> Tensor:  # [B, n, C] → [B, heads, n, d]
+            return x.unflatten(2, (attn.heads, -1)).transpose(1, 2)
+
+        query = split_heads(attn.to_q(pixels))
+        key, value = split_heads(attn.to_k(pixels)), split_heads(attn.to_v(pixels))
+        attended = self._attend(query, key, value).transpose(1, 2).flatten(2)
+        projected = attn.to_out[1](attn.to_out[0](attended))
+        output: Tensor = projected.transpose(1, 2).reshape(hidden_states.shape)
+        if attn.residual_connection:
+            output = output + hidden_states
+        return output / attn.rescale_output_factor
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        tape = self.tape
+        if tape.mode is TapeMode.RECORD:
+            tape.stored[self.layer] = (key, value)
+        elif tape.mode is TapeMode.PLAY:
+            reference_key, reference_value = (
+                x.expand(len(query), -1, -1, -1) for x in tape.stored[self.layer]
+            )
+            if tape.joined:
+                key = torch.cat([reference_key, key], dim=2)
+                value = torch.cat([reference_value, value], dim=2)
+            else:
+                key, value = reference_key, reference_value
+        if tape.hard:
+            return hard_attention(query, key, value)
+        return scaled_dot_product_attention(query, key, value)
+
+
+@contextmanager
+def taped(unet: nn.Module, tape: AttentionTape) -> Iterator[AttentionTape]:
+    """Give every attention layer of `unet` a processor on `tape`, and put the old ones back after."""
+    layers = {name: module for name, module in unet.named_modules() if isinstance(module, Attention)}
+    stock = {name: module.processor for name, module in layers.items()}
+    for name, module in layers.items():
+        module.set_processor(FrameAttention(tape, name))
+    try:
+        yield tape
+    finally:
+        for name, module in layers.items():
+            module.set_processor(stock[name])
+        tape.stored.clear()

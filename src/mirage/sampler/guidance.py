@@ -1,0 +1,97 @@
+"""Guidance: corrections added to the denoiser's estimate, each within its own noise levels.
+
+    D = D_soft + Σ weight · direction
+
+Outside its interval a correction costs no forward. That guidance helps in a limited interval of
+noise levels only: Kynkäänniemi et al. 2024 (arXiv 2404.07724).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from mirage.contracts import PoseCondition
+from mirage.sampler.shared import SharedDenoiser
+from mirage.sampler.solve import Denoise
+
+
+class Guidance(Protocol):
+    """One correction: its weight, the closed interval of σ where it acts, and its direction."""
+
+    @property
+    def weight(self) -> float: ...
+
+    @property
+    def interval(self) -> tuple[float, float]: ...
+
+    def direction(
+        self,
+        denoise: SharedDenoiser,
+        estimate: Tensor,
+        x: Tensor,
+        sigma: Tensor,
+        condition: PoseCondition,
+    ) -> Tensor:
+        """The direction to move `estimate` = denoise(x, sigma, condition) in; same shape."""
+        ...
+
+
+@dataclass(frozen=True)
+class PoseGuidance:
+    """Classifier-free guidance towards the pose: D_pose − D_null (Ho & Salimans, arXiv 2207.12598).
+
+    Both see the reference's keys and values, so only the pose differs between them.
+    """
+
+    weight: float
+    interval: tuple[float, float]
+
+    def direction(
+        self,
+        denoise: SharedDenoiser,
+        estimate: Tensor,
+        x: Tensor,
+        sigma: Tensor,
+        condition: PoseCondition,
+    ) -> Tensor:
+        return estimate - denoise(x, sigma, condition.null())
+
+
+@dataclass(frozen=True)
+class HardAttentionGuidance:
+    """Towards hard attention on the reference: D_hard − D_soft (arXiv 2312.04337, our reading)."""
+
+    weight: float
+    interval: tuple[float, float]
+
+    def direction(
+        self,
+        denoise: SharedDenoiser,
+        estimate: Tensor,
+        x: Tensor,
+        sigma: Tensor,
+        condition: PoseCondition,
+    ) -> Tensor:
+        return denoise(x, sigma, condition, hard=True) - estimate
+
+
+def guide(
+    denoise: SharedDenoiser, condition: PoseCondition, guidances: Sequence[Guidance]
+) -> Denoise:
+    """The guided denoiser of views in `condition`, as a function of (x, σ) for the solver."""
+
+    def guided(x: Tensor, sigma: Tensor) -> Tensor:
+        estimate = denoise(x, sigma, condition)
+        total = estimate
+        for guidance in guidances:
+            low, high = guidance.interval
+            if guidance.weight != 0 and low <= float(sigma) <= high:
+                step = guidance.direction(denoise, estimate, x, sigma, condition)
+                total = total + guidance.weight * step
+        return total
+
+    return guided

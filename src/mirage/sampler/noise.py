@@ -1,0 +1,38 @@
+"""One random stream per reference and view, keyed by what they are and not by where they stand.
+
+A view's noise depends on the seed, the reference photo and the azimuth asked for. It does not
+depend on which other views are asked for, their order, the batch or the rank.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Generator, Tensor
+
+
+def keyed_generator(*key: object) -> Generator:
+    """A CPU generator seeded by a hash of `key`; equal keys give equal streams on any machine."""
+    digest = hashlib.sha256(repr(key).encode()).digest()
+    return Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+
+
+def image_key(image: Tensor) -> str:
+    """A hash of an image's pixels ([H, W, 3] uint8), to key its stream."""
+    return hashlib.sha256(image.cpu().contiguous().numpy().tobytes()).hexdigest()[:16]
+
+
+def view_noise(seed: int, reference: str, azimuths: list[float], shape: tuple[int, ...]) -> Tensor:
+    """[V, *shape] standard normal, one stream per azimuth (compared to a thousandth of a degree)."""
+    return torch.stack(
+        [
+            torch.randn(shape, generator=keyed_generator(seed, reference, round(a % 360 * 1000)))
+            for a in azimuths
+        ]
+    )
+
+
+def reference_noise(seed: int, reference: str, shape: tuple[int, ...]) -> Tensor:
+    """[1, *shape] standard normal, the reference's own stream."""
+    return torch.randn((1, *shape), generator=keyed_generator(seed, reference, "reference"))

@@ -1,0 +1,94 @@
+"""From one posed photo to a ring of views."""
+
+from __future__ import annotations
+
+
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mirage.config import ViewsConfig
+from mirage.contracts import ByteArray, FloatArray, IntArray, Orbit, PoseCondition, PoseRing
+from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
+from mirage.sampler.cross_frame import AttentionTape, taped
+from mirage.sampler.guidance import Guidance, HardAttentionGuidance, PoseGuidance, guide
+from mirage.sampler.noise import image_key, reference_noise, view_noise
+from mirage.sampler.reference import FixedNoise
+from mirage.sampler.schedule import karras_sigmas
+from mirage.sampler.shared import Reference, SharedDenoiser
+from mirage.sampler.solve import SOLVERS, Observer
+
+
+def ring_azimuths(count: int) -> FloatArray:
+    """[count] azimuths round the whole circle from 0°, evenly."""
+    return np.arange(count) * (360.0 / count)
+
+
+def nearest_pose(ring: PoseRing, azimuth: FloatArray) -> IntArray:
+    """[V] the pose whose azimuth is nearest on the circle to each of `azimuth` [V] degrees."""
+    gap = np.abs((np.asarray(azimuth)[:, None] - ring.azimuth[None] + 180) % 360 - 180)
+    return gap.argmin(axis=1)
+
+
+def guidances(config: ViewsConfig) -> list[Guidance]:
+    """The corrections in force in `config.mode`."""
+    low, high = config.pose_interval
+    active: list[Guidance] = [PoseGuidance(config.pose_guidance, (low, high))]
+    if config.mode == "hard":
+        low, high = config.hard_interval
+        active.append(HardAttentionGuidance(config.hard_guidance, (low, high)))
+    return active
+
+
+@torch.inference_mode()
+def sample_orbit(
+    denoiser: PoseDenoiser,
+    ring: PoseRing,
+    photo: ByteArray,
+    reference_pose: int,
+    reference_azimuth: float,
+    azimuths: FloatArray,
+    config: ViewsConfig,
+    observe: Observer | None = None,
+) -> Orbit:
+    """Turn the object of one photo to each of `azimuths`.
+
+    Args:
+        photo: [H, W, 3] uint8 at the denoiser's resolution.
+        reference_pose, reference_azimuth: the photo's pose on `ring` (degrees).
+        azimuths: [V] degrees on the ring.
+        observe: called with (step, σ, clean estimate [V, C, H, W]) at every solver step.
+    """
+    device = denoiser.embedding.pose.weight.device
+    pixels = torch.from_numpy(np.ascontiguousarray(photo))
+    key = image_key(pixels)
+    image = images_to_model(pixels[None])
+    shape = tuple(image.shape[1:])
+    poses = nearest_pose(ring, azimuths)
+
+    def condition(pose: list[int], azimuth: list[float]) -> PoseCondition:
+        return PoseCondition(
+            torch.tensor(pose, device=device), torch.tensor(azimuth, device=device).float()
+        )
+
+    reference = None
+    if config.mode != "none":
+        track = FixedNoise(
+            image.to(device), reference_noise(config.seed, key, shape).to(device)
+        )
+        reference = Reference(track, condition([reference_pose], [reference_azimuth]))
+    noise = view_noise(config.seed, key, [float(a) for a in azimuths], shape).to(device)
+    sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho)
+    with taped(denoiser.unet, AttentionTape(joined=config.share == "concat")) as tape:
+        shared = SharedDenoiser(denoiser, tape, reference, config.chunk)
+        targets = condition(poses.tolist(), [float(a) for a in azimuths])
+        guided = guide(shared, targets, guidances(config))
+        views: Tensor = SOLVERS[config.solver](guided, noise, sigmas.to(device), observe)
+    return Orbit(
+        reference=photo,
+        frames=model_to_images(views).cpu().numpy(),
+        azimuth=np.asarray(azimuths, dtype=np.float64),
+        pose=poses,
+        reference_pose=reference_pose,
+    )

@@ -1,0 +1,25 @@
+"""The reference photo at every noise level, so that it can pass beside the views being denoised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class FixedNoise:
+    """The photo noised forward with one fixed draw: x(σ) = y + σ n.
+
+    The same draw at every level keeps the reference's keys and values from jumping between steps.
+
+    Attributes:
+        image: [1, C, H, W] clean photo in [-1, 1].
+        noise: [1, C, H, W] standard normal.
+    """
+
+    image: Tensor
+    noise: Tensor
+
+    def at(self, sigma: Tensor) -> Tensor:
+        return self.image + sigma * self.noise

@@ -1,0 +1,83 @@
+"""A denoiser of V views that share one reference's keys and values.
+
+At each new noise level the reference passes once and leaves its keys and values on the tape; the
+views then attend to them, as often as the guidance asks, in chunks that bound the memory. T levels
+and b branches cost T · (1 + V·b) image forwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mirage.contracts import PoseCondition
+from mirage.model.denoiser import PoseDenoiser
+from mirage.sampler.cross_frame import AttentionTape
+from mirage.sampler.reference import FixedNoise
+
+
+@dataclass
+class Reference:
+    """The photo at every noise level, and its pose ([1])."""
+
+    track: FixedNoise
+    condition: PoseCondition
+
+
+class SharedDenoiser:
+    """Evaluates the denoiser for all views, with or without the reference's keys and values.
+
+    Args:
+        denoiser: its UNet's attention must be on `tape` (see `cross_frame.taped`).
+        reference: None leaves every view to itself (mode `none`).
+        chunk: views denoised in one batch.
+    """
+
+    def __init__(
+        self,
+        denoiser: PoseDenoiser,
+        tape: AttentionTape,
+        reference: Reference | None,
+        chunk: int,
+    ) -> None:
+        self.denoiser, self.tape, self.reference, self.chunk = denoiser, tape, reference, chunk
+        self.num_forwards = 0  # image forwards so far
+        self._recorded_at: float | None = None
+
+    def __call__(
+        self, x: Tensor, sigma: Tensor, condition: PoseCondition, hard: bool = False
+    ) -> Tensor:
+        """[V, C, H, W] views at one noise level → clean estimates."""
+        if self.reference is None:
+            return self._in_chunks(x, sigma, condition)
+        self._record(sigma)
+        with self.tape.play(hard):
+            return self._in_chunks(x, sigma, condition)
+
+    def _record(self, sigma: Tensor) -> None:
+        """Pass the reference at this noise level, unless it is what the tape holds already."""
+        assert self.reference is not None
+        if self._recorded_at == float(sigma):
+            return
+        with self.tape.record():
+            self._forward(self.reference.track.at(sigma), sigma, self.reference.condition)
+        self._recorded_at = float(sigma)
+
+    def _in_chunks(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
+        parts = [
+            self._forward(
+                x[i : i + self.chunk],
+                sigma,
+                PoseCondition(
+                    condition.pose[i : i + self.chunk], condition.azimuth[i : i + self.chunk]
+                ),
+            )
+            for i in range(0, len(x), self.chunk)
+        ]
+        return torch.cat(parts)
+
+    def _forward(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
+        self.num_forwards += len(x)
+        return self.denoiser(x, sigma.to(x.device).expand(len(x)), condition)

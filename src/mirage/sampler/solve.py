@@ -1,0 +1,75 @@
+"""Solvers of the probability-flow ODE dx/dσ = (x − D(x; σ)) / σ, as plain functions.
+
+A denoiser here is any function (x [V, C, H, W], σ scalar tensor) → clean estimate of x's shape:
+guidance and attention sharing are wrappers that the solver does not see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Denoise = Callable[[Tensor, Tensor], Tensor]
+Observer = Callable[[int, Tensor, Tensor], None]  # (step, σ, clean estimate)
+
+
+def solve_euler(
+    denoise: Denoise, noise: Tensor, sigmas: Tensor, observe: Observer | None = None
+) -> Tensor:
+    """First order; one evaluation a step (DDIM in this parametrisation)."""
+    x = noise * sigmas[0]
+    for step, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+        clean = denoise(x, sigma)
+        if observe is not None:
+            observe(step, sigma, clean)
+        x = x + (following - sigma) * (x - clean) / sigma
+    return x
+
+
+def solve_heun(
+    denoise: Denoise, noise: Tensor, sigmas: Tensor, observe: Observer | None = None
+) -> Tensor:
+    """Second order; two evaluations a step but the last (Karras et al. 2022, Algorithm 1)."""
+    x = noise * sigmas[0]
+    for step, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+        clean = denoise(x, sigma)
+        if observe is not None:
+            observe(step, sigma, clean)
+        slope = (x - clean) / sigma
+        predicted = x + (following - sigma) * slope
+        if following > 0:
+            slope = (slope + (predicted - denoise(predicted, following)) / following) / 2
+        x = x + (following - sigma) * slope
+    return x
+
+
+def solve_dpmpp_2m(
+    denoise: Denoise, noise: Tensor, sigmas: Tensor, observe: Observer | None = None
+) -> Tensor:
+    """Second order from the previous step's estimate; one evaluation a step.
+
+    DPM-Solver++(2M), Lu et al. 2022 (arXiv 2211.01095), Algorithm 2, with λ = −ln σ.
+    """
+    x = noise * sigmas[0]
+    previous: Tensor | None = None
+    last_h = None
+    for step, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+        clean = denoise(x, sigma)
+        if observe is not None:
+            observe(step, sigma, clean)
+        if following == 0:
+            return clean
+        h = torch.log(sigma / following)
+        if previous is None or last_h is None:
+            estimate = clean
+        else:
+            ratio = last_h / h
+            estimate = (1 + 1 / (2 * ratio)) * clean - 1 / (2 * ratio) * previous
+        x = following / sigma * x - torch.expm1(-h) * estimate
+        previous, last_h = clean, h
+    return x
+
+
+SOLVERS = {"euler": solve_euler, "heun": solve_heun, "dpmpp_2m": solve_dpmpp_2m}
