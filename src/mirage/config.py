@@ -7,9 +7,9 @@ here. An experiment is a short YAML that differs from these defaults.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_module
@@ -72,12 +72,6 @@ class ImagesConfig:
             "images.heldout_fraction",
             f"{self.heldout_fraction} is not between 0 and 1",
         )
-        _require(
-            self.source == "turntable" or self.path is not None,
-            "images.path",
-            f"images.source={self.source} needs a path",
-            "add images.path=FOLDER (or a .tar or .csv file with images.source=tar or csv)",
-        )
 
 
 @dataclass
@@ -105,7 +99,7 @@ class BackboneConfig:
 class PartsConfig:
     count: int = 64  # parts, P
     dims: int = 64  # principal components the patch features are reduced to
-    sample: int = 200_000  # patches the codebook is fitted on
+    sample: int = 400_000  # patches kept of a first look at the photos
     temperature: float = 0.1  # of the softmax over parts
     seed: int = 0
 
@@ -119,11 +113,13 @@ class PosesConfig:
     grid: int = 6  # part layouts are pooled on grid × grid cells
     restarts: int = 10  # k-means restarts, the lowest inertia wins
     topk: int = 3  # poses kept in a soft label
+    dims: int = 256  # principal components a part layout is reduced to
+    sample: int = 50_000  # photos the poses are fitted on
     front: int | None = None  # the pose put at azimuth 0; None leaves the offset free
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _positive("poses", self, "grid", "restarts", "topk")
+        _positive("poses", self, "grid", "restarts", "topk", "dims", "sample")
         _require(self.count >= 3, "poses.count", f"{self.count} poses make no ring", "use at least 3")
         _require(
             self.topk <= self.count, "poses.topk", f"topk {self.topk} exceeds poses.count {self.count}"
@@ -294,3 +290,103 @@ class Config:
             f"pose {self.reference_pose} does not exist",
             f"poses are numbered 0 to {self.poses.count - 1}",
         )
+
+
+_GROUPS = ("experiment", "backbone")  # folders of experiments/: `backbone=effnet_lite` picks a file
+
+
+def load_config(overrides: Sequence[str]) -> Config:
+    """The configuration of a command: defaults < experiment < what the run was made with < overrides.
+
+    Args:
+        overrides: `key=value` words; `experiment=NAME` and `backbone=NAME` name files in
+            experiments/, any other key is a field of `Config`, dotted.
+
+    Raises:
+        MirageError: unknown key, wrong type or impossible combination; says which key.
+    """
+    for word in overrides:
+        if "=" not in word:
+            raise MirageError(
+                f"{word!r} is not an override", where="command line", todo="write key=value"
+            )
+    groups = [word for word in overrides if word.split("=", 1)[0] in _GROUPS]
+    values = [word for word in overrides if word not in groups]
+    base = _compose(groups)
+    try:
+        given = OmegaConf.from_dotlist(values)
+        merged = OmegaConf.merge(base, given)
+        saved = Path(merged.run) / SAVED
+        if saved.exists() and not any(word.startswith("experiment=") for word in groups):
+            restored = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(saved))
+            if groups:  # a backbone named now wins over the run's
+                restored.backbone = base.backbone
+            merged = OmegaConf.merge(restored, given)
+        config = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise _explain(error) from error
+    assert isinstance(config, Config)
+    return config
+
+
+SAVED = "config.yaml"  # in the run's folder
+
+
+def save_config(config: Config) -> None:
+    """Keep the configuration with the run, so that later commands need only `run=DIR`."""
+    path = Path(config.run) / SAVED
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    OmegaConf.save(OmegaConf.structured(config), temporary)
+    temporary.replace(path)
+
+
+def config_text(config: Config) -> str:
+    """The configuration as YAML."""
+    return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def _compose(groups: Sequence[str]) -> Any:
+    """The defaults with the named files of experiments/ laid over them."""
+    ConfigStore.instance().store(name="schema", node=Config)
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_module("experiments", version_base="1.3"):
+            composed = compose("config", overrides=list(groups))
+    except HydraException as error:
+        raise MirageError(
+            str(error).split("\n\n")[0],
+            where="command line",
+            todo="`ls experiments/*` lists the names that exist",
+        ) from error
+    except OmegaConfBaseException as error:
+        raise _explain(error) from error
+    OmegaConf.set_struct(composed, True)
+    return composed
+
+
+def _explain(error: OmegaConfBaseException) -> MirageError:
+    """OmegaConf's complaint as one that names the key and the nearest one that exists."""
+    key = error.full_key or "?"
+    first_line = str(error).splitlines()[0]
+    known = list(known_keys(Config))
+    if key in known:
+        return MirageError(first_line, where=f"configuration key {key}")
+    near = difflib.get_close_matches(key, known, n=3)
+    return MirageError(
+        f"unknown configuration key {key!r}" if near or "not in" in first_line else first_line,
+        where=f"configuration key {key}",
+        todo=f"did you mean {' or '.join(near)}?" if near else "`mirage --help` lists the sections",
+    )
+
+
+def known_keys(section: Any, prefix: str = "") -> dict[str, Any]:
+    """Every dotted key below a dataclass → its field type, as written."""
+    keys: dict[str, Any] = {}
+    for item in fields(section):
+        name = f"{prefix}{item.name}"
+        keys[name] = item.type
+        factory = item.default_factory
+        if is_dataclass(factory):
+            keys |= known_keys(factory, f"{name}.")
+    return keys

@@ -20,7 +20,7 @@ class Clusters:
     Attributes:
         centroids: [K, D] fp32; of unit length when spherical.
         objective: sum over the points of the squared distance to their centroid (spherical: of
-            the cosine), from the last assignment.
+            the cosine).
     """
 
     centroids: FloatArray
@@ -101,10 +101,10 @@ def fit(
             max_points_per_centroid=-(-len(rows) // num_clusters),
         )
         kmeans.train(rows)
-        best = max if spherical else min
-        objective = best(
-            kmeans.obj[start + iterations - 1] for start in range(0, len(kmeans.obj), iterations)
-        )
+    # FAISS stops a restart early once it has converged, so its log does not say which value is
+    # whose: one more assignment gives the objective of the centroids that won.
+    _, values = nearest(rows, kmeans.centroids, spherical=spherical, num_threads=num_threads)
+    objective = values.sum(dtype=np.float64)
     return Clusters(kmeans.centroids.copy(), float(objective))
 
 

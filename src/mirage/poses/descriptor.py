@@ -76,6 +76,17 @@ def pool_layout(part_maps: Tensor, weights: FloatArray, grid: int) -> Tensor:
     return share.clamp_min(0).sqrt()
 
 
+def with_mirror_images(layouts: FloatArray, grid: int) -> FloatArray:
+    """[n, grid² P] → [2n, grid² P]: the layouts and their left-right mirror images.
+
+    A mirrored layout is not quite the layout of the mirrored photo, whose patches may fall to
+    other parts, but near enough for a reduction that must not prefer one side.
+    """
+    cells = layouts.reshape(len(layouts), grid, grid, -1)
+    mirrored: FloatArray = cells[:, :, ::-1].reshape(layouts.shape)
+    return np.concatenate([layouts, mirrored])
+
+
 def tents(length: int, num_cells: int) -> FloatArray:
     """[length, num_cells] weights of `length` patches in overlapping cells; rows sum to 1."""
     patch = (np.arange(length) + 0.5) / length * num_cells - 0.5

@@ -22,15 +22,10 @@ def circular_difference(a: FloatArray, b: FloatArray) -> FloatArray:
     return difference
 
 
-def ring_from_azimuths(pose: IntArray, azimuth: FloatArray, num_poses: int, score: float) -> PoseRing:
-    """A ring where every pose sits at the circular mean of its photos' azimuths.
-
-    Args:
-        pose: [N] pose of every photo; every pose occurs.
-        azimuth: [N] degrees.
-    """
-    angles = [float(circular_mean(azimuth[pose == k])) for k in range(num_poses)]
-    return PoseRing(np.asarray(angles, np.float32) % 360.0, score)
+def ring_from_plane(points: FloatArray, score: float) -> PoseRing:
+    """A ring where every pose sits in the direction of its point [K, 2] in the circle's plane."""
+    degrees = np.rad2deg(np.arctan2(points[:, 1], points[:, 0])) % 360.0
+    return PoseRing(degrees.astype(np.float32) % np.float32(360.0), score)
 
 
 def ring_from_distances(distances: FloatArray) -> PoseRing:

@@ -128,4 +128,4 @@ def _draw_tile(canvas: Image.Image, tile: Tile, x: int, y: int, width: int, heig
         draw.rectangle((x - 3, y - 3, x + width + 2, y + height + 2), outline=ACCENT, width=3)
     if tile.caption:
         colour = ACCENT if tile.framed else MUTED
-        draw.text((x + width // 2, y + height + 3), tile.caption, colour, font(11), anchor="mt")
+        draw.text((x + width // 2, y + height + 14), tile.caption, colour, font(11), anchor="ms")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 from PIL import Image
 
 from mirage.contracts import FloatArray, check_shape
@@ -40,10 +41,14 @@ def training_curve(
         drawn = np.concatenate([loss, held])
     if drawn.size and drawn.min() > 0 and drawn.max() > 4 * drawn.min():
         axes.set_yscale("log")
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+        axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.set_xlabel("step", color=MUTED, fontsize=9)
     axes.set_ylabel("loss", color=MUTED, fontsize=9)
     axes.tick_params(colors=MUTED, labelsize=8, length=3, which="both")
-    axes.grid(True, color=RULE, linewidth=0.6)
+    axes.grid(True, which="both", color=RULE, linewidth=0.6)
     axes.spines[:].set_visible(False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", facecolor=PAPER)

@@ -86,8 +86,7 @@ def ari(found: npt.ArrayLike, true: npt.ArrayLike) -> float:
 
     together = num_pairs(counts)
     in_found, in_true = num_pairs(counts.sum(axis=1)), num_pairs(counts.sum(axis=0))
-    everyone = num_pairs(np.array([counts.sum()]))
-    expected = in_found * in_true / everyone if everyone > 0 else 0.0
+    expected = in_found * in_true / max(num_pairs(counts.sum(keepdims=True)), 1.0)
     most = (in_found + in_true) / 2
     return (together - expected) / (most - expected) if most != expected else 1.0
 
@@ -148,9 +147,8 @@ def align_ring(found_deg: npt.ArrayLike, true_deg: npt.ArrayLike) -> RingAlignme
         best = min((float(start), float(fine.x)), key=error)
         return error(best), best
 
-    errors = {direction: search(direction) for direction in (1, -1)}
-    direction = min(errors, key=lambda d: errors[d][0])
-    return RingAlignment(float(_wrap(np.array(errors[direction][1]))), direction)
+    (_, offset), direction = min((search(direction), direction) for direction in (1, -1))
+    return RingAlignment(float(_wrap(np.array(offset))), direction)
 
 
 def circular_error(
@@ -167,8 +165,8 @@ def azimuth_figures(
 
     Keys: median_deg, p90_deg, beyond_90. The last counts front taken for rear: guesses score 0.5.
     """
+    _require_items(np.size(found_deg), "azimuths")
     error = circular_error(found_deg, true_deg, alignment)
-    _require_items(error.size, "azimuths")
     return {
         "median_deg": float(np.median(error)),
         "p90_deg": float(np.percentile(error, 90)),

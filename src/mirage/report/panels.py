@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
+from scipy.optimize import isotonic_regression
 
 from mirage.contracts import ByteArray, FloatArray, IntArray, Orbit, check_shape
 from mirage.errors import MirageError
@@ -24,6 +25,7 @@ from mirage.report.canvas import (
     resize_map,
 )
 
+_CAPTION = 17  # height of a thumbnail's caption, pixels
 _SMOOTH = 3  # vector strokes are drawn this much larger, then reduced
 
 
@@ -86,10 +88,12 @@ def part_masks(
     colours = np.where(weight[:, None] >= 0.5, palette(len(weight)), 190).astype(float)
     tiles: list[Tile] = []
     for image, part_map in zip(images, part_maps, strict=True):
+        large = np.asarray(enlarge(image))
+        faded = _fade_background(large, part_map @ weight)
         tiles += [
-            Tile(enlarge(image), "photo"),
-            Tile(enlarge(_paint_parts(image, part_map, colours)), "parts"),
-            Tile(enlarge(_fade_background(image, part_map @ weight)), "foreground"),
+            Tile(Image.fromarray(large), "photo"),
+            Tile(Image.fromarray(_paint_parts(large, part_map, colours)), "parts"),
+            Tile(Image.fromarray(faded), "foreground"),
         ]
     return draw_rows([Row("", tiles)], 3 * columns)
 
@@ -132,20 +136,33 @@ def ring_picture(
     num_poses = len(azimuth)
     check_shape("thumbnails", thumbnails, (num_poses, None, None, 3))
     check_shape("counts", counts, (num_poses,))
+    if num_poses == 0:
+        raise MirageError(
+            "a ring of no poses has no picture",
+            where="report.panels.ring_picture",
+            todo="find poses first",
+        )
     pictures = [enlarge(thumbnail, 72) for thumbnail in thumbnails]
-    cell = max((max(p.size) for p in pictures), default=72) + 22
-    radius = max(150.0, num_poses * cell / (2 * np.pi) * 0.72)
-    places = _place(np.asarray(azimuth, dtype=float), radius + 0.75 * cell, cell)
-    reach = max((float(np.abs(place).max()) for place in places), default=radius)
-    half = int(reach + cell / 2 + 30)
-    canvas = _draw_circle(half, radius, np.asarray(azimuth, dtype=float), places, counts)
+    # centres a tile's diagonal apart never overlap, whichever way they lie
+    width = max(picture.width for picture in pictures)
+    height = max(picture.height for picture in pictures) + _CAPTION
+    apart = float(np.hypot(width, height)) + 2
+    reach = max(150.0 + 0.8 * apart, 1.04 * apart / (2 * np.sin(np.pi / max(num_poses, 2))))
+    true = np.asarray(azimuth, dtype=float)
+    angles = _spread(true, float(np.degrees(2 * np.arcsin(apart / (2 * reach)))))
+    places = [reach * _direction(angle) for angle in angles]
+    half = int(reach + max(width, height) / 2 + 16)
+    canvas = _draw_circle(half, reach - 0.8 * apart, true, places, counts)
     draw = ImageDraw.Draw(canvas)
     for pose, (picture, place) in enumerate(zip(pictures, places, strict=True)):
         x, y = half + int(place[0]), half + int(place[1])
-        left, top = x - picture.width // 2, y - picture.height // 2 - 6
+        left, top = x - picture.width // 2, y - (picture.height + _CAPTION) // 2
+        # a mat round picture and caption hides the end of its line
+        box = (left, top, left + picture.width - 1, top + picture.height + _CAPTION - 1)
+        draw.rectangle(box, fill=PAPER)
         canvas.paste(picture, (left, top))
         title = titles[pose] if titles else f"pose {pose}"
-        draw.text((x, top + picture.height + 3), title, MUTED, font(11), anchor="mt")
+        draw.text((x, top + picture.height + 13), title, MUTED, font(11), anchor="ms")
     draw.text((half, half - 16), f"{num_poses} poses", INK, font(20, bold=True), anchor="mm")
     draw.text((half, half + 10), f"{int(np.sum(counts))} photos", MUTED, font(13), anchor="mm")
     draw.text((half, half + 32), f"ring score {score:.2f}", MUTED, font(13), anchor="mm")
@@ -158,18 +175,22 @@ def _direction(azimuth: float) -> FloatArray:
     return np.array([np.sin(angle), -np.cos(angle)])
 
 
-def _place(azimuth: FloatArray, radius: float, cell: int) -> list[FloatArray]:
-    """Centre of each thumbnail: at its azimuth, moved outwards until it touches no other."""
-    places: dict[int, FloatArray] = {}
-    for pose in np.argsort(azimuth, kind="stable"):
-        distance = radius
-        while any(
-            np.abs(distance * _direction(azimuth[pose]) - other).max() < cell
-            for other in places.values()
-        ):
-            distance += cell / 4
-        places[int(pose)] = distance * _direction(azimuth[pose])
-    return [places[pose] for pose in range(len(azimuth))]
+def _spread(azimuth: FloatArray, gap: float) -> FloatArray:
+    """[K] angles as near to `azimuth` as can be, none closer than `gap` degrees to the next.
+
+    With the circle cut at its widest gap, angle minus rank · gap must not decrease: an isotonic
+    regression, clipped so that the ends keep their distance across the cut.
+    """
+    order = np.argsort(azimuth, kind="stable")
+    ordered = azimuth[order]
+    cut = int(np.argmax(np.diff(ordered, append=ordered[:1] + 360.0))) + 1
+    order, ordered = np.roll(order, -cut), np.unwrap(np.roll(ordered, -cut), period=360.0)
+    steps = gap * np.arange(len(azimuth))
+    free = isotonic_regression(ordered - steps).x
+    middle, room = (free[0] + free[-1]) / 2, (360.0 - gap * len(azimuth)) / 2
+    spread = np.empty(len(azimuth))
+    spread[order] = np.clip(free, middle - room, middle + room) + steps
+    return spread
 
 
 def _draw_circle(
@@ -195,8 +216,9 @@ def _draw_circle(
             label = font(12 * _SMOOTH)
             draw.text(at((radius - 26) * way), f"{degrees}°", MUTED, label, anchor="mm")
     largest = max(int(np.max(counts, initial=1)), 1)
-    for pose, place in enumerate(places):
-        dot = radius * _direction(azimuth[pose])
+    dots = [radius * _direction(degrees) for degrees in azimuth]
+    for dot, place in zip(dots, places, strict=True):
         draw.line((at(dot), at(place)), fill=RULE, width=2 * _SMOOTH)
-        disc(dot, 3 + 7 * float(np.sqrt(counts[pose] / largest)), fill=ACCENT)
+    for dot, count in zip(dots, counts, strict=True):
+        disc(dot, 3 + 7 * float(np.sqrt(count / largest)), fill=ACCENT)
     return canvas.resize((2 * half, 2 * half), Image.Resampling.LANCZOS)

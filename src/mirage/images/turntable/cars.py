@@ -1,4 +1,4 @@
-"""Cars: a body lofted along x through rounded sections, a cabin lofted upwards, lamps and wheels."""
+"""Cars: a body lofted along x, a cabin lofted upwards, lamps and wheels."""
 
 from __future__ import annotations
 
@@ -61,10 +61,11 @@ class CarDesign:
 
 
 def sample_car(rng: np.random.Generator) -> CarDesign:
-    """Draw a car; every draw is made for every style, so styles share one random stream."""
+    """Draw a car."""
     style = STYLES[int(rng.choice(4, p=[0.34, 0.28, 0.23, 0.15]))]
-    length = {"sedan": 4.5, "hatch": 3.85, "suv": 4.4, "pickup": 4.9}[style] * rng.uniform(0.95, 1.05)
-    height = {"sedan": 1.42, "hatch": 1.5, "suv": 1.75, "pickup": 1.75}[style] * rng.uniform(0.95, 1.05)
+    length = {"sedan": 4.5, "hatch": 3.85, "suv": 4.4, "pickup": 4.9}[style]
+    height = {"sedan": 1.42, "hatch": 1.5, "suv": 1.75, "pickup": 1.75}[style]
+    length, height = length * rng.uniform(0.95, 1.05), height * rng.uniform(0.95, 1.05)
     tall = style in ("suv", "pickup")
     radius = rng.uniform(0.36, 0.41) if tall else rng.uniform(0.31, 0.345)
     belt = height * rng.uniform(0.6, 0.65)
@@ -102,7 +103,7 @@ def sample_car(rng: np.random.Generator) -> CarDesign:
     )
 
 
-def car_meshes(car: CarDesign) -> list[ColouredMesh]:
+def build_car(car: CarDesign) -> list[ColouredMesh]:
     """The car as coloured meshes, standing on z = 0."""
     meshes = [_body(car), *_cabin(car), *_front(car), *_rear(car), *_mirrors(car)]
     for x in (car.front_axle, car.rear_axle):
@@ -135,7 +136,7 @@ def _top(car: CarDesign, x: FloatArray) -> FloatArray:
     line = np.interp(x, knots_x, knots_z)
     # The bonnet bulges a little above the straight line from nose to screen.
     bonnet = np.clip((x - car.cabin[0]) / (half - car.cabin[0]), 0.0, 1.0)
-    return line + 0.16 * (car.belt - car.nose) * np.sin(np.pi * bonnet)
+    return np.asarray(line + 0.16 * (car.belt - car.nose) * np.sin(np.pi * bonnet))
 
 
 def _bottom(car: CarDesign, x: FloatArray) -> FloatArray:
@@ -170,14 +171,15 @@ def _body(car: CarDesign) -> ColouredMesh:
 
 
 def _paint_body(car: CarDesign, body: ColouredMesh) -> ColouredMesh:
-    centre = body.centroids()
-    x, y, z = centre.T
+    x, y, z = body.centroids().T
     facing = body.normals[body.triangles].mean(axis=1)
     side = np.abs(y) > 0.8 * car.width / 2.0
     if car.pattern == "two_tone":
         body = body.painted(z < car.clearance + 0.45 * (car.belt - car.clearance), car.second)
     elif car.pattern == "stripe":
-        body = body.painted((np.abs(y) < 0.3) & (np.abs(y) > 0.05) & (facing[:, 2] > 0.2), car.second)
+        body = body.painted(
+            (np.abs(y) < 0.3) & (np.abs(y) > 0.05) & (facing[:, 2] > 0.2), car.second
+        )
     elif car.pattern == "belt":
         low = car.clearance + 0.5 * (car.belt - car.clearance)
         body = body.painted(side & (z > low) & (z < low + 0.16), car.second)
@@ -197,14 +199,14 @@ def _cabin(car: CarDesign) -> list[ColouredMesh]:
     eave = car.height - 0.05
     bulge = share + 0.12 * np.sin(np.pi * share)
     front = screen + (roof_front - screen) * share
-    back = rear + (roof_rear - rear) * (share if car.style != "sedan" else share**1.1)
+    back = rear + (roof_rear - rear) * share ** (1.1 if car.style == "sedan" else 1.0)
     half_width = car.width / 2.0 * (0.93 + (car.tumblehome - 0.93) * share**1.2)
     outline = superellipse(120, 9.0)
     middle, half_length = (front + back) / 2.0, (front - back) / 2.0 * scale
     rings = np.empty((len(share), 120, 3))
     rings[..., 0] = middle[:, None] + half_length[:, None] * outline[:, 0]
     rings[..., 1] = (half_width * scale)[:, None] * outline[:, 1]
-    height = base + (eave - base) * np.minimum(bulge, 1.0) * np.where(share < 1.0, 1.0, 1.0)
+    height = base + (eave - base) * np.minimum(bulge, 1.0)
     rings[..., 2] = (height + (car.height - eave) * np.sqrt(1.0 - scale**2))[:, None]
     roof = car.second if car.pattern in ("roof", "two_tone") else car.paint
     shell = loft(rings, roof, PAINT)
@@ -239,7 +241,7 @@ def _front(car: CarDesign) -> list[ColouredMesh]:
     meshes = [block((x - 0.1, s * side, z), lamp, HEADLIGHT, LAMP, 0.4) for s in (-1, 1)]
     meshes.append(block((x - 0.05, 0.0, z), (0.14, grille_width, car.lamp_height), GRILLE))
     meshes.append(block((x - 0.1, 0.0, low), (0.26, car.width * 0.93, 0.2), car.bumper))
-    meshes.append(block((x + 0.0, 0.0, low + 0.02), (0.1, car.width * 0.55, 0.1), GRILLE))
+    meshes.append(block((x, 0.0, low + 0.02), (0.1, car.width * 0.55, 0.1), GRILLE))
     meshes.append(block((x + 0.03, 0.0, low + 0.17), (0.06, 0.5, 0.12), PLATE))
     return meshes
 
@@ -269,7 +271,9 @@ def _mirrors(car: CarDesign) -> list[ColouredMesh]:
 def _wheel_pair(car: CarDesign, x: float) -> list[ColouredMesh]:
     """Tyre and hub of one axle, left and right."""
     r = car.wheel_radius
-    tyre = np.array([[0.0, -0.1], [0.9 * r, -0.1], [r, -0.07], [r, 0.07], [0.92 * r, 0.1], [0.0, 0.1]])
+    tyre = np.array(
+        [[0.0, -0.1], [0.9 * r, -0.1], [r, -0.07], [r, 0.07], [0.92 * r, 0.1], [0.0, 0.1]]
+    )
     hub = np.array([[0.66 * r, 0.09], [0.62 * r, 0.115], [0.2 * r, 0.105], [0.0, 0.12]])
     pair: list[ColouredMesh] = []
     for sign in (-1.0, 1.0):

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mirage.errors import MirageError
-from mirage.images.turntable.cars import CarDesign, car_meshes, sample_car
+from mirage.images.turntable.cars import CarDesign, build_car, sample_car
+from mirage.images.turntable.chairs import ChairDesign, build_chair, sample_chair
+from mirage.images.turntable.mugs import MugDesign, build_mug, sample_mug
 from mirage.images.turntable.scene import Scene, sample_scene
 from mirage.images.turntable.solids import ColouredMesh
 
-CATEGORIES = ("cars",)
 STREAMS = ("train", "evaluate")
 
-Design = CarDesign
+Design = CarDesign | ChairDesign | MugDesign
+
+# category → (draw a design, build its meshes)
+_MAKERS: dict[
+    str, tuple[Callable[[np.random.Generator], Design], Callable[[Any], list[ColouredMesh]]]
+] = {
+    "cars": (sample_car, build_car),
+    "chairs": (sample_chair, build_chair),
+    "mugs": (sample_mug, build_mug),
+}
+CATEGORIES = tuple(_MAKERS)
 
 
 @dataclass(frozen=True)
@@ -57,17 +70,15 @@ def sample_objects(
 
 def _sample_object(category: str, seed: int, stream: str, index: int) -> ObjectSpec:
     name = zlib.crc32(f"{category}/{stream}".encode())
-    design_rng, scene_rng = (
-        np.random.default_rng([name, seed, index, part]) for part in range(2)
-    )
+    design_rng, scene_rng = (np.random.default_rng([name, seed, index, part]) for part in range(2))
     return ObjectSpec(
         category=category,
         object_id=f"{category}-{stream}-{seed}-{index:05d}",
-        design=sample_car(design_rng),
+        design=_MAKERS[category][0](design_rng),
         scene=sample_scene(scene_rng),
     )
 
 
 def build_meshes(spec: ObjectSpec) -> list[ColouredMesh]:
     """The object's true shape: coloured meshes, front towards +x, standing on z = 0."""
-    return car_meshes(spec.design)
+    return _MAKERS[spec.category][1](spec.design)

@@ -60,7 +60,9 @@ def sample_scene(rng: np.random.Generator) -> Scene:
         key=rng.uniform(0.75, 1.0),
         ambient=rng.uniform(0.75, 1.1),
         wall_top=from_hsv(hue, wall_tint, wall_value),
-        wall_bottom=from_hsv(hue + rng.uniform(-0.08, 0.08), wall_tint * 0.5, min(wall_value + 0.1, 1)),
+        wall_bottom=from_hsv(
+            hue + rng.uniform(-0.08, 0.08), wall_tint * 0.5, min(wall_value + 0.1, 1)
+        ),
         floor_near=from_hsv(floor_hue, floor_tint, floor_value),
         floor_far=from_hsv(floor_hue, floor_tint * 0.7, min(floor_value + 0.12, 1.0)),
         horizon=rng.uniform(0.1, 0.5),
@@ -73,7 +75,7 @@ def camera_position(scene: Scene, centre: FloatArray, radius: float) -> FloatArr
     """[3]; on the x axis' side of the object, so that azimuth 0 shows the object's front."""
     angle = np.radians(scene.elevation)
     distance = radius / scene.fill / np.sin(np.radians(FIELD_OF_VIEW / 2.0))
-    return centre + distance * np.array([np.cos(angle), 0.0, np.sin(angle)])
+    return np.asarray(centre + distance * np.array([np.cos(angle), 0.0, np.sin(angle)]))
 
 
 def light_direction(scene: Scene) -> FloatArray:
@@ -114,11 +116,11 @@ def paint_backdrop(
     floor = _mix(scene.floor_far, scene.floor_near, down)
     shade = _shadow(scene, ticks, camera, centre, footprint, azimuth)
     picture = is_wall * wall + (1.0 - is_wall) * floor
-    return np.broadcast_to(picture, (size, size, 3)) * (1.0 - shade[..., None])
+    return np.asarray(np.broadcast_to(picture, (size, size, 3)) * (1.0 - shade[..., None]))
 
 
 def _mix(first: Colour, second: Colour, share: FloatArray) -> FloatArray:
-    return np.asarray(first, float) * (1.0 - share) + np.asarray(second, float) * share
+    return np.asarray(np.multiply(first, 1.0 - share) + np.multiply(second, share))
 
 
 def _shadow(
@@ -129,14 +131,12 @@ def _shadow(
     footprint: tuple[float, float],
     azimuth: float,
 ) -> FloatArray:
-    """[size, size] darkness in [0, 1] from a soft box of the footprint's size, turned by azimuth."""
+    """[size, size] darkness in [0, 1] under a soft box of the footprint's size."""
     forward = (centre - camera) / np.linalg.norm(centre - camera)
     right = np.array([0.0, 1.0, 0.0])
     upward = np.cross(right, forward)
     spread = np.tan(np.radians(FIELD_OF_VIEW / 2.0))
-    rays = forward + spread * (
-        ticks[None, :, None] * right - ticks[:, None, None] * upward
-    )
+    rays = forward + spread * (ticks[None, :, None] * right - ticks[:, None, None] * upward)
     falls = rays[..., 2] < -1e-6
     reach = np.where(falls, -camera[2] / np.minimum(rays[..., 2], -1e-6), 0.0)
     x, y = (camera + reach[..., None] * rays)[..., :2].transpose(2, 0, 1)

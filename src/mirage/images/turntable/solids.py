@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from mirage.contracts import ByteArray, FloatArray, IntArray, check_shape
 
+BoolArray = npt.NDArray[np.bool_]
 Colour = tuple[int, int, int]
 
 
@@ -57,10 +59,10 @@ class ColouredMesh:
 
     def centroids(self) -> FloatArray:
         """[M, 3], the middle of every triangle."""
-        return self.vertices[self.triangles].mean(axis=1)
+        return np.asarray(self.vertices[self.triangles].mean(axis=1))
 
-    def painted(self, where: FloatArray | IntArray, colour: Colour) -> ColouredMesh:
-        """The same mesh with the triangles selected by `where` (mask or ids) in `colour`."""
+    def painted(self, where: BoolArray, colour: Colour) -> ColouredMesh:
+        """The same mesh with the triangles in the mask `where` in `colour`."""
         colours = self.colours.copy()
         colours[where] = colour
         return ColouredMesh(self.vertices, self.normals, self.triangles, colours, self.finish)
@@ -70,8 +72,8 @@ class ColouredMesh:
         vertices = self.vertices + np.asarray(offset)
         return ColouredMesh(vertices, self.normals, self.triangles, self.colours, self.finish)
 
-    def split(self, where: FloatArray, finish: Finish) -> list[ColouredMesh]:
-        """Two meshes: the triangles not in the mask `where` as they are, those in it as `finish`."""
+    def split(self, where: BoolArray, finish: Finish) -> list[ColouredMesh]:
+        """Two meshes: triangles outside the mask `where` as they are, those in it as `finish`."""
         parts = ((~where, self.finish), (where, finish))
         return [
             ColouredMesh(self.vertices, self.normals, self.triangles[m], self.colours[m], f)
@@ -108,9 +110,7 @@ def loft(rings: FloatArray, colour: Colour, finish: Finish = PAINT) -> ColouredM
     grid = np.arange(num_rings * num_points).reshape(num_rings, num_points)
     a, b = grid[:-1], np.roll(grid[:-1], -1, axis=1)
     c, d = np.roll(grid[1:], -1, axis=1), grid[1:]
-    triangles = np.stack(
-        [np.stack([a, b, c], -1), np.stack([a, c, d], -1)], axis=2
-    ).reshape(-1, 3)
+    triangles = np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], axis=2).reshape(-1, 3)
     vertices = rings.reshape(-1, 3).astype(np.float64)
     colours = np.full(triangles.shape, colour, np.uint8)
     return ColouredMesh(vertices, vertex_normals(vertices, triangles), triangles, colours, finish)
@@ -132,7 +132,7 @@ def superellipse(num_points: int, power: float) -> FloatArray:
         axis=1,
     )
     radius = (np.abs(square) ** power).sum(axis=1, keepdims=True) ** (1.0 / power)
-    return square / radius
+    return np.asarray(square / radius)
 
 
 def block(
@@ -189,7 +189,7 @@ def rod(
     finish: Finish = MATTE,
     roundness: float = 1.0,
 ) -> ColouredMesh:
-    """A straight bar of `radius` from `start` to `end`: round (1.0) or square (near 0) in section."""
+    """A straight bar from `start` to `end`; its section is round (1.0) or square (near 0)."""
     first, last = np.asarray(start, np.float64), np.asarray(end, np.float64)
     return sweep(np.stack([first, last]), radius, colour, finish, roundness)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -37,17 +37,22 @@ class Studio:
         side = size * OVERSAMPLING
         self.size = size
         self._plotter = pv.Plotter(off_screen=True, window_size=[side, side], lighting="none")
-        self._window = self._plotter.render_window
-        if self._window is None:
+        window = self._plotter.render_window
+        if window is None:
             raise MirageError("VTK gave no off-screen window", where="images.turntable")
+        self._window = window
         self._window.SetMultiSamples(0)
         self._window.SetAlphaBitPlanes(1)
         self._plotter.renderer.SetBackground(0.0, 0.0, 0.0)
         self._plotter.renderer.SetBackgroundAlpha(0.0)
         self._actors: list[vtk.vtkActor] = []
+        self.subject: Hashable = None
 
-    def set_up(self, meshes: Sequence[ColouredMesh], scene: Scene) -> None:
-        """Put an object on the turntable and set camera and lights."""
+    def set_up(
+        self, meshes: Sequence[ColouredMesh], scene: Scene, subject: Hashable = None
+    ) -> None:
+        """Put an object on the turntable and set camera and lights; `subject` names it."""
+        self.subject = subject
         renderer = self._plotter.renderer
         for actor in self._actors:
             renderer.RemoveActor(actor)
@@ -133,7 +138,9 @@ def merge_by_finish(meshes: Sequence[ColouredMesh]) -> list[ColouredMesh]:
 
 
 def _make_actor(mesh: ColouredMesh) -> vtk.vtkActor:
-    data = pv.PolyData.from_regular_faces(mesh.vertices.astype(np.float32), mesh.triangles)
+    data = pv.PolyData.from_regular_faces(
+        mesh.vertices.astype(np.float64), mesh.triangles.astype(int)
+    )
     normals = numpy_to_vtk(mesh.normals.astype(np.float32), deep=True)
     data.GetPointData().SetNormals(normals)
     data.GetCellData().SetScalars(numpy_to_vtk(mesh.colours, deep=True))

@@ -1,0 +1,56 @@
+"""W&B: offline where there is no key, never a prompt, everything inside the run's folder."""
+
+from __future__ import annotations
+
+import netrc
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import wandb
+from lightning.pytorch.loggers import WandbLogger
+
+
+def has_wandb_key() -> bool:
+    """Whether a key is set in the environment or in ~/.netrc."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        return netrc.netrc().authenticators("api.wandb.ai") is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+def wandb_logger(folder: Path, name: str, config: dict[str, Any]) -> WandbLogger:
+    """A logger that resumes the same W&B run for the same folder.
+
+    WANDB_MODE is obeyed; where it is unset, runs are offline unless there is a key.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("WANDB_MODE", "online" if has_wandb_key() else "offline")
+    os.environ.setdefault("WANDB_SILENT", "true")
+    os.environ.setdefault("WANDB_DATA_DIR", str(folder.resolve()))  # media staged beside the run
+    identity = folder / "wandb_id.txt"
+    if not identity.exists():
+        identity.write_text(uuid.uuid4().hex[:8])
+    return WandbLogger(
+        project="mirage",
+        name=name,
+        id=identity.read_text().strip(),
+        save_dir=str(folder),
+        resume="allow",
+        config=config,
+        settings=wandb.Settings(console="off", x_disable_stats=True),
+    )
+
+
+def log_pictures(logger: WandbLogger, name: str, sheet: Path, film: Path, step: int) -> None:
+    """Log a contact sheet (PNG) and a film (GIF) under `name/`."""
+    logger.experiment.log(
+        {
+            f"{name}/orbits": wandb.Image(str(sheet)),
+            f"{name}/turning": wandb.Video(str(film), format="gif"),
+            "trainer/global_step": step,
+        }
+    )

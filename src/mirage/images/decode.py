@@ -1,0 +1,78 @@
+"""Bytes → an RGB photo → a square of pixels."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from mirage.contracts import ByteArray
+
+RESAMPLE = Image.Resampling.LANCZOS
+
+
+class UndecodableError(ValueError):
+    """The bytes are not a photo that can be used; the message is the reason in a few words."""
+
+
+def decode(data: bytes, max_pixels: int) -> Image.Image:
+    """Decode to RGB: EXIF rotation applied, transparency laid on white, any mode and depth.
+
+    Raises:
+        UndecodableError: not an image, truncated, or more than `max_pixels` pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's own bomb warning; the limit is ours
+            with Image.open(io.BytesIO(data)) as image:
+                if image.width * image.height > max_pixels:
+                    raise UndecodableError(f"too large: {image.width} × {image.height} pixels")
+                image.load()
+                return _to_rgb(ImageOps.exif_transpose(image))
+    except UndecodableError:
+        raise
+    except (Image.DecompressionBombError, MemoryError) as error:
+        raise UndecodableError("too large") from error
+    except Exception as error:  # Pillow's decoders raise nearly anything on damaged bytes
+        reason = "truncated" if "truncated" in str(error) else "unreadable"
+        raise UndecodableError(reason) from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):  # 16- and 32-bit greys: Pillow would clip them
+        values = np.asarray(image, dtype=np.float64)
+        deep = image.mode.startswith("I;16") or values.max() > 255
+        full = 65535.0 if deep else 255.0
+        return Image.fromarray((values.clip(0, full) * (255 / full)).astype(np.uint8)).convert(
+            "RGB"
+        )
+    if "A" in image.getbands() or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def to_square(image: Image.Image, size: int, fit: str) -> ByteArray:
+    """[size, size, 3] uint8, antialiased.
+
+    Args:
+        fit: `pad` keeps all of the photo and its aspect, filling with the median colour of its
+            border; `crop` takes the middle; `stretch` ignores the aspect.
+    """
+    if fit == "stretch":
+        return np.asarray(image.resize((size, size), RESAMPLE))
+    if fit == "crop":
+        return np.asarray(ImageOps.fit(image, (size, size), RESAMPLE))
+    scale = size / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    inner = image.resize((width, height), RESAMPLE)
+    pixels = np.asarray(inner)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    square = np.empty((size, size, 3), np.uint8)
+    square[:] = np.median(border, axis=0).astype(np.uint8)
+    top, left = (size - pixels.shape[0]) // 2, (size - pixels.shape[1]) // 2
+    square[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    return square

@@ -1,0 +1,216 @@
+"""Where photos come from: a folder, a tar file or a CSV list; each lists and reads them."""
+
+from __future__ import annotations
+
+import csv
+import os
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from mirage.contracts import HELDOUT, TRAIN
+from mirage.errors import MirageError
+
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif"}
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One photo of a source.
+
+    Attributes:
+        path: how the source names it.
+        object_id: which object it shows, where known; photos of one object stay in one split.
+        azimuth: true azimuth in degrees, where known; used for evaluation only.
+        split: train or heldout, where the source decides it; empty where it does not.
+        refused: why it must not be read; empty if it may.
+    """
+
+    path: str
+    object_id: str = ""
+    azimuth: float | None = None
+    split: str = ""
+    refused: str = ""
+
+
+class Source(Protocol):
+    """Lists photos in a fixed order and reads any of them; safe to read from several threads."""
+
+    def entries(self) -> Iterator[Entry]: ...
+
+    def read(self, path: str) -> bytes:
+        """Raises OSError when the photo is no longer there."""
+        ...
+
+
+def open_source(kind: str, path: str) -> Source:
+    """Open a source: folder, tar or csv.
+
+    Raises:
+        MirageError: nothing is there, or it is not of that kind.
+    """
+    place = Path(path).expanduser()
+    if not place.exists():
+        raise MirageError(
+            f"{path} does not exist", where="configuration key images.path", todo="check the path"
+        )
+    if (kind == "folder") != place.is_dir():
+        found = "a folder" if place.is_dir() else "a file"
+        hint = "folder" if place.is_dir() else "csv" if place.suffix == ".csv" else "tar"
+        raise MirageError(
+            f"{path} is {found}, which images.source={kind} cannot read",
+            where="configuration key images.source",
+            todo=f"use images.source={hint}",
+        )
+    makers: dict[str, Callable[[Path], Source]] = {
+        "folder": FolderSource,
+        "tar": TarSource,
+        "csv": CsvSource,
+    }
+    return makers[kind](place)
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """Every photo below a folder, by sorted path; links to folders are not followed."""
+
+    root: Path
+
+    def entries(self) -> Iterator[Entry]:
+        for folder, subfolders, names in os.walk(self.root, followlinks=False):
+            subfolders.sort()
+            for name in sorted(names):
+                if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
+                    path = Path(folder) / name
+                    # A pipe would block the reader for ever; a broken link leads nowhere.
+                    refused = "" if path.is_file() else "not a plain file (broken link, pipe, …)"
+                    yield Entry(str(path.relative_to(self.root)), refused=refused)
+
+    def read(self, path: str) -> bytes:
+        return (self.root / path).read_bytes()
+
+
+class TarSource:
+    """The photos in a tar file, read in place: nothing is unpacked to disk.
+
+    Members are only ever read by their position in the file, never written anywhere. Links,
+    devices and names that point outside the archive are refused. An uncompressed archive is read
+    by position, without a shared file pointer, so threads and forked workers do not disturb one
+    another; a compressed one is read through one stream, best in order and in one process.
+    """
+
+    def __init__(self, archive: Path) -> None:
+        self.archive = archive
+        self._members: dict[str, tarfile.TarInfo] = {}
+        self._lock = threading.Lock()
+        self._file = self._open()
+        self._plain = open(archive, "rb") if _is_uncompressed(archive) else None  # noqa: SIM115
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"archive": self.archive}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["archive"])  # type: ignore[misc]
+
+    def _open(self) -> tarfile.TarFile:
+        try:
+            return tarfile.open(self.archive)
+        except (tarfile.TarError, EOFError) as error:
+            raise MirageError(
+                f"not a readable tar file: {error}", where=str(self.archive), todo="check the file"
+            ) from error
+
+    def entries(self) -> Iterator[Entry]:
+        with self._lock:
+            try:
+                members = self._file.getmembers()
+            except (tarfile.TarError, EOFError, OSError):  # cut short: keep what came before
+                members = list(self._file.members)  # type: ignore[attr-defined]
+        for member in members:
+            if member.isdir():
+                continue
+            refused = _refuse_member(member)
+            if not refused:
+                if PurePosixPath(member.name).suffix.lower() not in SUFFIXES:
+                    continue
+                self._members[member.name] = member
+            yield Entry(member.name, refused=refused)
+
+    def read(self, path: str) -> bytes:
+        if not self._members:
+            list(self.entries())
+        member = self._members[path]
+        if self._plain is not None:
+            return os.pread(self._plain.fileno(), member.size, member.offset_data)
+        with self._lock:
+            stream = self._file.extractfile(member)
+            if stream is None:
+                raise OSError(f"{path} is not a file")
+            return stream.read()
+
+
+def _is_uncompressed(archive: Path) -> bool:
+    try:
+        with tarfile.open(archive, "r:"):
+            return True
+    except tarfile.TarError:
+        return False
+
+
+def _refuse_member(member: tarfile.TarInfo) -> str:
+    if not member.isfile() or member.issparse():
+        return "not a plain file in the archive (link, device or sparse file)"
+    parts = PurePosixPath(member.name)
+    if parts.is_absolute() or ".." in parts.parts:
+        return "its name points outside the archive"
+    return ""
+
+
+class CsvSource:
+    """Photos listed in a CSV with the columns path[, object_id][, azimuth][, split].
+
+    Paths are relative to the CSV's folder.
+    """
+
+    def __init__(self, listing: Path) -> None:
+        self.listing = listing
+
+    def entries(self) -> Iterator[Entry]:
+        try:
+            with self.listing.open(newline="", encoding="utf-8-sig") as file:
+                reader = csv.DictReader(file)
+                if "path" not in (reader.fieldnames or ()):
+                    raise MirageError(
+                        "the CSV has no column named path",
+                        where=str(self.listing),
+                        todo="name the columns first: path[,object_id][,azimuth][,split]",
+                    )
+                for line, row in enumerate(reader, start=2):
+                    yield self._entry(row, line)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise MirageError(f"not a CSV file: {error}", where=str(self.listing)) from error
+
+    def _entry(self, row: dict[str, str], line: int) -> Entry:
+        azimuth = (row.get("azimuth") or "").strip()
+        try:
+            value = float(azimuth) % 360.0 if azimuth else None
+        except ValueError as error:
+            raise MirageError(
+                f"azimuth {azimuth!r} is not a number", where=f"{self.listing}, line {line}"
+            ) from error
+        split = (row.get("split") or "").strip()
+        if split not in ("", TRAIN, HELDOUT):
+            raise MirageError(
+                f"split {split!r} is not a choice",
+                where=f"{self.listing}, line {line}",
+                todo=f"use {TRAIN}, {HELDOUT}, or leave it empty",
+            )
+        return Entry((row["path"] or "").strip(), row.get("object_id") or "", value, split)
+
+    def read(self, path: str) -> bytes:
+        return (self.listing.parent / path).read_bytes()

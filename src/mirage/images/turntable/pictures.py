@@ -1,0 +1,43 @@
+"""One object at one azimuth → a picture, or its true silhouette."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mirage.contracts import ByteArray
+from mirage.images.turntable.objects import ObjectSpec, build_meshes
+from mirage.images.turntable.studio import Studio, open_studio
+
+
+def render(spec: ObjectSpec, azimuth_deg: float, size: int) -> ByteArray:
+    """The object turned by `azimuth_deg`, counter-clockwise seen from above.
+
+    Args:
+        spec: the object; all its views share camera, light and backdrop.
+        azimuth_deg: degrees; at 0 the front faces the camera, at 90 it points to the picture's
+            right, at 180 the rear faces the camera.
+        size: side of the picture, pixels.
+
+    Returns:
+        [size, size, 3] uint8, antialiased; the same bytes for the same arguments.
+    """
+    picture, _ = _stage(spec, size).shoot(azimuth_deg)
+    return picture
+
+
+def render_mask(spec: ObjectSpec, azimuth_deg: float, size: int) -> npt.NDArray[np.bool_]:
+    """The true silhouette of `render`'s picture: [size, size] bool, at least half covered.
+
+    For evaluation only: nothing that learns may see it.
+    """
+    _, coverage = _stage(spec, size).shoot(azimuth_deg)
+    return np.asarray(coverage >= 0.5)
+
+
+def _stage(spec: ObjectSpec, size: int) -> Studio:
+    """The studio with `spec` on its turntable; setting up is skipped if it is there already."""
+    studio = open_studio(size)
+    if studio.subject != spec:
+        studio.set_up(build_meshes(spec), spec.scene, spec)
+    return studio

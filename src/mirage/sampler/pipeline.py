@@ -1,0 +1,174 @@
+"""The trained model as a diffusers pipeline: one folder that anyone can load and turn photos with.
+
+    DiffusionPipeline.from_pretrained(folder, custom_pipeline=folder, trust_remote_code=True)
+
+The folder holds the network, the pose embedding, the ring and the pose bank that gave the labels:
+pose numbers mean nothing without it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline, UNet2DModel
+from diffusers.utils import BaseOutput
+from PIL import Image
+
+from mirage.config import ViewsConfig
+from mirage.contracts import ByteArray, PoseRing
+from mirage.errors import MirageError
+from mirage.model.conditioning import PoseEmbedding
+from mirage.model.denoiser import PoseDenoiser
+from mirage.sampler.orbit import ring_azimuths, sample_orbit
+
+BANK = "bank.safetensors"
+_LOADER = '''"""Lets diffusers find the pipeline; needs the `mirage` package."""
+
+from mirage.sampler.pipeline import MiragePipeline
+
+__all__ = ["MiragePipeline"]
+'''
+
+
+@dataclass
+class OrbitOutput(BaseOutput):  # type: ignore[misc]
+    """images: V PIL images. azimuths: V degrees. poses: V pose numbers."""
+
+    images: list[Image.Image]
+    azimuths: list[float]
+    poses: list[int]
+
+
+class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
+    """Turns the object of a square photo through the poses of its ring.
+
+    Args:
+        unet: the network. embedding: the pose embedding.
+        sigma_data: EDM's standard deviation of the images.
+        ring_azimuth: azimuth of every pose, degrees. ring_score: how well they close a circle.
+    """
+
+    def __init__(
+        self,
+        unet: UNet2DModel,
+        embedding: PoseEmbedding,
+        sigma_data: float = 0.5,  # diffusers takes arguments without a default for modules
+        ring_azimuth: Sequence[float] = (),
+        ring_score: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.register_modules(unet=unet, embedding=embedding)
+        self.register_to_config(
+            sigma_data=sigma_data, ring_azimuth=list(ring_azimuth), ring_score=ring_score
+        )
+
+    @property
+    def ring(self) -> PoseRing:
+        return PoseRing(np.asarray(self.config.ring_azimuth), float(self.config.ring_score))
+
+    @property
+    def denoiser(self) -> PoseDenoiser:
+        return PoseDenoiser(self.unet, self.embedding, float(self.config.sigma_data)).eval()
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        image: Image.Image | ByteArray,
+        reference_pose: int,
+        reference_azimuth: float | None = None,
+        azimuths: Sequence[float] | int = 12,
+        **views: Any,
+    ) -> OrbitOutput:
+        """Views of the photo's object.
+
+        Args:
+            image: square photo, any size; resized to the network's resolution.
+            reference_pose: its pose, in [0, K); `mirage assign` or the bank tells.
+            reference_azimuth: its azimuth on the ring, degrees; the pose's own if None.
+            azimuths: degrees on the ring, or how many views round the whole circle.
+            views: fields of ViewsConfig: mode, steps, seed, pose_guidance, …
+
+        Raises:
+            MirageError: no such pose, or the photo is not square.
+        """
+        ring, denoiser = self.ring, self.denoiser
+        if not 0 <= reference_pose < ring.num_poses:
+            raise MirageError(
+                f"pose {reference_pose} does not exist",
+                where="reference_pose",
+                todo=f"poses are numbered 0 to {ring.num_poses - 1}",
+            )
+        photo = _square_photo(image, denoiser.resolution)
+        asked = ring_azimuths(azimuths) if isinstance(azimuths, int) else np.asarray(azimuths)
+        own = ring.azimuth[reference_pose] if reference_azimuth is None else reference_azimuth
+        config = replace(ViewsConfig(), **views)
+        orbit = sample_orbit(denoiser, ring, photo, reference_pose, float(own), asked, config)
+        return OrbitOutput(
+            images=[Image.fromarray(frame) for frame in orbit.frames],
+            azimuths=[float(a) for a in orbit.azimuth],
+            poses=[int(p) for p in orbit.pose],
+        )
+
+
+def _square_photo(image: Image.Image | ByteArray, resolution: int) -> ByteArray:
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    if picture.width != picture.height:
+        raise MirageError(
+            f"the photo is {picture.width} × {picture.height}, not square",
+            where="image",
+            todo="pad or crop it as the training photos were (`mirage.images.decode.to_square`)",
+        )
+    if picture.width != resolution:
+        picture = picture.resize((resolution, resolution), Image.Resampling.LANCZOS)
+    return np.asarray(picture.convert("RGB"))
+
+
+def export_pipeline(
+    denoiser: PoseDenoiser,
+    ring: PoseRing,
+    bank: Path,
+    folder: Path,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write the pipeline's folder, by way of a temporary one; `bank` travels with it."""
+    pipeline = MiragePipeline(
+        unet=denoiser.unet,
+        embedding=denoiser.embedding,
+        sigma_data=denoiser.sigma_data,
+        ring_azimuth=[float(a) for a in ring.azimuth],
+        ring_score=ring.score,
+    )
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    pipeline.to(dtype).save_pretrained(temporary)
+    (temporary / "pipeline.py").write_text(_LOADER)
+    shutil.copyfile(bank, temporary / BANK)
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.replace(folder)
+
+
+def load_pipeline(folder: Path) -> MiragePipeline:
+    """Read an exported folder, in fp32.
+
+    Raises:
+        MirageError: the folder is missing or damaged.
+    """
+    try:
+        unet = UNet2DModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
+        embedding = PoseEmbedding.from_pretrained(folder / "embedding", torch_dtype=torch.float32)
+        facts = MiragePipeline.load_config(folder)
+        return MiragePipeline(
+            unet, embedding, facts["sigma_data"], facts["ring_azimuth"], facts["ring_score"]
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MirageError(
+            f"no trained model can be read: {str(error).splitlines()[0][:200]}",
+            where=str(folder),
+            todo="run `mirage train` for this run first",
+        ) from error

@@ -1,0 +1,109 @@
+"""A run's folder, and when a stage in it is done.
+
+A finished stage leaves a stamp: the hash of everything its output depends on. The same hash again
+means there is nothing to do; each stage's hash includes the hash of the stage before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from mirage.errors import MirageError
+
+STAGES = ("images", "poses", "train", "model", "views", "evaluate", "report")
+_MADE_BY = {"model": "train"}  # the command that makes a folder not named after itself
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """runs/<name>/ and the folders of its stages."""
+
+    root: Path
+
+    def __getitem__(self, stage: str) -> Path:
+        if stage not in STAGES:
+            raise KeyError(stage)
+        return self.root / stage
+
+    def is_done(self, stage: str, key: str | None = None) -> bool:
+        """Whether the stage finished, with this key if one is given."""
+        stamp = self._stamp(stage)
+        return stamp is not None and (key is None or stamp == key)
+
+    def key(self, stage: str) -> str:
+        """The hash a finished stage left.
+
+        Raises:
+            MirageError: the stage has not finished; names the command that makes it.
+        """
+        stamp = self._stamp(stage)
+        if stamp is None:
+            command = _MADE_BY.get(stage, stage)
+            raise MirageError(
+                f"this needs the {stage} of the run, which are not there yet",
+                where=str(self[stage]),
+                todo=f"run `mirage {command} run={self.root}` first, or `mirage run` for all stages",
+            )
+        return stamp
+
+    def finish(self, stage: str, key: str) -> None:
+        """Stamp a stage as done."""
+        write_json(self[stage] / ".stamp.json", {"key": key})
+
+    def reopen(self, stage: str) -> None:
+        """Take the stamp off before output is touched, so that a kill leaves no false claim."""
+        (self[stage] / ".stamp.json").unlink(missing_ok=True)
+
+    def _stamp(self, stage: str) -> str | None:
+        try:
+            key = json.loads((self[stage] / ".stamp.json").read_text())["key"]
+        except (OSError, ValueError, KeyError):
+            return None
+        return str(key)
+
+
+def hash_of(*parts: Any) -> str:
+    """A short hash of configuration dataclasses and plain values."""
+
+    def plain(value: Any) -> Any:
+        return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+    text = json.dumps([plain(p) for p in parts], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, of the same suffix, that becomes `path` when all went well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON by way of a temporary name."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        MirageError: the file is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise MirageError(f"cannot be read: {error}", where=str(path)) from error

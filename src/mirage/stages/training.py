@@ -1,0 +1,159 @@
+"""train: images with their poses → checkpoints, and the exported pipeline in model/."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+
+from callbacks.ema import WarmupEMA
+from callbacks.history import MetricsFile
+from callbacks.orbits import OrbitReference, OrbitViews
+from callbacks.tracking import wandb_logger
+from datamodules.cache import build_cache, open_cache
+from datamodules.posed import PosedImages
+from mirage.config import Config
+from mirage.contracts import HELDOUT, TRAIN, ByteArray, PoseLabels
+from mirage.errors import MirageError
+from mirage.images.manifest import ImageSet, open_images
+from mirage.model.denoiser import PoseDenoiser
+from mirage.model.lit import PoseDiffusion
+from mirage.model.pretrained import start_from
+from mirage.poses.bank import PoseBank
+from mirage.poses.labels import read_labels
+from mirage.sampler.pipeline import export_pipeline, load_pipeline
+from mirage.stages.folder import RunFolder, hash_of, read_json
+from mirage.stages.pretrained import find_pretrained
+
+LAST = "last.ckpt"
+_VALIDATION_REFERENCES = 4
+_VALIDATION_VIEWS = 8
+
+
+def run(config: Config, folder: RunFolder) -> str:
+    """Train unless it is done; returns the closing line."""
+    identity = hash_of(
+        "train", folder.key("poses"), config.data, config.model, config.pretrained,
+        {k: v for k, v in asdict(config.train).items() if k not in _MAY_CHANGE},
+    )  # fmt: skip
+    key = hash_of(identity, config.train.steps)
+    if not (folder.is_done("train", key) and folder.is_done("model", key)):
+        folder.reopen("train")
+        folder.reopen("model")
+        _set_aside_other_training(folder["train"], identity)
+        _fit(config, folder)
+        _export(config, folder)
+        folder.finish("train", key)
+        folder.finish("model", key)
+    return f"train: {config.train.steps} steps → {folder['model']}"
+
+
+# These do not change what training computes, or only how far it goes.
+_MAY_CHANGE = ("steps", "checkpoint_every", "validate_every", "callbacks", "compile")
+
+
+def _set_aside_other_training(train: Path, identity: str) -> None:
+    """Checkpoints made with other settings cannot be resumed: keep them under another name."""
+    mark = train / "identity.txt"
+    if mark.exists() and mark.read_text() != identity:
+        number = 1
+        while (aside := train.with_name(f"train.before-{number}")).exists():
+            number += 1
+        train.rename(aside)
+        print(f"train: the settings changed; the earlier training is kept in {aside}")
+    train.mkdir(parents=True, exist_ok=True)
+    mark.write_text(identity)
+
+
+def prepare_pixels(config: Config, images: ImageSet, folder: RunFolder) -> ByteArray:
+    """The memory-mapped uint8 cache of all images at the model's resolution."""
+    size = config.data.resolution
+    path = folder["images"] / f"cache-{size}.npy"
+    build_cache(
+        path, len(images), size, folder.key("images"), lambda ids: images.batches(ids, size, 256)
+    )
+    return open_cache(path)
+
+
+def _fit(config: Config, folder: RunFolder) -> None:
+    lightning.seed_everything(config.train.seed, verbose=False)
+    images = open_images(folder["images"])
+    labels = read_labels(folder["poses"] / "labels.parquet")
+    bank = PoseBank.load(folder["poses"] / "bank.safetensors")
+    pixels = prepare_pixels(config, images, folder)
+    denoiser = PoseDenoiser.build(config.model, config.data.resolution, bank.num_poses)
+    if config.pretrained is not None:
+        _start_from_pretrained(config, folder, denoiser)
+    if config.train.compile:
+        denoiser.unet.compile()
+    data = PosedImages(
+        pixels, labels, bank.ring, images.ids(TRAIN), images.ids(HELDOUT),
+        config.data.batch_size, config.data.balance, config.train.steps, config.train.seed,
+        config.data.workers,
+    )  # fmt: skip
+    references = pick_references(pixels, labels, images.ids(HELDOUT), _VALIDATION_REFERENCES)
+    trainer = _trainer(config, folder, bank, references)
+    last = folder["train"] / LAST
+    module = PoseDiffusion(denoiser, config.train)
+    trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    trainer.save_checkpoint(last)
+
+
+def pick_references(
+    pixels: ByteArray, labels: PoseLabels, ids: np.ndarray, count: int
+) -> list[OrbitReference]:
+    """Held-out photos spread over the ids, the same for the same set."""
+    chosen = ids[np.linspace(0, len(ids) - 1, min(count, len(ids))).round().astype(int)]
+    return [
+        OrbitReference(np.array(pixels[i]), int(labels.pose[i]), float(labels.azimuth[i]))
+        for i in chosen
+    ]
+
+
+def _trainer(
+    config: Config, folder: RunFolder, bank: PoseBank, references: list[OrbitReference]
+) -> lightning.Trainer:
+    _quieten_lightning()
+    train = folder["train"]
+    views = ViewsDuringTraining(config)
+    callbacks: list[Callback] = [
+        OrbitViews(references, bank.ring, views, train / "orbits"),  # sees the EMA: before it
+        *(instantiate(spec) for spec in config.train.callbacks.values()),
+        WarmupEMA(config.train.ema_decay),
+        MetricsFile(train / "metrics.csv", every=10),
+        ModelCheckpoint(
+            train, filename="best", monitor="val/loss", save_top_k=1, enable_version_counter=False,
+        ),
+        ModelCheckpoint(
+            train, filename="last", every_n_train_steps=config.train.checkpoint_every,
+            save_top_k=1, enable_version_counter=False, save_on_exception=True,
+        ),
+    ]  # fmt: skip
+    if sys.stderr.isatty():
+        callbacks.append(RichProgressBar())
+    return lightning.Trainer(
+        max_steps=config.train.steps,
+        logger=wandb_logger(train / "wandb", folder.root.name, asdict(config)),
+        callbacks=callbacks,
+        precision=_precision(config.train.precision),
+        gradient_clip_val=config.train.gradient_clip,
+        val_check_interval=config.train.validate_every,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        enable_progress_bar=sys.stderr.isatty(),
+        enable_model_summary=False,
+        log_every_n_steps=10,
+        default_root_dir=str(train),
+    )

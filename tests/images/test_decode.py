@@ -1,0 +1,105 @@
+"""Odd photos come out as the picture a person would see, or with a reason."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mirage.images.decode import UndecodableError, decode, to_square
+
+LIMIT = 1_000_000
+
+
+def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def ramp(height: int = 20, width: int = 30) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    y, x = np.mgrid[:height, :width]
+    return np.stack([x * 8, y * 12, (x + y) * 4], axis=-1).astype(np.uint8)
+
+
+def test_exif_rotation_is_applied() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90° clockwise
+    out = np.asarray(decode(encode(Image.fromarray(ramp()), exif=exif), LIMIT))
+    assert np.array_equal(out, np.rot90(ramp(), -1))
+
+
+def test_transparency_is_laid_on_white() -> None:
+    alpha = np.array([[0, 255, 128]], np.uint8)
+    rgba = np.concatenate([np.zeros((1, 3, 3), np.uint8), alpha[..., None]], axis=-1)
+    assert np.asarray(decode(encode(Image.fromarray(rgba)), LIMIT))[0, :, 0].tolist() == [
+        255,
+        0,
+        127,
+    ]
+
+
+def test_transparent_palette_is_laid_on_white() -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.putpixel((1, 0), 1)
+    out = np.asarray(decode(encode(image, transparency=0), LIMIT))
+    assert out[0].tolist() == [[255, 255, 255], [40, 50, 60]]
+
+
+@pytest.mark.parametrize("top", [65535, 200])
+def test_16_bit_grey_keeps_its_scale(top: int) -> None:
+    grey = np.array([[0, top // 2, top]], np.uint16)
+    out = np.asarray(decode(encode(Image.fromarray(grey)), LIMIT))[0, :, 0]
+    assert np.abs(out - grey[0] / 257.0).max() <= 1.0
+
+
+def test_cmyk_is_converted() -> None:
+    data = encode(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95)
+    red, green, blue = np.asarray(decode(data, LIMIT)).reshape(-1, 3).mean(axis=0)
+    assert red > 200 and green < 60 and blue < 60
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_cut_short_is_refused(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    data = encode(Image.fromarray(rng.integers(0, 256, (64, 64, 3), np.uint8)), kind)
+    assert decode(data, LIMIT).size == (64, 64)
+    with pytest.raises(UndecodableError, match=r"truncated|unreadable"):
+        decode(data[: len(data) // 2], LIMIT)
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
+def test_no_image_is_refused(data: bytes) -> None:
+    with pytest.raises(UndecodableError):
+        decode(data, LIMIT)
+
+
+def test_too_many_pixels_are_refused_before_decoding() -> None:
+    with pytest.raises(UndecodableError, match="too large: 30 × 20"):
+        decode(encode(Image.fromarray(ramp())), 599)
+
+
+def test_pad_keeps_the_aspect_and_fills_with_the_border_colour() -> None:
+    photo = np.full((10, 20, 3), (200, 10, 60), np.uint8)
+    photo[3:7, 5:15] = 0
+    out = to_square(Image.fromarray(photo), 40, "pad")
+    assert out.shape == (40, 40, 3)
+    assert (out[:10] == (200, 10, 60)).all() and (out[30:] == (200, 10, 60)).all()
+    assert (out[18:22, 14:26] < 10).all()
+
+
+def test_crop_takes_the_middle_and_stretch_takes_all() -> None:
+    photo = np.zeros((10, 30, 3), np.uint8)
+    photo[:, 10:20] = 255
+    assert to_square(Image.fromarray(photo), 10, "crop").min() == 255
+    assert abs(to_square(Image.fromarray(photo), 30, "stretch").mean() - 85) < 3
+
+
+def test_shrinking_is_antialiased() -> None:
+    board = np.kron(np.indices((64, 64)).sum(axis=0) % 2, np.ones((1, 1))) * 255
+    photo = Image.fromarray(board.astype(np.uint8)).convert("RGB")
+    assert np.abs(to_square(photo, 8, "stretch").astype(int) - 127).max() < 30

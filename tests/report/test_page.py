@@ -1,0 +1,183 @@
+"""The page: everything inside, everything escaped, every frame where the script looks for it."""
+
+import base64
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mirage.contracts import Orbit
+from mirage.errors import MirageError
+from mirage.report import page as pages
+from mirage.report.page import OrbitView, ReportPage, Table, write_page
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
+RNG = np.random.default_rng(0)
+
+
+def make_orbit(views: int = 10) -> Orbit:
+    """Frames of one grey each, 20 apart."""
+    grey = 20 * np.arange(views, dtype=np.uint8)
+    frames = np.broadcast_to(grey[:, None, None, None], (views, 32, 32, 3)).copy()
+    reference = RNG.integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    return Orbit(reference, frames, np.arange(views) * 36.0, np.arange(views) % 4, 1)
+
+
+def make_page(text: str = "cars") -> ReportPage:
+    orbit = make_orbit()
+    picture = Image.new("RGB", (60, 40), "white")
+    return ReportPage(
+        title=text,
+        summary=text,
+        facts=[(text, text), ("NMI", 0.871)],
+        orbits=[
+            OrbitView(
+                text, orbit, {text: 255 - orbit.frames, "hard": orbit.frames}, {text: {text: 1.5}}
+            )
+        ],
+        ring=picture,
+        montage=picture,
+        parts=picture,
+        curve=picture,
+        tables=[Table(text, [text, "PSNR"], [[text, 18.13], ["none", None]], text)],
+        config_text=text,
+    )
+
+
+class Reader(HTMLParser):
+    """Collects tags with their attributes, and the text of scripts."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.text: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] == "script":
+            self.scripts[-1] += data
+        self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("report") / "deep" / "index.html"
+    write_page(path, make_page())
+    assert [p.name for p in path.parent.iterdir()] == ["index.html"]
+    return path.read_text(encoding="utf-8")
+
+
+def test_page_needs_no_network(html: str) -> None:
+    assert not re.search(r"https?://", html)
+    reader = Reader(html)
+    addresses = [a[k] for _, a in reader.tags for k in ("src", "href") if a.get(k)]
+    assert addresses and all(str(a).startswith(("data:image/", "#")) for a in addresses)
+    assert all(
+        u.startswith('url("data:image/webp;base64,') for u in re.findall(r"url\(.{30}", html)
+    )
+    policy = next(a["content"] for a in reader.all("meta") if a.get("http-equiv"))
+    assert str(policy).startswith("default-src 'none'")
+    assert not reader.all("link")
+
+
+def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    write_page(tmp_path / "x.html", make_page(HOSTILE))
+    html = (tmp_path / "x.html").read_text()
+    reader, plain = Reader(html), Reader(clean_html(tmp_path))
+    assert [tag for tag, _ in reader.tags] == [tag for tag, _ in plain.tags]
+    assert not any("onerror" in attributes for _, attributes in reader.tags)
+    assert "alert(" not in "".join(reader.scripts)
+    assert "".join(reader.text).count(HOSTILE) >= 8
+
+
+def clean_html(folder: Path) -> str:
+    write_page(folder / "clean.html", make_page())
+    return (folder / "clean.html").read_text()
+
+
+def test_script_data_cannot_close_its_element() -> None:
+    template = pages._environment().from_string("<script>{{ data|tojson }}</script>")
+    html = template.render(data=["</script><!--", "\u2028&'"])
+    assert html.count("</script>") == 1 and "<!--" not in html
+    assert json.loads(Reader(html).scripts[0]) == ["</script><!--", "\u2028&'"]
+
+
+def test_every_picture_has_words_and_every_control_a_name(html: str) -> None:
+    reader = Reader(html)
+    assert all(image.get("alt") for image in reader.all("img"))
+    assert all(button.get("aria-label") for button in reader.all("button"))
+    assert all(c.get("aria-label") for c in reader.all("input") if c.get("type") == "range")
+    views = [a for _, a in reader.tags if a.get("role") == "img"]
+    assert views and all(a.get("aria-label") for a in views)
+    targets = {a["id"] for _, a in reader.tags if a.get("id")}
+    assert {str(a["href"])[1:] for a in reader.all("a")} <= targets
+
+
+def test_sprite_holds_each_frame_where_its_position_says(html: str) -> None:
+    """Undo the CSS: a position of x% puts cell x/100 · (columns − 1) in sight."""
+    data = json.loads(Reader(html).scripts[0])
+    uri = re.search(
+        r'\.sprite-0-1::before \{ background-image: url\("data:image/webp;base64,(.*?)"', html
+    )
+    assert uri is not None
+    sprite = np.asarray(Image.open(io.BytesIO(base64.b64decode(uri[1]))).convert("RGB"), dtype=int)
+    columns, rows = 8, 2
+    height, width = sprite.shape[0] // rows, sprite.shape[1] // columns
+    assert len(data[0]["positions"]) == len(data[0]["labels"]) == 10
+    for index, position in enumerate(data[0]["positions"]):
+        x, y = (float(part.rstrip("%")) / 100 for part in position.split())
+        left, top = round(x * (columns - 1) * width), round(y * (rows - 1) * height)
+        cell = sprite[top + 3 : top + height - 3, left + 3 : left + width - 3]
+        assert abs(cell.mean() - 20 * index) < 3
+    assert data[0]["labels"][3] == "108° · pose 3"
+
+
+def test_only_what_is_given_is_shown(tmp_path: Path) -> None:
+    write_page(tmp_path / "x.html", ReportPage("bare"))
+    reader = Reader((tmp_path / "x.html").read_text())
+    assert not reader.all("section") and not reader.all("img") and not reader.all("a")
+    assert json.loads(reader.scripts[0]) == []
+
+
+def test_first_mode_is_the_one_the_orbit_was_saved_with() -> None:
+    orbit = make_orbit()
+    other = 255 - orbit.frames
+    assert OrbitView("a", orbit).first_mode == "views"
+    assert OrbitView("a", orbit, {"x": orbit.frames, "y": other}).first_mode == "x"
+    assert OrbitView("a", orbit, {"x": other, "y": other}).first_mode == "y"
+
+
+def test_frames_scores_and_rows_that_do_not_fit_are_refused() -> None:
+    orbit = make_orbit()
+    with pytest.raises(MirageError, match="mode 'soft'"):
+        OrbitView("a", orbit, {"soft": orbit.frames[:3]})
+    with pytest.raises(MirageError, match="no frames"):
+        OrbitView("a", orbit, scores={"soft": {"PSNR": 1.0}})
+    with pytest.raises(MirageError, match="2 cells under 1"):
+        Table("t", ["a"], [["b", 1]])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"), (float("nan"), "–"), (float("inf"), "∞"), ("soft", "soft"), (1920, "1,920"),
+        (18.134, "18.13"), (0.8714, "0.871"), (-0.5, "−0.500"), (123.456, "123.5"),
+        (12345.6, "12,346"), (0.00012, "1.2e-04"), (0.0, "0.000"),
+    ],
+)  # fmt: skip
+def test_figures_read_as_a_person_writes_them(value: pages.Cell, text: str) -> None:
+    assert pages.format_cell(value) == text
