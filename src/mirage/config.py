@@ -97,10 +97,10 @@ class BackboneConfig:
 
 @dataclass
 class PartsConfig:
-    count: int = 64  # parts, P
+    count: int = 256  # parts, P
     dims: int = 64  # principal components the patch features are reduced to
     sample: int = 400_000  # patches kept of a first look at the photos
-    temperature: float = 0.1  # of the softmax over parts
+    temperature: float = 0.05  # of the softmax over parts
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -110,7 +110,7 @@ class PartsConfig:
 @dataclass
 class PosesConfig:
     count: int = 24  # poses, K
-    grid: int = 6  # part layouts are pooled on grid × grid cells
+    grid: int = 5  # part layouts are pooled on grid × grid cells of a box round the object
     restarts: int = 10  # k-means restarts, the lowest inertia wins
     topk: int = 3  # poses kept in a soft label
     dims: int = 256  # principal components a part layout is reduced to

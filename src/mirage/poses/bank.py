@@ -15,7 +15,7 @@ from mirage.config import BackboneConfig
 from mirage.contracts import FloatArray, PoseLabels, PoseRing, check_shape
 from mirage.errors import MirageError
 from mirage.parts.codebook import PartCodebook
-from mirage.poses.circle import CircleModel
+from mirage.poses.azimuth import CircleModel, turn_of_plane
 from mirage.poses.clusters import soft_poses
 from mirage.poses.descriptor import LayoutEncoder
 from mirage.poses.ring import circular_mean
@@ -81,17 +81,19 @@ class PoseBank:
 
     def turned(self, offset: float) -> PoseBank:
         """The same bank with every azimuth moved by `offset` degrees."""
-        azimuth = ((self.ring.azimuth.astype(np.float64) + offset) % 360.0).astype(np.float32)
+        return self.reoriented(offset, 1)
+
+    def reoriented(self, offset: float, direction: int) -> PoseBank:
+        """The same bank with every azimuth a at offset + direction · a; direction is ±1."""
+        azimuth = ((offset + direction * self.ring.azimuth.astype(np.float64)) % 360.0).astype(
+            np.float32
+        )
         ring = PoseRing(azimuth % np.float32(360.0), self.ring.score)
         if self.circle is None:
             return replace(self, ring=ring)
-        circle = self.circle.turned(offset)
         centroids = self.centroids.copy()
-        radians = np.deg2rad(offset)
-        turn = np.array(
-            [[np.cos(radians), -np.sin(radians)], [np.sin(radians), np.cos(radians)]], np.float32
-        )
-        centroids[:, -2:] = centroids[:, -2:] @ turn.T
+        centroids[:, -2:] = centroids[:, -2:] @ turn_of_plane(offset, direction)
+        circle = self.circle.reoriented(offset, direction)
         return replace(self, ring=ring, circle=circle, centroids=centroids)
 
     def save(self, path: str | Path) -> None:

@@ -17,6 +17,10 @@ from mirage.contracts import FloatArray, check_shape
 from mirage.parts.codebook import PartCodebook, fit_pca
 
 
+_BOX_MARGIN = 1.15  # side of the layout's box over that of an evenly filled object
+_WHITENING = 0.35  # directions are divided by their standard deviation to twice this power
+
+
 @dataclass(frozen=True)
 class LayoutEncoder:
     """Patch features → descriptor.
@@ -26,7 +30,7 @@ class LayoutEncoder:
         weights: [P] in [0, 1], how much of the object every part is.
         grid: the layout is pooled on grid × grid cells.
         mean: [grid² P] of the layouts.
-        basis: [grid² P, D] principal directions of the layouts.
+        basis: [grid² P, D] principal directions of the layouts, scaled.
     """
 
     codebook: PartCodebook
@@ -57,39 +61,45 @@ class LayoutEncoder:
 def fit_layout_encoder(
     codebook: PartCodebook, weights: FloatArray, grid: int, layouts: FloatArray, dims: int
 ) -> LayoutEncoder:
-    """Fit the reduction to `dims` dimensions to pooled layouts [n, grid² P]."""
+    """Fit the reduction of pooled layouts [n, grid² P] to `dims` dimensions.
+
+    Directions are partly whitened: few parts tell front from rear, and they would be drowned by
+    the many that tell one body from another. Descriptors have mean squared length 1.
+    """
     mean, basis = fit_pca(layouts, dims)
-    return LayoutEncoder(codebook, weights, grid, mean, basis)
+    descriptors = (layouts - mean) @ basis
+    scale = 1.0 / (descriptors.std(axis=0) ** (2 * _WHITENING) + 1e-6)
+    length = np.sqrt(np.mean(((descriptors * scale) ** 2).sum(axis=1)))
+    return LayoutEncoder(codebook, weights, grid, mean, basis * (scale / max(length, 1e-12)))
 
 
 def pool_layout(part_maps: Tensor, weights: FloatArray, grid: int) -> Tensor:
     """[B, h, w, P] part maps → [B, grid² P]: the square root of object mass by cell and part.
 
-    Cells are tents that overlap halfway, so that a small shift moves mass smoothly. Every row has
-    unit length (a photo without object mass is zero).
+    Cells lie in a box round the object, so that its place and size in the photo do not count, and
+    are tents that overlap halfway, so that a small shift moves mass smoothly. Every row has unit
+    length (a photo without object mass is zero).
     """
     weighted = part_maps * torch.as_tensor(weights, device=part_maps.device)
-    rows = torch.as_tensor(tents(part_maps.shape[1], grid), device=part_maps.device)
-    cols = torch.as_tensor(tents(part_maps.shape[2], grid), device=part_maps.device)
-    pooled = torch.einsum("bhwp,hy,wx->byxp", weighted, rows, cols).flatten(1)
+    mask = weighted.sum(dim=-1)
+    rows, cols = object_tents(mask.sum(dim=2), grid), object_tents(mask.sum(dim=1), grid)
+    pooled = torch.einsum("bhwp,bhy,bwx->byxp", weighted, rows, cols).flatten(1)
     share = pooled / pooled.sum(dim=1, keepdim=True).clamp_min(1e-12)
     return share.clamp_min(0).sqrt()
 
 
-def with_mirror_images(layouts: FloatArray, grid: int) -> FloatArray:
-    """[n, grid² P] → [2n, grid² P]: the layouts and their left-right mirror images.
+def object_tents(mass: Tensor, num_cells: int) -> Tensor:
+    """Weights [B, L, num_cells] of L patches along one side in cells that cover the object.
 
-    A mirrored layout is not quite the layout of the mirrored photo, whose patches may fall to
-    other parts, but near enough for a reduction that must not prefer one side.
+    The cells span the box that, evenly filled, would have the mean and variance of `mass` [B, L],
+    and a margin. Patches beyond it count in the outermost cells; rows sum to 1.
     """
-    cells = layouts.reshape(len(layouts), grid, grid, -1)
-    mirrored: FloatArray = cells[:, :, ::-1].reshape(layouts.shape)
-    return np.concatenate([layouts, mirrored])
-
-
-def tents(length: int, num_cells: int) -> FloatArray:
-    """[length, num_cells] weights of `length` patches in overlapping cells; rows sum to 1."""
-    patch = (np.arange(length) + 0.5) / length * num_cells - 0.5
-    weights = np.maximum(0.0, 1.0 - np.abs(patch[:, None] - np.arange(num_cells)[None, :]))
-    scaled: FloatArray = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    return scaled
+    length = mass.shape[1]
+    place = (torch.arange(length, device=mass.device, dtype=mass.dtype) + 0.5) / length
+    share = mass / mass.sum(dim=1, keepdim=True).clamp_min(1e-12)
+    centre = (share * place).sum(dim=1, keepdim=True)
+    spread = (share * (place - centre) ** 2).sum(dim=1, keepdim=True).sqrt()
+    side = (12**0.5 * _BOX_MARGIN * spread).clamp_min(1.0 / length)
+    cell = ((place - centre) / side + 0.5) * num_cells - 0.5
+    centres = torch.arange(num_cells, device=mass.device, dtype=mass.dtype)
+    return (1 - (cell.clamp(0, num_cells - 1)[..., None] - centres).abs()).clamp_min(0)

@@ -16,19 +16,16 @@ from mirage.features.sample import FeatureSample, sample_features
 from mirage.parts.codebook import PartCodebook, fit_codebook
 from mirage.parts.foreground import part_weights
 from mirage.poses.bank import PoseBank, join_circle
-from mirage.poses.circle import fit_circle
+from mirage.poses.azimuth import fit_circle
 from mirage.poses.clusters import fit_poses
-from mirage.poses.descriptor import (
-    LayoutEncoder,
-    fit_layout_encoder,
-    pool_layout,
-    with_mirror_images,
-)
+from mirage.poses.descriptor import LayoutEncoder, fit_layout_encoder, pool_layout
 from mirage.poses.ring import ring_from_distances, ring_from_plane
 
 _CHUNK = 256  # photos of the sample turned into layouts at once
 _LAYOUT_SAMPLE = 3000  # layouts the reduction is fitted to
-_CIRCLE_RADIUS = 1.0  # of the circle joined to the descriptor, whose own length is about 1
+# Of the circle joined to the descriptor, whose own length is about 1: large enough that poses are
+# arcs of the circle and not kinds of object, small enough that unsure views still tell.
+_CIRCLE_RADIUS = 3.0
 
 
 def discover(
@@ -82,11 +79,7 @@ def _fit_encoder(
         for chunk in _chunks(features[:_LAYOUT_SAMPLE])
     ]
     return fit_layout_encoder(
-        codebook,
-        weights,
-        poses_config.grid,
-        with_mirror_images(np.concatenate(layouts), poses_config.grid),
-        poses_config.dims,
+        codebook, weights, poses_config.grid, np.concatenate(layouts), poses_config.dims
     )
 
 

@@ -146,7 +146,9 @@ def export_pipeline(
     )
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    pipeline.to(dtype).save_pretrained(temporary)
+    if dtype != torch.float32:
+        pipeline.to(dtype)
+    pipeline.save_pretrained(temporary)
     (temporary / "pipeline.py").write_text(_LOADER)
     shutil.copyfile(bank, temporary / BANK)
     shutil.rmtree(folder, ignore_errors=True)
@@ -160,8 +162,9 @@ def load_pipeline(folder: Path) -> MiragePipeline:
         MirageError: the folder is missing or damaged.
     """
     try:
-        unet = UNet2DModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
-        embedding = PoseEmbedding.from_pretrained(folder / "embedding", torch_dtype=torch.float32)
+        how = {"torch_dtype": torch.float32, "low_cpu_mem_usage": False}
+        unet = UNet2DModel.from_pretrained(folder / "unet", **how)
+        embedding = PoseEmbedding.from_pretrained(folder / "embedding", **how)
         facts = MiragePipeline.load_config(folder)
         return MiragePipeline(
             unet, embedding, facts["sigma_data"], facts["ring_azimuth"], facts["ring_score"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import sys
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Literal
 
 import lightning
 import numpy as np
@@ -23,7 +23,6 @@ from datamodules.cache import build_cache, open_cache
 from datamodules.posed import PosedImages
 from mirage.config import Config
 from mirage.contracts import HELDOUT, TRAIN, ByteArray, PoseLabels
-from mirage.errors import MirageError
 from mirage.images.manifest import ImageSet, open_images
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
@@ -126,7 +125,7 @@ def _trainer(
 ) -> lightning.Trainer:
     _quieten_lightning()
     train = folder["train"]
-    views = ViewsDuringTraining(config)
+    views = replace(config.views, count=_VALIDATION_VIEWS, mode="soft")
     callbacks: list[Callback] = [
         OrbitViews(references, bank.ring, views, train / "orbits"),  # sees the EMA: before it
         *(instantiate(spec) for spec in config.train.callbacks.values()),
@@ -157,3 +156,35 @@ def _trainer(
         log_every_n_steps=10,
         default_root_dir=str(train),
     )
+
+
+def _precision(asked: str) -> Literal["bf16-mixed", "32-true"]:
+    """bf16 where it is faster: on a GPU. On a CPU small convolutions are slower in it."""
+    if asked == "bf16" or (asked == "auto" and torch.cuda.is_available()):
+        return "bf16-mixed"
+    return "32-true"
+
+
+def _quieten_lightning() -> None:
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+
+
+def _start_from_pretrained(config: Config, folder: RunFolder, denoiser: PoseDenoiser) -> None:
+    assert config.pretrained is not None
+    trained = load_pipeline(find_pretrained(config.pretrained)).denoiser
+    related = read_json(folder["poses"] / "summary.json")["pretrained"]
+    start_from(denoiser, trained, related["mapping"] if related["holds"] else None)
+
+
+def _export(config: Config, folder: RunFolder) -> None:
+    """model/ holds the averaged weights of the last checkpoint."""
+    bank_file = folder["poses"] / "bank.safetensors"
+    bank = PoseBank.load(bank_file)
+    denoiser = PoseDenoiser.build(config.model, config.data.resolution, bank.num_poses)
+    state = torch.load(folder["train"] / LAST, map_location="cpu", weights_only=True)["state_dict"]
+    prefix = "denoiser."
+    denoiser.load_state_dict(
+        {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    )
+    export_pipeline(denoiser, bank.ring, bank_file, folder["model"])

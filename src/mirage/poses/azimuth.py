@@ -18,7 +18,7 @@ The fold and its undoing are ours, beyond the paper (arXiv 2312.04337).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -43,30 +43,35 @@ class CircleModel:
 
     Attributes:
         weights: [D + 1, 2] to (cos, sin); the last row is the intercept.
-        offset: [1] degrees added to the direction.
     """
 
     weights: FloatArray
-    offset: FloatArray
 
     def __post_init__(self) -> None:
         check_shape("weights", self.weights, (None, 2))
-        check_shape("offset", self.offset, (1,))
 
     def azimuths(self, descriptors: FloatArray) -> FloatArray:
         """[N, D] → [N] degrees in [0, 360)."""
         plane = descriptors @ self.weights[:-1] + self.weights[-1]
-        degrees = np.rad2deg(np.arctan2(plane[:, 1], plane[:, 0])) + self.offset[0]
+        degrees = np.rad2deg(np.arctan2(plane[:, 1], plane[:, 0]))
         azimuths: FloatArray = (degrees % 360.0).astype(np.float32) % np.float32(360.0)
         return azimuths
 
-    def turned(self, offset: float) -> CircleModel:
-        """The same circle with `offset` degrees added."""
-        return replace(self, offset=self.offset + np.float32(offset))
+    def reoriented(self, offset: float, direction: int) -> CircleModel:
+        """The same circle with azimuth a at offset + direction · a."""
+        return CircleModel(self.weights @ turn_of_plane(offset, direction))
 
     def arrays(self) -> dict[str, FloatArray]:
         """What `CircleModel(**arrays)` restores it from."""
-        return {"weights": self.weights, "offset": self.offset}
+        return {"weights": self.weights}
+
+
+def turn_of_plane(offset: float, direction: int) -> FloatArray:
+    """[2, 2] matrix that carries row vectors (cos a, sin a) to those of offset + direction · a."""
+    cosine, sine = np.cos(np.deg2rad(offset)), np.sin(np.deg2rad(offset))
+    return np.array(
+        [[cosine, sine], [-direction * sine, direction * cosine]], dtype=np.float32
+    )
 
 
 def fit_circle(
@@ -93,7 +98,7 @@ def fit_circle(
     if score < _MIN_SCORE:
         return None
     weights = reader.fit_all(azimuth)
-    return CircleModel(weights, np.zeros(1, np.float32)), float(min(score, 1.0))
+    return CircleModel(weights), float(min(score, 1.0))
 
 
 def spectral_angle(descriptors: FloatArray, mirrored: FloatArray, seed: int) -> FloatArray | None:

@@ -1,0 +1,175 @@
+"""mirage <command> [overrides]: the entry point."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from mirage.errors import MirageError
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: the stages it runs, and what its help says."""
+
+    stages: tuple[str, ...]
+    does: str
+    needs: str
+    keys: tuple[str, ...]
+    example: str
+
+
+_ROAD = ("images", "poses", "training", "views", "evaluate", "report")
+COMMANDS = {
+    "images": Command(
+        ("images",),
+        "List the photos, or render the turntable; reject what cannot be used.",
+        "a folder, tar or CSV of photos, or nothing for the turntable",
+        ("images.source=folder|tar|csv|turntable", "images.path=PATH", "images.fit=pad|crop|stretch",
+         "images.heldout_fraction=FLOAT", "images.turntable.category=cars|chairs|mugs"),
+        "mirage images images.source=folder images.path=photos run=runs/mine",
+    ),
+    "poses": Command(
+        ("poses",),
+        "Find parts, poses and their ring in the photos, with nobody telling.",
+        "images",
+        ("backbone=dinov2|effnet_lite", "backbone.weights=FILE", "poses.count=INT", "parts.count=INT",
+         "poses.front=POSE", "pretrained=NAME|null"),
+        "mirage poses backbone=effnet_lite poses.count=12 run=runs/mine",
+    ),
+    "assign": Command(
+        (),
+        "Read the poses of new photos from the run's bank.",
+        "poses",
+        ("PHOTO_OR_FOLDER…", "--json"),
+        "mirage assign holiday.jpg more_photos/ run=runs/mine --json",
+    ),
+    "train": Command(
+        ("training",),
+        "Train the pose-conditional diffusion model; export it to model/.",
+        "images, poses",
+        ("train.steps=INT", "data.resolution=PIXELS", "data.batch_size=INT", "pretrained=NAME|null"),
+        "mirage train train.steps=20000 run=runs/mine",
+    ),
+    "views": Command(
+        ("views",),
+        "Turn the object of a photo, or of held-out photos, through 360°.",
+        "train",
+        ("views.reference=FILE|heldout", "views.count=INT", "views.seed=INT",
+         "views.mode=none|soft|hard", "views.pose_guidance=FLOAT", "reference_pose=POSE"),
+        "mirage views views.reference=car.jpg views.count=24 run=runs/mine",
+    ),
+    "evaluate": Command(
+        ("evaluate",),
+        "Measure poses and views, on fresh turntable objects where the truth is known.",
+        "train",
+        ("evaluate.seed=INT", "evaluate.objects=INT", "evaluate.json=FILE"),
+        "mirage evaluate evaluate.seed=7 evaluate.json=figures.json run=runs/demo",
+    ),
+    "report": Command(
+        ("report",),
+        "Write one self-contained HTML page of everything there is.",
+        "poses",
+        (),
+        "mirage report run=runs/mine",
+    ),
+    "run": Command(
+        _ROAD,
+        "All of the above in order, skipping what is done.",
+        "as images",
+        ("experiment=NAME", "run=DIR"),
+        "mirage run experiment=demo",
+    ),
+}  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; exits 0, or 1 with a message, or 130 when interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = _dispatch(words)
+    except MirageError as error:
+        print(f"mirage: {error}", file=sys.stderr)
+        status = 1
+    except KeyboardInterrupt:
+        print("mirage: interrupted; the same command goes on from here", file=sys.stderr)
+        status = 130
+    sys.exit(status)
+
+
+def _dispatch(words: list[str]) -> int:
+    asks_help = any(word in ("--help", "-h") for word in words)
+    if not words or (asks_help and words[0] not in COMMANDS):
+        print(general_help())
+        return 0
+    name, rest = words[0], words[1:]
+    if name not in COMMANDS:
+        raise MirageError(
+            f"no command {name!r}", where="command line", todo=f"use {', '.join(COMMANDS)}"
+        )
+    if asks_help:
+        print(command_help(name))
+        return 0
+    # Heavy imports come after help and errors, which should be instant.
+    from mirage.config import load_config, save_config
+    from mirage.stages.folder import RunFolder
+
+    flags = [word for word in rest if word.startswith("--")]
+    photos = [word for word in rest if name == "assign" and not _is_override(word)]
+    photos = [word for word in photos if word not in flags]
+    unknown = set(flags) - ({"--json"} if name == "assign" else set())
+    if unknown:
+        raise MirageError(
+            f"unknown option {sorted(unknown)[0]}", where="command line", todo="write key=value"
+        )
+    config = load_config([w for w in rest if w not in flags and w not in photos])
+    folder = RunFolder(Path(config.run))
+    if name == "assign":
+        print(_stage("assign")(config, folder, photos, "--json" in flags), end="\n")
+        return 0
+    save_config(config)
+    for stage in COMMANDS[name].stages:
+        print(_stage(stage)(config, folder), flush=True)
+    return 0
+
+
+def _is_override(word: str) -> bool:
+    """Whether a word of `assign` is key=value and not the name of a photo."""
+    return "=" in word and not Path(word).exists()
+
+
+def _stage(name: str) -> Callable[..., str]:
+    run: Callable[..., str] = import_module(f"mirage.stages.{name}").run
+    return run
+
+
+def general_help() -> str:
+    """What `mirage --help` prints."""
+    lines = ["mirage <command> [key=value …]", "", "commands, in the order of the road:"]
+    lines += [f"  {name:<10}{command.does}" for name, command in COMMANDS.items()]
+    lines += [
+        "",
+        "experiment=NAME takes a file of experiments/experiment/; run=DIR is the run's folder,",
+        "which remembers its configuration: later commands need only run=DIR.",
+        "Every key and its default: src/mirage/config.py. `mirage <command> --help` tells more.",
+        "",
+        "example:  mirage run experiment=demo",
+    ]
+    return "\n".join(lines)
+
+
+def command_help(name: str) -> str:
+    """What `mirage <name> --help` prints."""
+    command = COMMANDS[name]
+    lines = [f"mirage {name} [key=value …]", "", command.does, "", f"needs:    {command.needs}"]
+    if command.keys:
+        lines += ["keys:", *(f"  {key}" for key in command.keys)]
+    lines += ["", f"example:  {command.example}"]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""poses: photos → parts, poses and ring, with nobody telling; labels for every photo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+
+from mirage.config import Config
+from mirage.contracts import HELDOUT, TRAIN, ByteArray, IntArray, PoseLabels
+from mirage.errors import MirageError
+from mirage.features.backbone import Backbone, load_backbone
+from mirage.features.extract import extract_features, show_progress
+from mirage.images.manifest import ImageSet, open_images
+from mirage.poses.bank import PoseBank
+from mirage.poses.discover import discover
+from mirage.poses.labels import concatenate, write_labels
+from mirage.report.panels import montage, part_masks, ring_picture
+from mirage.stages.folder import RunFolder, hash_of, replacing, write_json
+from mirage.stages.pretrained import find_pretrained, match_pretrained
+
+BANK_FILE, LABELS_FILE, SUMMARY_FILE = "bank.safetensors", "labels.parquet", "summary.json"
+_MONTAGE_COLUMNS = 12
+
+
+def run(config: Config, folder: RunFolder) -> str:
+    """Find the poses unless they are found; returns the closing line."""
+    key = hash_of(
+        "poses", folder.key("images"), config.backbone, config.parts, config.poses,
+        config.pretrained,
+    )  # fmt: skip
+    if not folder.is_done("poses", key):
+        folder.reopen("poses")
+        summary = _discover(config, folder)
+        folder.finish("poses", key)
+        if summary["pretrained"] is not None:
+            print(summary["pretrained"]["verdict"])
+    bank = PoseBank.load(folder["poses"] / BANK_FILE)
+    return f"poses: {bank.num_poses} poses, ring score {bank.ring.score:.2f} → {folder['poses']}"
+
+
+def device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _discover(config: Config, folder: RunFolder) -> dict[str, Any]:
+    images = open_images(folder["images"])
+    train, held_out = images.ids(TRAIN), images.ids(HELDOUT)
+    if len(train) < config.poses.count:
+        raise MirageError(
+            f"{len(train)} training photos cannot form {config.poses.count} poses",
+            where="configuration key poses.count",
+            todo="add photos or ask for fewer poses",
+        )
+    backbone = load_backbone(config.backbone, device())
+
+    def batches(ids: IntArray = train) -> Iterator[tuple[IntArray, ByteArray]]:
+        return images.batches(ids, config.backbone.size, config.backbone.batch_size)
+
+    bank, found = discover(batches, backbone, config.parts, config.poses, len(train))
+    labels = _in_id_order(
+        concatenate([found, assign_images(batches(held_out), backbone, bank)]),
+        np.concatenate([train, held_out]),
+    )
+    pretrained = None
+    if config.pretrained is not None:
+        bank, labels, pretrained = _relate_to_pretrained(config, images, backbone, bank, labels)
+    target = folder["poses"]
+    target.mkdir(parents=True, exist_ok=True)
+    bank.save(target / BANK_FILE)
+    write_labels(target / LABELS_FILE, np.arange(len(images)), images.path, images.split, labels)
+    _draw(config, folder, images, backbone, bank, labels)
+    counts = np.bincount(labels.pose, minlength=bank.num_poses)
+    summary = {
+        "num_images": len(images),
+        "num_poses": bank.num_poses,
+        "ring_score": float(bank.ring.score),
+        "azimuth": [float(a) for a in bank.ring.azimuth],
+        "counts": counts.tolist(),
+        "mean_confidence": float(labels.confidence.mean()),
+        "circle_found": bank.circle is not None,
+        "pretrained": pretrained,
+    }
+    write_json(target / SUMMARY_FILE, summary)
+    return summary
+
+
+def assign_images(
+    batches: Iterator[tuple[IntArray, ByteArray]], backbone: Backbone, bank: PoseBank
+) -> PoseLabels:
+    """Labels of photos from the bank alone, streamed."""
+    features = extract_features(show_progress(batches, "assign"), backbone)
+    return concatenate([bank.assign(batch) for _, batch in features])
+
+
+def _in_id_order(labels: PoseLabels, ids: IntArray) -> PoseLabels:
+    order = np.argsort(ids)
+    return PoseLabels(*(getattr(labels, name)[order] for name in asdict(labels)))
+
+
+def _relate_to_pretrained(
+    config: Config, images: ImageSet, backbone: Backbone, bank: PoseBank, labels: PoseLabels
+) -> tuple[PoseBank, PoseLabels, dict[str, Any]]:
+    """Turn the new ring the way the pretrained one runs, as far as the two agree.
+
+    Offset and direction of a ring are free, so they are chosen to be those that the weights know.
+    """
+    assert config.pretrained is not None
+    old = PoseBank.load(find_pretrained(config.pretrained) / BANK_FILE)
+    reader = backbone if old.backbone == backbone.config else load_backbone(old.backbone, device())
+    ids = images.ids(TRAIN)[: config.parts.sample]
+    batches = images.batches(ids, old.backbone.size, old.backbone.batch_size)
+    theirs = assign_images(batches, reader, old)
+    ours = PoseLabels(*(getattr(labels, name)[ids] for name in asdict(labels)))
+    agreement, match = match_pretrained(ours, bank, theirs, old)
+    if agreement.holds and config.poses.front is None:
+        bank = bank.reoriented(match.offset, match.direction)
+        azimuth = match.carry_azimuth(labels.azimuth).astype(np.float32)
+        labels = PoseLabels(
+            labels.pose, labels.confidence, azimuth, labels.topk, labels.topk_weight
+        )
+    facts = asdict(agreement) | {"name": config.pretrained, "holds": agreement.holds,
+                                 "verdict": str(agreement)}  # fmt: skip
+    return bank, labels, facts
+
+
+def _draw(
+    config: Config, folder: RunFolder, images: ImageSet, backbone: Backbone, bank: PoseBank,
+    labels: PoseLabels,
+) -> None:  # fmt: skip
+    """montage.png, ring.png and parts.png, from photos drawn at random."""
+    rng = np.random.default_rng(config.poses.seed)
+    order = np.argsort(bank.ring.azimuth)
+    groups, thumbnails, counts, titles = [], [], [], []
+    for pose in order:
+        members = np.flatnonzero(labels.pose == pose)
+        shown = rng.permutation(members)[:_MONTAGE_COLUMNS]
+        photos = [images.load_square(int(i), 96) for i in shown]
+        title = f"pose {pose} · {bank.ring.azimuth[pose]:.0f}°\n{len(members)} photos"
+        groups.append((title, photos))
+        surest = members[np.argsort(labels.confidence[members])[::-1][:1]]
+        thumbnails += [images.load_square(int(i), 96) for i in surest] or [_blank(96)]
+        counts.append(len(members))
+        titles.append(f"{pose}")
+    azimuth = bank.ring.azimuth[order]
+    save_picture(folder["poses"] / "montage.png", montage(groups, _MONTAGE_COLUMNS))
+    pictures = np.stack(thumbnails)
+    ring = ring_picture(azimuth, pictures, np.asarray(counts), bank.ring.score, titles)
+    save_picture(folder["poses"] / "ring.png", ring)
+    chosen = rng.permutation(len(images))[:12]
+    photos = np.stack([images.load_square(int(i), backbone.size) for i in chosen])
+    maps = bank.part_maps(backbone(photos)).cpu().numpy()
+    masks = part_masks(photos, maps, bank.encoder.weights)
+    save_picture(folder["poses"] / "parts.png", masks)
+
+
+def _blank(size: int) -> ByteArray:
+    return np.full((size, size, 3), 255, np.uint8)
+
+
+def save_picture(path: Any, picture: Any) -> None:
+    """Save a PIL picture by way of a temporary name."""
+    with replacing(path) as temporary:
+        picture.save(temporary)

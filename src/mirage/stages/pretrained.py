@@ -1,0 +1,71 @@
+"""Weights to start from, by name or folder, and how a new clustering maps onto theirs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mirage.pretrained
+from mirage.contracts import PoseLabels
+from mirage.errors import MirageError
+from mirage.poses.bank import PoseBank
+from mirage.poses.match import BankMatch, match_banks
+from mirage.sampler.pipeline import BANK
+
+_AGREES_WITHIN = 15.0  # degrees, median difference of the azimuths that two banks give a photo
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How the poses found now relate to those of the pretrained bank.
+
+    Attributes:
+        mapping: [K] the pretrained pose that each pose found now stands for.
+        agreement: share of photos whose pose maps onto the one the pretrained bank gives them.
+        residual: median difference of azimuths after the one offset and direction, degrees.
+    """
+
+    mapping: list[int]
+    agreement: float
+    residual: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the trained pose vectors can be taken over."""
+        return self.residual <= _AGREES_WITHIN
+
+    def __str__(self) -> str:
+        outcome = "taken over" if self.holds else "too little: pose vectors start afresh"
+        return (
+            f"pretrained poses: {self.agreement:.0%} of photos agree, azimuths within "
+            f"{self.residual:.1f}° (median) → {outcome}"
+        )
+
+
+def find_pretrained(name: str) -> Path:
+    """The folder of exported weights called `name`, or `name` itself if it is a folder.
+
+    Raises:
+        MirageError: neither exists.
+    """
+    shipped = Path(mirage.pretrained.__file__).parent
+    for folder in (Path(name), shipped / name):
+        if (folder / BANK).exists():
+            return folder
+    known = sorted(p.parent.name for p in shipped.glob(f"*/{BANK}"))
+    raise MirageError(
+        f"no pretrained weights {name!r}",
+        where="configuration key pretrained",
+        todo=f"use {', '.join(known) or 'a run’s model/ folder'}, or pretrained=null",
+    )
+
+
+def match_pretrained(
+    found: PoseLabels, bank: PoseBank, pretrained: PoseLabels, old: PoseBank
+) -> tuple[Agreement, BankMatch]:
+    """Relate poses found now to the pretrained bank's, given what each says of the same photos."""
+    match = match_banks(found, pretrained, bank.num_poses, old.num_poses)
+    agreement = Agreement(
+        [int(k) for k in match.mapping], float(match.agreement), float(match.residual)
+    )
+    return agreement, match

@@ -1,0 +1,124 @@
+"""report: what the other stages left → one HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from callbacks.history import read_history
+from mirage.config import Config, config_text
+from mirage.contracts import ByteArray
+from mirage.errors import MirageError
+from mirage.report.curves import training_curve
+from mirage.report.page import OrbitView, ReportPage, Table, write_page
+from mirage.stages.evaluate import FIGURES, VIEW_COLUMNS
+from mirage.stages.folder import RunFolder, read_json
+from mirage.stages.views import read_orbit
+
+
+def run(config: Config, folder: RunFolder) -> str:
+    """Write the page; returns the closing line with the main figures."""
+    folder.key("poses")
+    summary = read_json(folder["poses"] / "summary.json")
+    figures = _figures(folder)
+    path = folder["report"] / "index.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    page = ReportPage(
+        title=f"MIRAGE · {folder.root.name}",
+        summary=_summary(summary),
+        orbits=_orbits(folder),
+        ring=_picture(folder["poses"] / "ring.png"),
+        montage=_picture(folder["poses"] / "montage.png"),
+        parts=_picture(folder["poses"] / "parts.png"),
+        curve=_curve(folder["train"] / "metrics.csv"),
+        tables=_tables(figures),
+        config_text=config_text(config),
+    )
+    write_page(path, page)
+    return f"report: {path}{_headline(figures)}"
+
+
+def _figures(folder: RunFolder) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = read_json(folder["evaluate"] / FIGURES)
+    except MirageError:
+        return None
+    return found
+
+
+def _summary(summary: dict[str, Any]) -> str:
+    found = "a circle of" if summary["circle_found"] else "no full circle, but"
+    return (
+        f"{summary['num_images']} unposed photos; {found} {summary['num_poses']} poses found in "
+        f"them, ring score {summary['ring_score']:.2f}."
+    )
+
+
+def _orbits(folder: RunFolder) -> list[OrbitView]:
+    views = []
+    for facts_path in sorted(folder["views"].glob("*/views.json")):
+        facts = read_json(facts_path)
+        orbit = read_orbit(facts_path.parent)
+        hits = np.mean([v["pose_asked"] == v["pose_found"] for v in facts["views"]])
+        scores = {
+            "views re-read as the pose asked for": f"{hits:.0%}",
+            "confidence in the photo's pose": f"{facts['reference_confidence']:.2f}",
+        }
+        frames: dict[str, ByteArray] = {facts["mode"]: orbit.frames}
+        views.append(
+            OrbitView(Path(facts["reference"]).name, orbit, frames, {facts["mode"]: scores})
+        )
+    return views
+
+
+def _picture(path: Path) -> Image.Image | None:
+    if not path.exists():
+        return None
+    with Image.open(path) as picture:
+        return picture.convert("RGB")
+
+
+def _curve(path: Path) -> Image.Image | None:
+    rows = read_history(path)
+    train = [(float(r["step"]), float(r["train_loss"])) for r in rows if r["train_loss"]]
+    held = [(float(r["step"]), float(r["val_loss"])) for r in rows if r["val_loss"]]
+    if not train:
+        return None
+    steps, losses = zip(*train, strict=True)
+    validation = tuple(zip(*held, strict=True)) if held else None
+    return training_curve(steps, losses, validation)  # type: ignore[arg-type]
+
+
+def _tables(figures: dict[str, Any] | None) -> list[Table]:
+    if figures is None:
+        return []
+    poses = figures["poses"]
+    rows: list[list[str | float | None]] = [
+        [name, round(poses[name], 3)]
+        for name in ("nmi", "purity", "homogeneity", "ring_score")
+        if name in poses
+    ]
+    for name in ("image_azimuth_error", "pose_azimuth_error"):
+        rows += [[f"{name} {k}", round(v, 3)] for k, v in poses.get(name, {}).items()]
+    views = [
+        [cell if isinstance(cell := row.get(c), str | None) else round(cell, 3) for c in VIEW_COLUMNS]
+        for row in figures["views"]
+    ]
+    note = "PSNR and SSIM against the true render of the same object; copying wins colour alone."
+    return [Table("Poses", ["figure", "value"], rows), Table("Views", VIEW_COLUMNS, views, note)]
+
+
+def _headline(figures: dict[str, Any] | None) -> str:
+    if figures is None:
+        return ""
+    parts = []
+    error = figures["poses"].get("image_azimuth_error")
+    if error:
+        parts.append(f"azimuth error {error['median_deg']:.1f}° (median)")
+    for row in figures["views"]:
+        if "psnr" in row:
+            parts.append(f"{row['mode']} {row['psnr']:.1f} dB")
+    return " · " + " · ".join(parts) if parts else ""
