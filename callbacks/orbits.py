@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightning
 import numpy as np
@@ -54,7 +55,7 @@ class OrbitViews(Callback):
         padded = np.resize(np.arange(num), -(-num // trainer.world_size) * trainer.world_size)
         mine = padded[trainer.global_rank :: trainer.world_size]
         frames = np.stack([self._sample(pl_module, self.references[i]).frames for i in mine])
-        gathered = pl_module.all_gather(torch.from_numpy(frames).to(pl_module.device))
+        gathered: Any = pl_module.all_gather(torch.from_numpy(frames).to(pl_module.device))
         if not trainer.is_global_zero:
             return
         # all_gather adds a rank axis only where there are ranks; rank r holds references r, r+W, …

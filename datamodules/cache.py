@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ def build_cache(path: Path, num_images: int, resolution: int, key: str, batches:
     """
     shape = (num_images, resolution, resolution, 3)
     progress = path.with_suffix(".progress.json")
-    state = {"key": key, "shape": list(shape), "done": 0}
+    state: dict[str, Any] = {"key": key, "shape": list(shape), "done": 0}
     if progress.exists() and path.exists():
         found = json.loads(progress.read_text())
         if found["key"] == key and found["shape"] == state["shape"]:
@@ -30,6 +31,8 @@ def build_cache(path: Path, num_images: int, resolution: int, key: str, batches:
     if state["done"] == num_images:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not state["done"]:  # what is written now must not pass for the earlier cache's pixels
+        progress.unlink(missing_ok=True)
     mode = "r+" if state["done"] else "w+"
     pixels = np.lib.format.open_memmap(path, mode=mode, dtype=np.uint8, shape=shape)
     for ids, images in batches(np.arange(state["done"], num_images)):

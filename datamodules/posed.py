@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import lightning
 import numpy as np
@@ -94,16 +94,22 @@ class _HeldoutBatches(Dataset[dict[str, Tensor]]):
 
 
 class _StepsFrom(Sampler[int]):
-    """The steps still to do."""
+    """The steps still to do when an epoch begins.
 
-    def __init__(self, first: int, total: int) -> None:
-        self.first, self.total = first, total
+    Args:
+        current: tells the step that training has come to.
+        total: steps of the whole training. It is the length too: Lightning goes on counting where
+            the checkpoint stopped, and would end the epoch early on a count of what is left.
+    """
+
+    def __init__(self, current: Callable[[], int], total: int) -> None:
+        self.current, self.total = current, total
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(self.first, self.total))
+        return iter(range(self.current(), self.total))
 
     def __len__(self) -> int:
-        return self.total - self.first
+        return self.total
 
 
 class PosedImages(lightning.LightningDataModule):
@@ -136,11 +142,9 @@ class PosedImages(lightning.LightningDataModule):
         self.seed, self.workers = seed, workers
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
-        """Steps from the trainer's current one on, so that a resumed run misses and repeats none."""
+        """Steps from the trainer's current one on, so a resumed run repeats none."""
         trainer = self.trainer
-        first, rank, world_size = (
-            (trainer.global_step, trainer.global_rank, trainer.world_size) if trainer else (0, 0, 1)
-        )
+        rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         probabilities = balanced_probabilities(
             self.labels.pose[self.train_ids], self.ring.num_poses, self.balance
         )
@@ -148,7 +152,7 @@ class PosedImages(lightning.LightningDataModule):
             self.pixels, self.labels, self.ring, self.train_ids, probabilities,
             self.batch_size, self.num_steps, self.seed, rank, world_size,
         )  # fmt: skip
-        sampler = _StepsFrom(first, self.num_steps)
+        sampler = _StepsFrom(lambda: trainer.global_step if trainer else 0, self.num_steps)
         return DataLoader(batches, batch_size=None, sampler=sampler, num_workers=self.workers)
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
@@ -157,8 +161,6 @@ class PosedImages(lightning.LightningDataModule):
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         chosen = self.heldout_ids[:512]
         padded = np.resize(chosen, -(-len(chosen) // world_size) * world_size)[rank::world_size]
-        batches = [
-            padded[i : i + self.batch_size] for i in range(0, len(padded), self.batch_size)
-        ]
+        batches = [padded[i : i + self.batch_size] for i in range(0, len(padded), self.batch_size)]
         held = _HeldoutBatches(self.pixels, self.labels, self.ring, batches)
         return DataLoader(held, batch_size=None)

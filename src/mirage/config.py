@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from hydra import compose, initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from mirage.errors import MirageError
 
@@ -28,7 +30,9 @@ def _require(condition: bool, key: str, problem: str, todo: str = "") -> None:
 
 
 def _one_of(key: str, value: str, choices: Sequence[str]) -> None:
-    _require(value in choices, key, f"{value!r} is not a choice", f"use one of {', '.join(choices)}")
+    _require(
+        value in choices, key, f"{value!r} is not a choice", f"use one of {', '.join(choices)}"
+    )
 
 
 def _positive(section: str, config: Any, *names: str) -> None:
@@ -90,7 +94,9 @@ class BackboneConfig:
         _positive("backbone", self, "size", "batch_size")
         if self.name == "dinov2":
             _require(
-                self.size % 14 == 0, "backbone.size", f"{self.size} is not divisible by 14",
+                self.size % 14 == 0,
+                "backbone.size",
+                f"{self.size} is not divisible by 14",
                 "DINOv2 has 14-pixel patches: use 224, 308, …",
             )
 
@@ -120,9 +126,13 @@ class PosesConfig:
 
     def __post_init__(self) -> None:
         _positive("poses", self, "grid", "restarts", "topk", "dims", "sample")
-        _require(self.count >= 3, "poses.count", f"{self.count} poses make no ring", "use at least 3")
         _require(
-            self.topk <= self.count, "poses.topk", f"topk {self.topk} exceeds poses.count {self.count}"
+            self.count >= 3, "poses.count", f"{self.count} poses make no ring", "use at least 3"
+        )
+        _require(
+            self.topk <= self.count,
+            "poses.topk",
+            f"topk {self.topk} exceeds poses.count {self.count}",
         )
         _require(
             self.front is None or 0 <= self.front < self.count,
@@ -148,7 +158,9 @@ class DataConfig:
 class ModelConfig:
     channels: list[int] = field(default_factory=lambda: [32, 64, 64])  # per level; each halves H, W
     layers_per_block: int = 2
-    attention_levels: list[int] = field(default_factory=lambda: [1, 2])  # levels with self-attention
+    attention_levels: list[int] = field(
+        default_factory=lambda: [1, 2]
+    )  # levels with self-attention
     head_dim: int = 32  # channels of an attention head
     azimuth_frequencies: int = 4  # Fourier features of the azimuth: sin and cos of 1..n times it
     sigma_data: float = 0.5  # EDM: standard deviation of the images in [-1, 1]
@@ -162,6 +174,12 @@ class ModelConfig:
             f"{self.channels}: every width must be a multiple of 32 (group norm)",
         )
         _require(
+            max(self.channels) > 32,
+            "model.channels",
+            f"{self.channels}: with 32 channels everywhere group norm removes pose and noise level",
+            "make at least one level 64 wide",
+        )
+        _require(
             bool(self.attention_levels)
             and all(0 <= level < len(self.channels) for level in self.attention_levels),
             "model.attention_levels",
@@ -172,9 +190,11 @@ class ModelConfig:
             _require(
                 self.channels[level] % self.head_dim == 0,
                 "model.head_dim",
-                f"{self.head_dim} does not divide the {self.channels[level]} channels of level {level}",
+                f"{self.head_dim} does not divide {self.channels[level]} channels (level {level})",
             )
-        _positive("model", self, "layers_per_block", "head_dim", "azimuth_frequencies", "sigma_data")
+        _positive(
+            "model", self, "layers_per_block", "head_dim", "azimuth_frequencies", "sigma_data"
+        )
 
 
 @dataclass
@@ -200,7 +220,13 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _one_of("train.precision", self.precision, ("auto", "fp32", "bf16"))
         _positive(
-            "train", self, "steps", "learning_rate", "gradient_clip", "p_std", "checkpoint_every",
+            "train",
+            self,
+            "steps",
+            "learning_rate",
+            "gradient_clip",
+            "p_std",
+            "checkpoint_every",
             "validate_every",
         )
         for name in ("ema_decay", "null_probability", "null_unsure", "final_learning_rate"):
@@ -233,7 +259,9 @@ class ViewsConfig:
         _one_of("views.solver", self.solver, ("euler", "heun", "dpmpp_2m"))
         _positive("views", self, "references", "count", "steps", "sigma_min", "rho", "chunk")
         _require(
-            self.sigma_max > self.sigma_min, "views.sigma_max", f"{self.sigma_max} ≤ views.sigma_min"
+            self.sigma_max > self.sigma_min,
+            "views.sigma_max",
+            f"{self.sigma_max} ≤ views.sigma_min",
         )
         for name in ("pose_interval", "hard_interval"):
             value = getattr(self, name)
@@ -296,7 +324,7 @@ _GROUPS = ("experiment", "backbone")  # folders of experiments/: `backbone=effne
 
 
 def load_config(overrides: Sequence[str]) -> Config:
-    """The configuration of a command: defaults < experiment < what the run was made with < overrides.
+    """The configuration of a command: defaults < experiment < the run's own < overrides.
 
     Args:
         overrides: `key=value` words; `experiment=NAME` and `backbone=NAME` name files in
@@ -314,7 +342,7 @@ def load_config(overrides: Sequence[str]) -> Config:
     values = [word for word in overrides if word not in groups]
     base = _compose(groups)
     try:
-        given = OmegaConf.from_dotlist(values)
+        given = OmegaConf.merge({}, *(_read_override(word) for word in values))
         merged = OmegaConf.merge(base, given)
         saved = Path(merged.run) / SAVED
         if saved.exists() and not any(word.startswith("experiment=") for word in groups):
@@ -329,16 +357,54 @@ def load_config(overrides: Sequence[str]) -> Config:
     return config
 
 
+def _read_override(word: str) -> Any:
+    try:
+        return OmegaConf.from_dotlist([word])
+    except YAMLError as error:
+        raise MirageError(
+            f"{word!r} cannot be read", where="command line", todo="close its brackets and quotes"
+        ) from error
+
+
 SAVED = "config.yaml"  # in the run's folder
 
 
 def save_config(config: Config) -> None:
-    """Keep the configuration with the run, so that later commands need only `run=DIR`."""
+    """Keep the configuration with the run, so that later commands need only `run=DIR`.
+
+    What belongs to one command and not to the run goes back to its default: a photo's pose, kept,
+    would be believed of the next photo.
+    """
     path = Path(config.run) / SAVED
     path.parent.mkdir(parents=True, exist_ok=True)
+    kept = replace(
+        config,
+        reference_pose=Config.reference_pose,
+        views=replace(config.views, reference=ViewsConfig.reference),
+        evaluate=replace(config.evaluate, json=EvaluateConfig.json),
+    )
     temporary = path.with_suffix(".tmp")
-    OmegaConf.save(OmegaConf.structured(config), temporary)
+    OmegaConf.save(OmegaConf.structured(kept), temporary)
     temporary.replace(path)
+
+
+def build_targets(specs: dict[str, Any]) -> list[Any]:
+    """One object per spec: `_target_` is an import path, the other keys its arguments.
+
+    Raises:
+        MirageError: a path names nothing, or the arguments do not fit.
+    """
+    built = []
+    for name, spec in specs.items():
+        try:
+            built.append(instantiate(spec))
+        except HydraException as error:
+            raise MirageError(
+                str(error).splitlines()[0],
+                where=f"configuration key train.callbacks.{name}",
+                todo="_target_ must be an import path, such as callbacks.history.MetricsFile",
+            ) from error
+    return built
 
 
 def config_text(config: Config) -> str:

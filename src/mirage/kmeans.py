@@ -103,9 +103,11 @@ def fit(
         kmeans.train(rows)
     # FAISS stops a restart early once it has converged, so its log does not say which value is
     # whose: one more assignment gives the objective of the centroids that won.
-    _, values = nearest(rows, kmeans.centroids, spherical=spherical, num_threads=num_threads)
+    _, values = nearest(
+        rows, np.asarray(kmeans.centroids), spherical=spherical, num_threads=num_threads
+    )
     objective = values.sum(dtype=np.float64)
-    return Clusters(kmeans.centroids.copy(), float(objective))
+    return Clusters(np.array(kmeans.centroids), float(objective))
 
 
 def nearest(

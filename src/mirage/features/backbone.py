@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,9 @@ class Backbone:
     def __init__(
         self, network: nn.Module, name: str, config: BackboneConfig, device: torch.device
     ) -> None:
-        cfg = network.default_cfg
+        cfg: dict[str, Any] = network.default_cfg  # type: ignore[assignment]
         self.name, self.size, self.config, self.device = name, config.size, config, device
-        self._network = network.to(device=device, memory_format=torch.channels_last).eval()
+        self._network = network.to(device).to(memory_format=torch.channels_last).eval()
         self._mean = torch.tensor(cfg["mean"], device=device).view(1, 3, 1, 1) * 255.0
         self._std = torch.tensor(cfg["std"], device=device).view(1, 3, 1, 1) * 255.0
         self._bf16 = _wants_bf16(config.precision, device)
@@ -55,9 +56,7 @@ class Backbone:
             raise ValueError(f"images are {batch.dtype} {tuple(batch.shape)}, expected uint8 BHW3")
         pixels = batch.to(self.device).permute(0, 3, 1, 2).float()
         if pixels.shape[-2:] != (self.size, self.size):
-            pixels = F.interpolate(
-                pixels, (self.size, self.size), mode="bilinear", antialias=True
-            )
+            pixels = F.interpolate(pixels, (self.size, self.size), mode="bilinear", antialias=True)
         pixels = ((pixels - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
             maps = self._feature_maps(pixels)
@@ -166,7 +165,7 @@ def _fold_batch_norms(network: nn.Module) -> nn.Module:
     network.eval()
     for parent in list(network.modules()):
         children = list(parent.named_children())
-        for (conv_name, conv), (norm_name, norm) in zip(children, children[1:], strict=False):
+        for (conv_name, conv), (norm_name, norm) in pairwise(children):
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(parent, conv_name, fuse_conv_bn_eval(conv, norm))
                 setattr(parent, norm_name, getattr(norm, "act", nn.Identity()))
@@ -188,7 +187,7 @@ def _fetch_weights(model: str) -> str:
         raise MirageError(
             f"timm has no pretrained model {model!r}", where="configuration key backbone.model"
         )
-    repo = timm.get_pretrained_cfg(model).hf_hub_id
+    repo = str(getattr(timm.get_pretrained_cfg(model), "hf_hub_id", ""))
     for name in _WEIGHT_FILES:
         cached = huggingface_hub.try_to_load_from_cache(repo, name)
         if isinstance(cached, str):

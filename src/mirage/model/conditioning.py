@@ -46,7 +46,7 @@ class PoseEmbedding(ModelMixin, ConfigMixin):
     def forward(self, condition: PoseCondition) -> Tensor:
         """Raises IndexError when a pose is neither the null pose nor in [0, K)."""
         pose = condition.pose
-        if len(pose) and not (-1 <= int(pose.min()) and int(pose.max()) < self.num_poses):
+        if len(pose) and not (int(pose.min()) >= -1 and int(pose.max()) < self.num_poses):
             raise IndexError(f"poses {pose.tolist()} outside [-1, {self.num_poses})")
         row = torch.where(pose < 0, self.num_poses, pose)
         features = azimuth_features(condition.azimuth.float(), self.num_frequencies)

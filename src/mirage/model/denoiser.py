@@ -49,9 +49,12 @@ class PoseDenoiser(nn.Module):
         check_shape("x", x, (len(sigma), None, None, None))
         check_shape("condition.pose", condition.pose, (len(sigma),))
         scaling = edm_scaling(sigma.float(), self.sigma_data)
-        skip, out, scale = (c[:, None, None, None] for c in (scaling.skip, scaling.out, scaling.input))
+        skip, out, scale = (
+            c[:, None, None, None] for c in (scaling.skip, scaling.out, scaling.input)
+        )
         time = scaling.noise * _NOISE_TO_TIME
-        network = self.unet(scale * x, time, class_labels=self.embedding(condition)).sample
+        scaled = (scale * x).to(self.unet.dtype)  # the scaling itself stays in fp32
+        network = self.unet(scaled, time, class_labels=self.embedding(condition)).sample
         denoised: Tensor = skip * x + out * network.float()
         return denoised
 

@@ -47,7 +47,11 @@ class PoseDiffusion(lightning.LightningModule):
         condition = PoseCondition(batch["pose"], batch["azimuth"])
         if drop:
             condition = drop_labels(
-                condition, batch["confidence"], config.null_probability, config.null_unsure, generator
+                condition,
+                batch["confidence"],
+                config.null_probability,
+                config.null_unsure,
+                generator,
             )
         sigma = draw_sigma(len(images), config.p_mean, config.p_std, generator)
         noise = torch.randn(images.shape, generator=generator, device=self.device)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.sparse.linalg import eigsh
 from torch import Tensor
 
 from mirage import kmeans
@@ -39,23 +40,29 @@ class PartCodebook:
 
     def part_maps(self, features: Tensor) -> Tensor:
         """[B, h, w, C] patch features → [B, h, w, P] shares of every part, summing to 1."""
-        to = {"device": features.device, "dtype": torch.float32}
-        mean, basis = torch.as_tensor(self.mean, **to), torch.as_tensor(self.basis, **to)
-        centroids = torch.as_tensor(self.centroids, **to)
+        mean, basis, centroids = (
+            torch.as_tensor(array, device=features.device, dtype=torch.float32)
+            for array in (self.mean, self.basis, self.centroids)
+        )
         reduced = F.normalize((features.float() - mean) @ basis, dim=-1)
         return torch.softmax(reduced @ centroids.T / self.temperature, dim=-1)
 
 
 def fit_pca(points: FloatArray, dims: int) -> tuple[FloatArray, FloatArray]:
     """The mean [C] and the leading principal directions [C, d] of [N, C]; d ≤ min(dims, C, N)."""
-    mean = points.mean(axis=0, dtype=np.float64)
-    centred = points.astype(np.float32) - mean.astype(np.float32)
-    values, vectors = np.linalg.eigh((centred.T @ centred).astype(np.float64))
-    order = np.argsort(values)[::-1][: min(dims, *points.shape)]
-    basis = vectors[:, order]
+    mean = points.mean(axis=0, dtype=np.float64).astype(np.float32)
+    centred = points.astype(np.float32) - mean
+    covariance = (centred.T @ centred).astype(np.float64)
+    num = min(dims, *points.shape)
+    if 4 * num < len(covariance):  # few of many: Lanczos, many times faster than all of them
+        start = np.random.default_rng(0).standard_normal(len(covariance))
+        values, vectors = eigsh(covariance, k=num, which="LA", v0=start)
+    else:
+        values, vectors = np.linalg.eigh(covariance)
+    basis = vectors[:, np.argsort(values)[::-1][:num]]
     # An eigenvector's sign is arbitrary: pin it, so that a seed gives one codebook everywhere.
-    basis = basis * np.sign(basis[np.abs(basis).argmax(axis=0), np.arange(basis.shape[1])])
-    return mean.astype(np.float32), basis.astype(np.float32)
+    basis = basis * np.sign(basis[np.abs(basis).argmax(axis=0), np.arange(num)])
+    return mean, basis.astype(np.float32)
 
 
 def fit_codebook(patches: FloatArray, config: PartsConfig) -> PartCodebook:

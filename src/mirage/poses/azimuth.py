@@ -21,10 +21,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from mirage.contracts import FloatArray, check_shape
 from mirage.poses.graph import leading_eigenvectors, neighbour_graph
 from mirage.poses.ring import circular_difference
+
+ComplexArray = npt.NDArray[np.complex128]
 
 _NEIGHBOURS = 12
 _EIGENVECTORS = 10
@@ -69,9 +72,7 @@ class CircleModel:
 def turn_of_plane(offset: float, direction: int) -> FloatArray:
     """[2, 2] matrix that carries row vectors (cos a, sin a) to those of offset + direction · a."""
     cosine, sine = np.cos(np.deg2rad(offset)), np.sin(np.deg2rad(offset))
-    return np.array(
-        [[cosine, sine], [-direction * sine, direction * cosine]], dtype=np.float32
-    )
+    return np.array([[cosine, sine], [-direction * sine, direction * cosine]], dtype=np.float32)
 
 
 def fit_circle(
@@ -182,7 +183,7 @@ class HeldOutRidge:
         penalty[-1, -1] = 0.0  # the intercept is free
         return np.linalg.solve(gram + penalty, points.T)
 
-    def read(self, azimuth: FloatArray) -> FloatArray:
+    def read(self, azimuth: FloatArray) -> ComplexArray:
         """[n] complex: cos + i sin as read from photos labelled with `azimuth` (degrees)."""
         target = self._targets(azimuth)
         reading = np.empty(2 * self.num, np.complex128)
@@ -197,14 +198,12 @@ class HeldOutRidge:
         weights = self._solver(np.ones(2 * self.num, bool)) @ self._targets(azimuth)
         return np.stack([weights.real, weights.imag], axis=1).astype(np.float32)
 
-    def _targets(self, azimuth: FloatArray) -> FloatArray:
+    def _targets(self, azimuth: FloatArray) -> ComplexArray:
         target = np.exp(1j * np.deg2rad(azimuth))
         return np.concatenate([target, np.conj(target)])
 
 
-def self_train(
-    azimuth: FloatArray, reader: HeldOutRidge, folded: bool
-) -> tuple[FloatArray, float]:
+def self_train(azimuth: FloatArray, reader: HeldOutRidge, folded: bool) -> tuple[FloatArray, float]:
     """Move photos to the sheet where they are read until none moves.
 
     Returns:

@@ -148,9 +148,7 @@ class PoseBank:
             ) from error
 
 
-def join_circle(
-    descriptors: FloatArray, azimuth: FloatArray | None, radius: float
-) -> FloatArray:
+def join_circle(descriptors: FloatArray, azimuth: FloatArray | None, radius: float) -> FloatArray:
     """Descriptors [N, D], with radius·(cos, sin) of the azimuth appended where there is one."""
     if azimuth is None:
         return descriptors

@@ -42,9 +42,7 @@ def fit_poses(
     return centroids, max(softness, 1e-9)
 
 
-def soft_poses(
-    points: FloatArray, centroids: FloatArray, softness: float, topk: int
-) -> SoftPoses:
+def soft_poses(points: FloatArray, centroids: FloatArray, softness: float, topk: int) -> SoftPoses:
     """Assign [N, E] points: softmax of minus the squared distance over `softness`."""
     ids, distance = kmeans.nearest(points, centroids, num_nearest=topk)
     weight = np.exp(-(distance - distance[:, :1]) / softness)

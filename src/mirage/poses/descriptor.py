@@ -16,7 +16,6 @@ from torch import Tensor
 from mirage.contracts import FloatArray, check_shape
 from mirage.parts.codebook import PartCodebook, fit_pca
 
-
 _BOX_MARGIN = 1.15  # side of the layout's box over that of an evenly filled object
 _WHITENING = 0.35  # directions are divided by their standard deviation to twice this power
 

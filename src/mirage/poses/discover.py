@@ -15,8 +15,8 @@ from mirage.features.extract import ImageBatch, show_progress
 from mirage.features.sample import FeatureSample, sample_features
 from mirage.parts.codebook import PartCodebook, fit_codebook
 from mirage.parts.foreground import part_weights
-from mirage.poses.bank import PoseBank, join_circle
 from mirage.poses.azimuth import fit_circle
+from mirage.poses.bank import PoseBank, join_circle
 from mirage.poses.clusters import fit_poses
 from mirage.poses.descriptor import LayoutEncoder, fit_layout_encoder, pool_layout
 from mirage.poses.ring import ring_from_distances, ring_from_plane
@@ -61,7 +61,7 @@ def discover(
 
 @dataclass(frozen=True)
 class _Descriptors:
-    """photos: [N, D] of all photos. sampled, mirrored: [n, D] of the sample and its mirror images."""
+    """photos: [N, D] of all. sampled, mirrored: [n, D] of the sample and its mirror images."""
 
     photos: FloatArray
     sampled: FloatArray

@@ -7,7 +7,9 @@ import numpy as np
 from mirage.contracts import FloatArray, IntArray, PoseRing
 
 
-def circular_mean(degrees: FloatArray, weight: FloatArray | None = None, axis: int = -1) -> FloatArray:
+def circular_mean(
+    degrees: FloatArray, weight: FloatArray | None = None, axis: int = -1
+) -> FloatArray:
     """The direction of the mean of unit vectors, degrees in [0, 360)."""
     radians = np.deg2rad(degrees)
     weight = np.ones_like(radians) if weight is None else weight

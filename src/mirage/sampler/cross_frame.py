@@ -135,8 +135,10 @@ class FrameAttention:
 
 @contextmanager
 def taped(unet: nn.Module, tape: AttentionTape) -> Iterator[AttentionTape]:
-    """Give every attention layer of `unet` a processor on `tape`, and put the old ones back after."""
-    layers = {name: module for name, module in unet.named_modules() if isinstance(module, Attention)}
+    """Put every attention layer of `unet` on `tape`, and the old processors back after."""
+    layers = {
+        name: module for name, module in unet.named_modules() if isinstance(module, Attention)
+    }
     stock = {name: module.processor for name, module in layers.items()}
     for name, module in layers.items():
         module.set_processor(FrameAttention(tape, name))

@@ -24,10 +24,12 @@ def image_key(image: Tensor) -> str:
 
 
 def view_noise(seed: int, reference: str, azimuths: list[float], shape: tuple[int, ...]) -> Tensor:
-    """[V, *shape] standard normal, one stream per azimuth (compared to a thousandth of a degree)."""
+    """[V, *shape] standard normal, one stream per azimuth (to a thousandth of a degree)."""
     return torch.stack(
         [
-            torch.randn(shape, generator=keyed_generator(seed, reference, round(a % 360 * 1000)))
+            torch.randn(
+                shape, generator=keyed_generator(seed, reference, round(a * 1000) % 360_000)
+            )
             for a in azimuths
         ]
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -61,7 +59,7 @@ def sample_orbit(
         observe: called with (step, σ, clean estimate [V, C, H, W]) at every solver step.
     """
     device = denoiser.embedding.pose.weight.device
-    pixels = torch.from_numpy(np.ascontiguousarray(photo))
+    pixels = torch.from_numpy(np.array(photo, order="C"))
     key = image_key(pixels)
     image = images_to_model(pixels[None])
     shape = tuple(image.shape[1:])
@@ -74,9 +72,7 @@ def sample_orbit(
 
     reference = None
     if config.mode != "none":
-        track = FixedNoise(
-            image.to(device), reference_noise(config.seed, key, shape).to(device)
-        )
+        track = FixedNoise(image.to(device), reference_noise(config.seed, key, shape).to(device))
         reference = Reference(track, condition([reference_pose], [reference_azimuth]))
     noise = view_noise(config.seed, key, [float(a) for a in azimuths], shape).to(device)
     sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho)

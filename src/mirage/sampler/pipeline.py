@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from copy import deepcopy
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
             views: fields of ViewsConfig: mode, steps, seed, pose_guidance, …
 
         Raises:
-            MirageError: no such pose, or the photo is not square.
+            MirageError: no such pose or field, or the photo is not square.
         """
         ring, denoiser = self.ring, self.denoiser
         if not 0 <= reference_pose < ring.num_poses:
@@ -107,13 +108,25 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
         photo = _square_photo(image, denoiser.resolution)
         asked = ring_azimuths(azimuths) if isinstance(azimuths, int) else np.asarray(azimuths)
         own = ring.azimuth[reference_pose] if reference_azimuth is None else reference_azimuth
-        config = replace(ViewsConfig(), **views)
+        config = _views_config(views)
         orbit = sample_orbit(denoiser, ring, photo, reference_pose, float(own), asked, config)
         return OrbitOutput(
             images=[Image.fromarray(frame) for frame in orbit.frames],
             azimuths=[float(a) for a in orbit.azimuth],
             poses=[int(p) for p in orbit.pose],
         )
+
+
+def _views_config(views: dict[str, Any]) -> ViewsConfig:
+    known = [field.name for field in fields(ViewsConfig)]
+    for name in views:
+        if name not in known:
+            raise MirageError(
+                f"{name!r} is not a setting of the views",
+                where="MiragePipeline",
+                todo=f"use one of {', '.join(known)}",
+            )
+    return replace(ViewsConfig(), **views)
 
 
 def _square_photo(image: Image.Image | ByteArray, resolution: int) -> ByteArray:
@@ -138,8 +151,8 @@ def export_pipeline(
 ) -> None:
     """Write the pipeline's folder, by way of a temporary one; `bank` travels with it."""
     pipeline = MiragePipeline(
-        unet=denoiser.unet,
-        embedding=denoiser.embedding,
+        unet=deepcopy(denoiser.unet),  # the caller's keep their precision
+        embedding=deepcopy(denoiser.embedding),
         sigma_data=denoiser.sigma_data,
         ring_azimuth=[float(a) for a in ring.azimuth],
         ring_score=ring.score,

@@ -7,6 +7,7 @@ guidance and attention sharing are wrappers that the solver does not see.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ def solve_euler(
 ) -> Tensor:
     """First order; one evaluation a step (DDIM in this parametrisation)."""
     x = noise * sigmas[0]
-    for step, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+    for step, (sigma, following) in enumerate(pairwise(sigmas)):
         clean = denoise(x, sigma)
         if observe is not None:
             observe(step, sigma, clean)
@@ -33,7 +34,7 @@ def solve_heun(
 ) -> Tensor:
     """Second order; two evaluations a step but the last (Karras et al. 2022, Algorithm 1)."""
     x = noise * sigmas[0]
-    for step, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+    for step, (sigma, following) in enumerate(pairwise(sigmas)):
         clean = denoise(x, sigma)
         if observe is not None:
             observe(step, sigma, clean)
@@ -55,7 +56,7 @@ def solve_dpmpp_2m(
     x = noise * sigmas[0]
     previous: Tensor | None = None
     last_h = None
-    for step, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+    for step, (sigma, following) in enumerate(pairwise(sigmas)):
         clean = denoise(x, sigma)
         if observe is not None:
             observe(step, sigma, clean)

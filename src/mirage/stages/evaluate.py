@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
@@ -24,7 +25,6 @@ from mirage.report import metrics
 from mirage.sampler.orbit import nearest_pose, ring_azimuths
 from mirage.stages.folder import RunFolder, hash_of, read_json, write_json
 from mirage.stages.views import Reference, Turner, find_references, turn, with_mode
-from PIL import Image
 
 FIGURES = "figures.json"
 _TRUE_BINS = 24  # true azimuths are compared with clusters in bins of 15°
@@ -194,6 +194,8 @@ def print_figures(figures: dict[str, Any]) -> None:
     views = Table(*VIEW_COLUMNS, title="Views")
     for row in figures["views"]:
         cells = [row.get(name) for name in VIEW_COLUMNS]
-        views.add_row(*("–" if c is None else c if isinstance(c, str) else f"{c:.3f}" for c in cells))
+        views.add_row(
+            *("–" if c is None else c if isinstance(c, str) else f"{c:.3f}" for c in cells)
+        )
     console.print(poses)
     console.print(views)

@@ -49,7 +49,7 @@ class RunFolder:
             raise MirageError(
                 f"this needs the {stage} of the run, which are not there yet",
                 where=str(self[stage]),
-                todo=f"run `mirage {command} run={self.root}` first, or `mirage run` for all stages",
+                todo=f"run `mirage {command} run={self.root}` first, or `mirage run` for all",
             )
         return stamp
 
@@ -81,7 +81,7 @@ def hash_of(*parts: Any) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, of the same suffix, that becomes `path` when all went well."""
+    """A temporary path beside `path` that becomes `path` when all went well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:

@@ -72,7 +72,9 @@ def _discover(config: Config, folder: RunFolder) -> dict[str, Any]:
     target = folder["poses"]
     target.mkdir(parents=True, exist_ok=True)
     bank.save(target / BANK_FILE)
-    write_labels(target / LABELS_FILE, np.arange(len(images)), images.path, images.split, labels)
+    write_labels(
+        target / LABELS_FILE, np.arange(len(images)), list(images.path), list(images.split), labels
+    )
     _draw(config, folder, images, backbone, bank, labels)
     counts = np.bincount(labels.pose, minlength=bank.num_poses)
     summary = {
@@ -152,9 +154,9 @@ def _draw(
     ring = ring_picture(azimuth, pictures, np.asarray(counts), bank.ring.score, titles)
     save_picture(folder["poses"] / "ring.png", ring)
     chosen = rng.permutation(len(images))[:12]
-    photos = np.stack([images.load_square(int(i), backbone.size) for i in chosen])
-    maps = bank.part_maps(backbone(photos)).cpu().numpy()
-    masks = part_masks(photos, maps, bank.encoder.weights)
+    squares = np.stack([images.load_square(int(i), backbone.size) for i in chosen])
+    maps = bank.part_maps(backbone(squares)).cpu().numpy()
+    masks = part_masks(squares, maps, bank.encoder.weights)
     save_picture(folder["poses"] / "parts.png", masks)
 
 

@@ -104,7 +104,10 @@ def _tables(figures: dict[str, Any] | None) -> list[Table]:
     for name in ("image_azimuth_error", "pose_azimuth_error"):
         rows += [[f"{name} {k}", round(v, 3)] for k, v in poses.get(name, {}).items()]
     views = [
-        [cell if isinstance(cell := row.get(c), str | None) else round(cell, 3) for c in VIEW_COLUMNS]
+        [
+            cell if isinstance(cell := row.get(c), str | None) else round(cell, 3)
+            for c in VIEW_COLUMNS
+        ]
         for row in figures["views"]
     ]
     note = "PSNR and SSIM against the true render of the same object; copying wins colour alone."

@@ -12,7 +12,6 @@ from typing import Literal
 import lightning
 import numpy as np
 import torch
-from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
 
 from callbacks.ema import WarmupEMA
@@ -21,7 +20,7 @@ from callbacks.orbits import OrbitReference, OrbitViews
 from callbacks.tracking import wandb_logger
 from datamodules.cache import build_cache, open_cache
 from datamodules.posed import PosedImages
-from mirage.config import Config
+from mirage.config import Config, build_targets
 from mirage.contracts import HELDOUT, TRAIN, ByteArray, PoseLabels
 from mirage.images.manifest import ImageSet, open_images
 from mirage.model.denoiser import PoseDenoiser
@@ -128,7 +127,7 @@ def _trainer(
     views = replace(config.views, count=_VALIDATION_VIEWS, mode="soft")
     callbacks: list[Callback] = [
         OrbitViews(references, bank.ring, views, train / "orbits"),  # sees the EMA: before it
-        *(instantiate(spec) for spec in config.train.callbacks.values()),
+        *build_targets(config.train.callbacks),
         WarmupEMA(config.train.ema_decay),
         MetricsFile(train / "metrics.csv", every=10),
         ModelCheckpoint(

@@ -1,0 +1,74 @@
+"""metrics.csv: one row a logged step, and no step twice after a resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from callbacks.history import COLUMNS, MetricsFile, read_history
+
+
+def trainer_at(step: int, is_global_zero: bool = True, **metrics: float) -> Any:
+    """What of a Trainer the callback looks at."""
+    return SimpleNamespace(
+        global_step=step,
+        is_global_zero=is_global_zero,
+        callback_metrics={k.replace("_", "/"): torch.tensor(v) for k, v in metrics.items()},
+        optimizers=[SimpleNamespace(param_groups=[{"lr": 3e-4}])],
+    )
+
+
+def train(callback: MetricsFile, first: int, last: int, rank_zero: bool = True) -> None:
+    """Steps `first` to `last`, the loss of step s being s; a validation at the end."""
+    module: Any = None
+    callback.on_train_start(trainer_at(first - 1, rank_zero), module)
+    for step in range(first, last + 1):
+        trainer = trainer_at(step, rank_zero, train_loss=float(step))
+        callback.on_train_batch_end(trainer, module, None, {}, step)
+    callback.on_validation_end(trainer_at(last, rank_zero, val_loss=0.25), module)
+
+
+def test_rows_hold_the_mean_loss_since_the_last_one(tmp_path: Path) -> None:
+    path = tmp_path / "train" / "metrics.csv"
+    train(MetricsFile(path, every=4), 1, 8)
+    rows = read_history(path)
+    assert [row["step"] for row in rows] == ["4", "8", "8"]
+    assert [float(row["train_loss"]) for row in rows[:2]] == pytest.approx([2.5, 6.5])
+    assert float(rows[0]["learning_rate"]) == pytest.approx(3e-4)
+    assert rows[2]["train_loss"] == "" and float(rows[2]["val_loss"]) == 0.25
+    assert tuple(rows[0]) == COLUMNS
+
+
+def test_a_resumed_run_drops_the_rows_after_its_first_step(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    train(MetricsFile(path, every=2), 1, 10)
+    train(MetricsFile(path, every=2), 7, 12)  # the checkpoint was of step 6
+    steps = [row["step"] for row in read_history(path) if row["train_loss"]]
+    assert steps == ["2", "4", "6", "8", "10", "12"]
+    train(MetricsFile(path, every=2), 1, 2)  # afresh
+    assert [row["step"] for row in read_history(path)] == ["2", "2"]
+
+
+def test_other_ranks_write_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    train(MetricsFile(path, every=2), 1, 4, rank_zero=False)
+    assert not path.exists() and read_history(path) == []
+
+
+@pytest.mark.parametrize("validated", [False, True])
+def test_a_line_cut_short_by_a_kill_is_left_out(tmp_path: Path, validated: bool) -> None:
+    path, cut_path = tmp_path / "metrics.csv", tmp_path / "cut.csv"
+    train(MetricsFile(path, every=2), 1, 6)
+    written = path.read_bytes() if validated else b"".join(path.read_bytes().splitlines(True)[:-1])
+    path.write_bytes(written)
+    whole, length = read_history(path), len(written.splitlines(keepends=True)[-1])
+    assert len(whole) == 3 + validated
+    for cut in range(2, length):  # \r\n is two bytes; a number may be cut anywhere
+        cut_path.write_bytes(written[:-cut])
+        assert read_history(cut_path) == whole[:-1]
+        train(MetricsFile(cut_path, every=2), 7, 8)
+        assert read_history(cut_path)[:-2] == whole[:-1]

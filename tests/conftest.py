@@ -1,0 +1,44 @@
+"""Tiny random networks that several packages' tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from mirage.config import ModelConfig
+from mirage.contracts import PoseRing
+from mirage.model.denoiser import PoseDenoiser
+
+MakeDenoiser = Callable[..., PoseDenoiser]
+
+
+@pytest.fixture
+def tiny_model() -> ModelConfig:
+    # 64 channels: at 32, group norm has one channel a group and takes the embedding out again.
+    return ModelConfig(channels=[32, 64], attention_levels=[1], layers_per_block=1)
+
+
+@pytest.fixture
+def make_denoiser(tiny_model: ModelConfig) -> MakeDenoiser:
+    """A denoiser of 16-pixel images with random weights that the pose visibly moves."""
+
+    def make(num_poses: int = 4, seed: int = 0, config: ModelConfig = tiny_model) -> PoseDenoiser:
+        torch.manual_seed(seed)
+        denoiser = PoseDenoiser.build(config, 16, num_poses).eval()
+        torch.nn.init.normal_(denoiser.embedding.pose.weight)
+        return denoiser
+
+    return make
+
+
+@pytest.fixture
+def ring() -> PoseRing:
+    return PoseRing(np.array([0.0, 90.0, 180.0, 270.0]), 0.9)
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    return np.random.default_rng(5).integers(0, 256, (16, 16, 3), dtype=np.uint8)

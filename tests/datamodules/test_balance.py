@@ -1,0 +1,30 @@
+"""Rare poses are drawn more often, between evenly by image and evenly by pose."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from datamodules.balance import balanced_probabilities
+
+POSE = np.repeat([0, 1, 3], [8, 2, 1])  # pose 2 has no image
+
+
+def share_of_poses(balance: float) -> np.ndarray:
+    probabilities = balanced_probabilities(POSE, 4, balance)
+    assert probabilities.sum() == pytest.approx(1.0) and (probabilities > 0).all()
+    return np.bincount(POSE, probabilities, minlength=4)
+
+
+def test_no_balance_draws_images_evenly() -> None:
+    assert share_of_poses(0.0) == pytest.approx(np.array([8, 2, 0, 1]) / 11)
+
+
+def test_full_balance_draws_poses_evenly() -> None:
+    assert share_of_poses(1.0) == pytest.approx(np.array([1, 1, 0, 1]) / 3)
+
+
+def test_half_balance_lies_between() -> None:
+    none, half, full = (share_of_poses(b) for b in (0.0, 0.5, 1.0))
+    assert none[0] > half[0] > full[0] and none[3] < half[3] < full[3]
+    assert half[0] / half[3] == pytest.approx(8**0.5)

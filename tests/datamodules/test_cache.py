@@ -1,0 +1,82 @@
+"""The pixel cache: built once, resumed where it stopped, rebuilt when the photos change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datamodules.cache import build_cache, open_cache
+
+NUM, SIZE = 10, 4
+
+
+class Photos:
+    """Yields pictures in batches of three, counts what was read, and can break half-way."""
+
+    def __init__(self, offset: int = 0, break_after: int = NUM) -> None:
+        self.offset, self.break_after = offset, break_after
+        self.read: list[int] = []
+
+    def expected(self) -> np.ndarray:
+        values = np.arange(NUM, dtype=np.uint8) + self.offset
+        return np.broadcast_to(values[:, None, None, None], (NUM, SIZE, SIZE, 3))
+
+    def __call__(self, ids: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for start in range(0, len(ids), 3):
+            part = ids[start : start + 3]
+            if len(self.read) >= self.break_after:
+                raise KeyboardInterrupt
+            self.read += part.tolist()
+            yield part, self.expected()[part]
+
+
+def build(path: Path, photos: Photos, key: str = "a", size: int = SIZE) -> None:
+    build_cache(path, NUM, size, key, photos)
+
+
+def test_a_cache_holds_every_image_and_is_built_once(tmp_path: Path) -> None:
+    path, photos, again = tmp_path / "deep" / "cache.npy", Photos(), Photos()
+    build(path, photos)
+    pixels = open_cache(path)
+    assert np.array_equal(pixels, photos.expected()) and pixels.dtype == np.uint8
+    assert not pixels.flags.writeable
+    build(path, again)
+    assert again.read == []
+
+
+def test_an_interrupted_build_goes_on_without_rereading(tmp_path: Path) -> None:
+    path, first, second = tmp_path / "cache.npy", Photos(break_after=6), Photos()
+    with pytest.raises(KeyboardInterrupt):
+        build(path, first)
+    assert first.read == [0, 1, 2, 3, 4, 5]
+    build(path, second)
+    assert second.read == [6, 7, 8, 9]
+    assert np.array_equal(open_cache(path), second.expected())
+
+
+def test_other_photos_or_another_size_are_read_anew(tmp_path: Path) -> None:
+    path, other = tmp_path / "cache.npy", Photos(offset=100)
+    build(path, Photos())
+    build(path, other, key="b")
+    assert other.read == list(range(NUM))
+    assert np.array_equal(open_cache(path), other.expected())
+
+
+def test_an_interrupted_rebuild_does_not_pass_for_the_earlier_cache(tmp_path: Path) -> None:
+    path, back = tmp_path / "cache.npy", Photos()
+    build(path, Photos())
+    with pytest.raises(KeyboardInterrupt):
+        build(path, Photos(offset=100, break_after=0), key="b")
+    build(path, back)  # the first photos again
+    assert np.array_equal(open_cache(path), back.expected())
+
+
+def test_a_lost_file_is_built_again(tmp_path: Path) -> None:
+    path, again = tmp_path / "cache.npy", Photos()
+    build(path, Photos())
+    path.unlink()
+    build(path, again)
+    assert np.array_equal(open_cache(path), again.expected())

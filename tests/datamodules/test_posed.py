@@ -1,0 +1,112 @@
+"""Batches depend on the seed and the step alone, and follow the soft labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from datamodules.posed import PosedBatches, PosedImages
+from mirage.contracts import PoseLabels, PoseRing
+
+NUM = 40
+
+
+@pytest.fixture
+def pixels() -> np.ndarray:
+    """Image i is filled with i, so that a batch tells which images it holds."""
+    values = np.arange(NUM, dtype=np.uint8)[:, None, None, None]
+    return np.broadcast_to(values, (NUM, 4, 4, 3)).copy()
+
+
+@pytest.fixture
+def labels() -> PoseLabels:
+    pose = np.arange(NUM) % 4
+    topk = np.stack([pose, (pose + 1) % 4], axis=1)
+    weight = np.tile([0.7, 0.3], (NUM, 1))
+    return PoseLabels(pose, np.linspace(0, 1, NUM), pose * 90.0 + 5, topk, weight)
+
+
+def batches(pixels: np.ndarray, labels: PoseLabels, ring: PoseRing, **changes: Any) -> PosedBatches:
+    ids = np.arange(30)
+    settings: dict[str, Any] = {
+        "ids": ids, "probabilities": np.full(30, 1 / 30), "batch_size": 8, "num_steps": 5,
+        "seed": 3, "rank": 0, "world_size": 1,
+    }  # fmt: skip
+    return PosedBatches(pixels, labels, ring, **(settings | changes))
+
+
+def drawn(batch: dict[str, torch.Tensor]) -> list[int]:
+    return batch["image"][:, 0, 0, 0].tolist()
+
+
+def test_a_batch_is_a_function_of_seed_and_step(
+    pixels: np.ndarray, labels: PoseLabels, ring: PoseRing
+) -> None:
+    one, other = (batches(pixels, labels, ring) for _ in range(2))
+    other[0], other[1]  # what was drawn before does not matter
+    for key, value in one[2].items():
+        assert torch.equal(value, other[2][key])
+    assert drawn(one[2]) != drawn(one[3])
+    assert drawn(one[2]) != drawn(batches(pixels, labels, ring, seed=4)[2])
+    assert len(one) == 5
+
+
+def test_ranks_share_out_the_batch_of_one_process(
+    pixels: np.ndarray, labels: PoseLabels, ring: PoseRing
+) -> None:
+    alone = batches(pixels, labels, ring, batch_size=12)[1]
+    ranks = [
+        batches(pixels, labels, ring, batch_size=4, rank=rank, world_size=3)[1] for rank in range(3)
+    ]
+    for key, whole in alone.items():
+        interleaved = torch.stack([rank[key] for rank in ranks], dim=1).flatten(0, 1)
+        assert torch.equal(interleaved, whole)
+
+
+def test_labels_are_drawn_with_their_weights(
+    pixels: np.ndarray, labels: PoseLabels, ring: PoseRing
+) -> None:
+    batch = batches(pixels, labels, ring, batch_size=6000)[0]
+    image = np.array(drawn(batch))
+    assert image.max() == 29  # held-out images are never drawn
+    assert np.bincount(image, minlength=30).min() > 6000 / 30 / 2
+    best = batch["pose"].numpy() == labels.pose[image]
+    assert best.mean() == pytest.approx(0.7, abs=0.03)
+    assert (batch["pose"].numpy()[~best] == (labels.pose[image[~best]] + 1) % 4).all()
+    azimuth = batch["azimuth"].numpy()
+    assert azimuth[best] == pytest.approx(labels.azimuth[image[best]])
+    assert azimuth[~best] == pytest.approx(ring.azimuth[batch["pose"].numpy()[~best]])
+    assert batch["confidence"].numpy() == pytest.approx(labels.confidence[image])
+
+
+def test_probabilities_are_obeyed(pixels: np.ndarray, labels: PoseLabels, ring: PoseRing) -> None:
+    only = np.zeros(30)
+    only[[4, 9]] = 0.25, 0.75
+    image = np.array(drawn(batches(pixels, labels, ring, probabilities=only, batch_size=4000)[0]))
+    assert set(image) == {4, 9}
+    assert (image == 9).mean() == pytest.approx(0.75, abs=0.03)
+
+
+def test_a_batch_has_the_types_the_model_takes(
+    pixels: np.ndarray, labels: PoseLabels, ring: PoseRing
+) -> None:
+    batch = batches(pixels, labels, ring)[0]
+    assert batch["image"].shape == (8, 4, 4, 3) and batch["image"].dtype == torch.uint8
+    assert batch["pose"].dtype == torch.int64
+    assert batch["azimuth"].dtype == batch["confidence"].dtype == torch.float32
+
+
+def test_the_module_trains_on_one_part_and_validates_on_the_other(
+    pixels: np.ndarray, labels: PoseLabels, ring: PoseRing
+) -> None:
+    train, held = np.arange(30), np.arange(30, NUM)
+    data = PosedImages(pixels, labels, ring, train, held, 4, 0.5, 6, 0)
+    steps = list(data.train_dataloader())
+    assert len(steps) == 6
+    assert {i for batch in steps for i in drawn(batch)} <= set(train)
+    checked = list(data.val_dataloader())
+    assert [i for batch in checked for i in drawn(batch)] == held.tolist()
+    assert torch.cat([b["pose"] for b in checked]).tolist() == labels.pose[held].tolist()

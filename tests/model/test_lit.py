@@ -1,0 +1,136 @@
+"""Training: the learning rate's course, and a resumed run that equals the uninterrupted one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+
+from callbacks.ema import WarmupEMA
+from datamodules.posed import PosedImages
+from mirage.config import TrainConfig
+from mirage.contracts import PoseLabels, PoseRing
+from mirage.model.denoiser import PoseDenoiser
+from mirage.model.lit import PoseDiffusion, warmup_cosine
+
+MakeDenoiser = Callable[..., PoseDenoiser]
+STEPS = 6
+CONFIG = TrainConfig(steps=STEPS, learning_rate=1e-3, warmup_steps=2, ema_decay=0.9)
+
+
+class Seen(Callback):
+    """Keeps a fingerprint of every batch trained on, by step, and the last raw weights."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[int, int]] = []
+        self.raw: dict[str, torch.Tensor] = {}
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.batches.append((trainer.global_step, int(batch["image"].sum())))
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
+        self.raw = {k: v.detach().clone() for k, v in pl_module.state_dict().items()}
+
+
+def posed_images(ring: PoseRing, num_steps: int = STEPS) -> PosedImages:
+    rng = np.random.default_rng(0)
+    pose = np.arange(24) % 4
+    labels = PoseLabels(
+        pose, np.full(24, 0.6), pose * 90.0, np.stack([pose, (pose + 1) % 4], 1),
+        np.tile([0.8, 0.2], (24, 1)),
+    )  # fmt: skip
+    pixels = rng.integers(0, 256, (24, 16, 16, 3), dtype=np.uint8)
+    return PosedImages(pixels, labels, ring, np.arange(20), np.arange(20, 24), 4, 0.5, num_steps, 7)
+
+
+def train(
+    folder: Path,
+    denoiser: PoseDenoiser,
+    ring: PoseRing,
+    until: int,
+    resume: Path | None = None,
+    planned: int = STEPS,
+) -> tuple[Path, Seen]:
+    """Train to step `until`; returns the checkpoint made there, and what was seen."""
+    seen = Seen()
+    checkpoint = ModelCheckpoint(folder, filename=f"at_{until}", every_n_train_steps=until)
+    trainer = lightning.Trainer(
+        accelerator="cpu", max_steps=until, logger=False, enable_progress_bar=False,
+        enable_model_summary=False, callbacks=[seen, WarmupEMA(CONFIG.ema_decay), checkpoint],
+        use_distributed_sampler=False, num_sanity_val_steps=0, gradient_clip_val=1.0,
+        val_check_interval=2, check_val_every_n_epoch=None, default_root_dir=str(folder),
+    )  # fmt: skip
+    data = posed_images(ring, planned)
+    trainer.fit(PoseDiffusion(denoiser, CONFIG), data, ckpt_path=resume, weights_only=True)
+    assert trainer.global_step == until
+    return folder / f"at_{until}.ckpt", seen
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3, 4])
+def test_a_resumed_training_equals_the_uninterrupted_one(
+    tmp_path: Path, make_denoiser: MakeDenoiser, ring: PoseRing, stop: int
+) -> None:
+    whole, seen = train(tmp_path / "whole", make_denoiser(), ring, STEPS)
+    part, first = train(tmp_path / "part", make_denoiser(), ring, stop)
+    torch.manual_seed(123)  # nothing may hang on the global generator
+    rest, second = train(tmp_path / "part", make_denoiser(seed=9), ring, STEPS, resume=part)
+    assert first.batches + second.batches == seen.batches
+    assert len({fingerprint for _, fingerprint in seen.batches}) == STEPS
+    for name, value in seen.raw.items():
+        assert torch.allclose(second.raw[name], value, atol=1e-6), name
+    averaged, resumed = (
+        torch.load(path, weights_only=True)["state_dict"] for path in (whole, rest)
+    )
+    for name, value in averaged.items():
+        assert torch.allclose(resumed[name], value, atol=1e-6), name
+    assert any(not torch.allclose(v, seen.raw[k], atol=1e-5) for k, v in averaged.items())
+
+
+def test_a_finished_training_can_be_made_longer(
+    tmp_path: Path, make_denoiser: MakeDenoiser, ring: PoseRing
+) -> None:
+    _, seen = train(tmp_path / "whole", make_denoiser(), ring, STEPS)
+    short, first = train(tmp_path / "part", make_denoiser(), ring, 2, planned=2)
+    _, second = train(tmp_path / "part", make_denoiser(), ring, STEPS, resume=short)
+    assert first.batches + second.batches == seen.batches
+
+
+def test_a_few_steps_lower_the_loss_on_one_batch(
+    make_denoiser: MakeDenoiser, ring: PoseRing
+) -> None:
+    module = PoseDiffusion(make_denoiser(), CONFIG)
+    batch = posed_images(ring).train_dataloader().dataset[0]
+    optimizer = torch.optim.AdamW(module.parameters(), lr=2e-3)
+    losses = []
+    for _ in range(15):
+        loss = module._loss(batch, torch.Generator().manual_seed(0), drop=False)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_the_noise_of_a_step_depends_on_seed_and_step(make_denoiser: MakeDenoiser) -> None:
+    module = PoseDiffusion(make_denoiser(), CONFIG)
+    draws = [torch.rand(3, generator=module._generator(s, t)) for s, t in ((0, 0), (0, 1), (1, 0))]
+    assert torch.equal(draws[0], torch.rand(3, generator=module._generator(0, 0)))
+    assert not torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
+
+
+def test_the_learning_rate_warms_up_and_falls_along_a_cosine() -> None:
+    rates = [warmup_cosine(step, 10, 110, 0.1) for step in range(130)]
+    assert rates[:10] == pytest.approx(np.arange(1, 11) / 10)
+    assert rates[10] == pytest.approx(1.0) and rates[60] == pytest.approx(0.55)
+    assert rates[110:] == pytest.approx([0.1] * 20)
+    assert all(a >= b for a, b in pairwise(rates[9:]))
+    assert warmup_cosine(0, 0, 10, 0.1) == 1.0

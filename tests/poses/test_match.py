@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from mirage.contracts import PoseLabels
+from mirage.poses.match import align_azimuths, match_banks
+from mirage.poses.ring import circular_difference
+
+
+def labels(pose: np.ndarray, azimuth: np.ndarray | None = None) -> PoseLabels:
+    num = len(pose)
+    azimuth = pose * 10.0 if azimuth is None else azimuth
+    return PoseLabels(
+        pose, np.ones(num), azimuth % 360, pose[:, None], np.ones((num, 1), np.float32)
+    )
+
+
+def test_renumbered_poses_are_matched_and_agree_fully() -> None:
+    random = np.random.default_rng(0)
+    old = random.integers(0, 8, 500)
+    renumbered = random.permutation(8)
+    match = match_banks(labels(renumbered[old]), labels(old), 8, 8)
+    np.testing.assert_array_equal(match.mapping[renumbered], np.arange(8))
+    assert match.agreement == 1.0
+
+
+def test_two_new_poses_may_stand_for_one_old_pose() -> None:
+    old = np.repeat(np.arange(3), 20)
+    new = 2 * old + np.tile([0, 1], 30)
+    match = match_banks(labels(new), labels(old), 6, 3)
+    np.testing.assert_array_equal(match.mapping, [0, 0, 1, 1, 2, 2])
+    assert match.agreement == 1.0
+
+
+def test_agreement_is_the_share_of_photos_that_keep_their_pose() -> None:
+    old = np.repeat(np.arange(4), 25)
+    new = old.copy()
+    new[::10] = (new[::10] + 1) % 4
+    assert match_banks(labels(new), labels(old), 4, 4).agreement == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+def test_offset_and_direction_are_recovered_in_spite_of_outliers(direction: int) -> None:
+    random = np.random.default_rng(1)
+    new = random.uniform(0, 360, 400)
+    old = (77.0 + direction * new + random.normal(0, 2, 400)) % 360
+    old[:60] = (old[:60] + 180) % 360
+    offset, found, residual = align_azimuths(new, old)
+    assert found == direction
+    assert abs(circular_difference(np.asarray(offset), np.asarray(77.0))) < 1.0
+    assert residual < 3.0
+    pose = np.zeros(400, int)
+    match = match_banks(labels(pose, new), labels(pose, old), 1, 1)
+    error = np.abs(circular_difference(match.carry_azimuth(new), old))
+    assert np.median(error) == pytest.approx(match.residual)
+
+
+def test_labels_of_different_photos_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 and 2 labels"):
+        match_banks(labels(np.zeros(3, int)), labels(np.zeros(2, int)), 1, 1)

@@ -1,0 +1,122 @@
+"""Shared denoising and guidance: what is evaluated, how often, and what it adds up to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from mirage.config import ViewsConfig
+from mirage.contracts import PoseCondition
+from mirage.model.denoiser import PoseDenoiser
+from mirage.sampler.cross_frame import AttentionTape, taped
+from mirage.sampler.guidance import HardAttentionGuidance, PoseGuidance, guide
+from mirage.sampler.orbit import guidances
+from mirage.sampler.reference import FixedNoise
+from mirage.sampler.schedule import karras_sigmas
+from mirage.sampler.shared import Reference, SharedDenoiser
+from mirage.sampler.solve import SOLVERS
+
+MakeDenoiser = Callable[..., PoseDenoiser]
+STEPS, VIEWS = 4, 5
+EVERYWHERE = (0.0, 1e9)
+
+
+def reference() -> Reference:
+    generator = torch.Generator().manual_seed(8)
+    image = torch.rand(1, 3, 16, 16, generator=generator) * 2 - 1
+    noise = torch.randn(1, 3, 16, 16, generator=generator)
+    return Reference(FixedNoise(image, noise), PoseCondition(torch.tensor([1]), torch.zeros(1)))
+
+
+def views() -> tuple[Tensor, PoseCondition]:
+    noise = torch.randn(VIEWS, 3, 16, 16, generator=torch.Generator().manual_seed(9))
+    return noise, PoseCondition(torch.arange(VIEWS) % 4, torch.arange(VIEWS) * 72.0)
+
+
+def solve(denoiser: PoseDenoiser, config: ViewsConfig) -> tuple[Tensor, int]:
+    """The solved views, and how many image forwards they took."""
+    noise, condition = views()
+    sigmas = karras_sigmas(STEPS, 0.1, 5.0, 7.0)
+    with torch.no_grad(), taped(denoiser.unet, AttentionTape()) as tape:
+        known = None if config.mode == "none" else reference()
+        shared = SharedDenoiser(denoiser, tape, known, config.chunk)
+        guided = guide(shared, condition, guidances(config))
+        return SOLVERS[config.solver](guided, noise, sigmas), shared.num_forwards
+
+
+def config_of(mode: str, **values: object) -> ViewsConfig:
+    everywhere = {"pose_interval": list(EVERYWHERE), "hard_interval": list(EVERYWHERE)}
+    return ViewsConfig(mode=mode, **{"solver": "euler", **everywhere, **values})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("mode", "values", "expected"), [
+    ("none", {}, STEPS * VIEWS * 2),
+    ("none", {"pose_guidance": 0.0}, STEPS * VIEWS),
+    ("soft", {}, STEPS * (1 + VIEWS * 2)),
+    ("soft", {"pose_guidance": 0.0}, STEPS * (1 + VIEWS)),
+    ("hard", {}, STEPS * (1 + VIEWS * 3)),
+    ("hard", {"hard_guidance": 0.0}, STEPS * (1 + VIEWS * 2)),
+    ("hard", {"hard_interval": [6.0, 9.0]}, STEPS * (1 + VIEWS * 2)),
+    ("hard", {"hard_interval": [0.1, 0.1001], "pose_interval": [4.9, 5.0]},
+     STEPS * (1 + VIEWS) + VIEWS + VIEWS),  # one step each
+    ("soft", {"solver": "heun"}, STEPS + VIEWS * 2 * (2 * STEPS - 1)),  # one reference a level
+])  # fmt: skip
+def test_forwards_are_what_the_branches_in_use_need(
+    make_denoiser: MakeDenoiser, mode: str, values: dict[str, object], expected: int
+) -> None:
+    assert solve(make_denoiser(), config_of(mode, **values))[1] == expected
+
+
+@pytest.mark.parametrize("mode", ["none", "soft", "hard"])
+def test_chunks_bound_memory_and_change_nothing(make_denoiser: MakeDenoiser, mode: str) -> None:
+    denoiser = make_denoiser()
+    whole, num = solve(denoiser, config_of(mode))
+    for chunk in (1, 2, VIEWS):
+        parts, num_parts = solve(denoiser, config_of(mode, chunk=chunk))
+        assert torch.allclose(whole, parts, atol=2e-3) and num_parts == num
+
+
+class Recorder:
+    """Stands in for a SharedDenoiser: an estimate that tells null, hard and plain apart."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def __call__(
+        self, x: Tensor, sigma: Tensor, condition: PoseCondition, hard: bool = False
+    ) -> Tensor:
+        kind = "hard" if hard else "null" if int(condition.pose[0]) < 0 else "plain"
+        self.calls.append(kind)
+        return torch.full_like(x, {"plain": 2.0, "null": 1.5, "hard": 7.0}[kind])
+
+
+def test_guidance_adds_weighted_directions_to_the_estimate() -> None:
+    recorder = Recorder()
+    condition = PoseCondition(torch.tensor([1]), torch.zeros(1))
+    corrections = [PoseGuidance(3.0, (0.1, 10.0)), HardAttentionGuidance(0.5, (0.0, 0.3))]
+    guided = guide(recorder, condition, corrections)  # type: ignore[arg-type]
+    x = torch.zeros(1, 3, 2, 2)
+    for sigma, expected, calls in (
+        (20.0, 2.0, ["plain"]),
+        (1.0, 2 + 3 * 0.5, ["plain", "null"]),
+        (0.2, 2 + 3 * 0.5 + 0.5 * 5, ["plain", "null", "hard"]),
+        (0.05, 2 + 0.5 * 5, ["plain", "hard"]),
+    ):
+        recorder.calls.clear()
+        assert guided(x, torch.tensor(sigma)).unique().tolist() == [expected]
+        assert recorder.calls == calls
+
+
+def test_a_null_pose_keeps_the_references_keys_and_values(make_denoiser: MakeDenoiser) -> None:
+    """The pose direction is zero where the pose says nothing: only the pose differs in it."""
+    denoiser = make_denoiser()
+    with torch.no_grad():
+        denoiser.embedding.pose.weight.zero_()
+        for parameter in denoiser.embedding.azimuth.parameters():
+            parameter.zero_()
+    unguided, _ = solve(denoiser, config_of("soft", pose_guidance=0.0))
+    guided, _ = solve(denoiser, config_of("soft", pose_guidance=5.0))
+    assert torch.allclose(unguided, guided, atol=1e-4)

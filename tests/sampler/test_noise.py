@@ -1,0 +1,42 @@
+"""A view's noise depends on what the view is, not on what else is asked for."""
+
+from __future__ import annotations
+
+import torch
+
+from mirage.sampler.noise import image_key, reference_noise, view_noise
+
+SHAPE = (3, 16, 16)
+
+
+def test_a_views_noise_does_not_depend_on_the_others() -> None:
+    ring = view_noise(0, "a", [0.0, 90.0, 180.0], SHAPE)
+    assert ring.shape == (3, *SHAPE)
+    assert torch.equal(view_noise(0, "a", [180.0, 33.0, 0.0], SHAPE)[[2, 0]], ring[[0, 2]])
+
+
+def test_azimuths_are_compared_round_the_circle() -> None:
+    same = view_noise(0, "a", [0.0, 360.0, -360.0, 359.9999, 1e-5], SHAPE)
+    assert all(torch.equal(same[0], other) for other in same[1:])
+    assert torch.equal(view_noise(0, "a", [-90.0], SHAPE), view_noise(0, "a", [270.0], SHAPE))
+
+
+def test_seed_photo_and_azimuth_each_give_another_stream() -> None:
+    streams = [
+        view_noise(0, "a", [0.0, 1.0], SHAPE),
+        view_noise(1, "a", [0.0], SHAPE),
+        view_noise(0, "b", [0.0], SHAPE),
+        reference_noise(0, "a", SHAPE),
+        reference_noise(1, "a", SHAPE),
+    ]
+    drawn = torch.cat(streams).flatten(1)
+    correlation = torch.corrcoef(drawn) - torch.eye(len(drawn))
+    assert correlation.abs().max() < 0.2
+    assert abs(drawn.std().item() - 1) < 0.05
+
+
+def test_an_image_is_known_by_its_pixels() -> None:
+    image = torch.randint(0, 256, (8, 8, 3), dtype=torch.uint8)
+    other = image.clone()
+    other[3, 3, 1] ^= 1
+    assert image_key(image) == image_key(image.clone()) != image_key(other)

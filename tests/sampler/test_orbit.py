@@ -1,0 +1,94 @@
+"""Orbits: each view is itself, whatever is asked for beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from torch import Tensor
+
+from mirage.config import ViewsConfig
+from mirage.contracts import Orbit, PoseRing
+from mirage.model.denoiser import PoseDenoiser
+from mirage.sampler.orbit import nearest_pose, ring_azimuths, sample_orbit
+
+MakeDenoiser = Callable[..., PoseDenoiser]
+CONFIG = ViewsConfig(steps=4, pose_guidance=1.0, hard_interval=[0.0, 5.0])
+
+
+@pytest.fixture
+def sample(make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray) -> Callable[..., Orbit]:
+    denoiser = make_denoiser()
+
+    def run(azimuths: list[float], shown: np.ndarray = photo, **values: object) -> Orbit:
+        config = replace(CONFIG, **values)  # type: ignore[arg-type]
+        return sample_orbit(denoiser, ring, shown, 1, 90.0, np.array(azimuths), config)
+
+    return run
+
+
+def assert_same(a: np.ndarray, b: np.ndarray) -> None:
+    """Equal up to rounding: a batch of another size sums in another order."""
+    assert np.abs(a.astype(int) - b.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["none", "soft", "hard"])
+def test_a_view_does_not_depend_on_the_others(sample: Callable[..., Orbit], mode: str) -> None:
+    ring = sample([0.0, 60.0, 120.0, 200.0], mode=mode).frames
+    assert_same(sample([120.0], mode=mode).frames[0], ring[2])
+    assert_same(sample([200.0, 120.0, 60.0, 0.0], mode=mode).frames[::-1], ring)
+    assert_same(sample([0.0, 60.0, 120.0, 200.0], mode=mode, chunk=3).frames, ring)
+    assert np.abs(ring[0].astype(int) - ring[1]).mean() > 3  # and views do differ
+
+
+def test_an_orbit_says_what_was_asked_for(sample: Callable[..., Orbit], photo: np.ndarray) -> None:
+    orbit = sample([0.0, 80.0, 350.0])
+    assert orbit.frames.shape == (3, 16, 16, 3) and orbit.frames.dtype == np.uint8
+    assert orbit.azimuth.tolist() == [0.0, 80.0, 350.0]
+    assert orbit.pose.tolist() == [0, 1, 0] and orbit.reference_pose == 1
+    assert np.array_equal(orbit.reference, photo)
+
+
+def test_seed_mode_sharing_and_photo_each_matter(
+    sample: Callable[..., Orbit], photo: np.ndarray
+) -> None:
+    frames = [
+        sample([10.0]).frames,
+        sample([10.0], seed=1).frames,
+        sample([10.0], mode="soft").frames,
+        sample([10.0], mode="none").frames,
+        sample([10.0], share="concat").frames,
+        sample([10.0], shown=255 - photo).frames,
+        sample([10.0], pose_guidance=4.0).frames,
+    ]
+    for i, one in enumerate(frames):
+        for other in frames[:i]:
+            assert not np.array_equal(one, other)
+    assert np.array_equal(sample([10.0]).frames, frames[0])
+
+
+def test_the_model_is_left_as_it_was(
+    make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
+) -> None:
+    denoiser = make_denoiser()
+    before = {k: v.clone() for k, v in denoiser.state_dict().items()}
+    processors = [m.processor for m in denoiser.unet.modules() if hasattr(m, "processor")]
+    steps: list[int] = []
+
+    def observe(step: int, sigma: Tensor, clean: Tensor) -> None:
+        assert clean.shape == (2, 3, 16, 16)
+        steps.append(step)
+
+    sample_orbit(denoiser, ring, photo, 0, 0.0, np.array([0.0, 9.0]), CONFIG, observe)
+    assert steps == [0, 1, 2, 3]
+    after = [m.processor for m in denoiser.unet.modules() if hasattr(m, "processor")]
+    assert after == processors
+    assert all((before[k] == v).all() for k, v in denoiser.state_dict().items())
+
+
+def test_azimuths_go_evenly_round_and_poses_are_nearest_on_the_circle(ring: PoseRing) -> None:
+    assert ring_azimuths(4).tolist() == [0.0, 90.0, 180.0, 270.0]
+    asked = np.array([359.0, 44.0, 46.0, 226.0, 314.0, 316.0, -80.0, 450.0])
+    assert nearest_pose(ring, asked).tolist() == [0, 0, 1, 3, 3, 0, 3, 1]

@@ -1,0 +1,168 @@
+"""The exported folder: loads elsewhere with diffusers alone, and gives the same views."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mirage.config import ViewsConfig
+from mirage.contracts import PoseRing
+from mirage.errors import MirageError
+from mirage.model.denoiser import PoseDenoiser
+from mirage.sampler.orbit import sample_orbit
+from mirage.sampler.pipeline import BANK, MiragePipeline, export_pipeline, load_pipeline
+
+MakeDenoiser = Callable[..., PoseDenoiser]
+AZIMUTHS = [0.0, 45.0, 200.0]
+
+ELSEWHERE = """
+import json, sys
+import numpy as np, torch
+from diffusers import DiffusionPipeline
+folder, photo, out = sys.argv[1:]
+assert not any(name.startswith("mirage") for name in sys.modules)
+for dtype in (torch.float32, torch.bfloat16):
+    pipeline = DiffusionPipeline.from_pretrained(
+        folder, custom_pipeline=folder, trust_remote_code=True, torch_dtype=dtype
+    )
+    shown = pipeline(np.load(photo), 1, azimuths=[0.0, 45.0, 200.0], steps=3, seed=4)
+    frames = np.stack([np.asarray(image) for image in shown.images])
+    np.save(f"{out}/{dtype}.npy".replace("torch.", ""), frames)
+facts = {"azimuths": shown.azimuths, "poses": shown.poses, "type": type(pipeline).__name__}
+open(f"{out}/facts.json", "w").write(json.dumps(facts))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, make_denoiser: MakeDenoiser, ring: PoseRing) -> Path:
+    (tmp_path / "bank").write_bytes(b"the bank")
+    export_pipeline(make_denoiser(), ring, tmp_path / "bank", tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_a_fresh_process_gives_the_same_views(
+    tmp_path: Path, folder: Path, make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
+) -> None:
+    np.save(tmp_path / "photo.npy", photo)
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")}
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, folder, tmp_path / "photo.npy", tmp_path],
+        env=os.environ | offline, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    config = ViewsConfig(steps=3, seed=4)
+    orbit = sample_orbit(make_denoiser(), ring, photo, 1, 90.0, np.array(AZIMUTHS), config)
+    assert np.array_equal(np.load(tmp_path / "float32.npy"), orbit.frames)
+    rough = np.load(tmp_path / "bfloat16.npy").astype(int) - orbit.frames
+    assert 0 < np.abs(rough).mean() < 12
+    facts = json.loads((tmp_path / "facts.json").read_text())
+    assert facts == {"azimuths": AZIMUTHS, "poses": orbit.pose.tolist(), "type": "MiragePipeline"}
+
+
+def test_the_folder_holds_what_the_model_needs_and_nothing_half_written(
+    tmp_path: Path, folder: Path, make_denoiser: MakeDenoiser, ring: PoseRing
+) -> None:
+    assert (folder / BANK).read_bytes() == b"the bank"
+    assert (folder / "pipeline.py").exists() and (folder / "model_index.json").exists()
+    (folder / "stale").touch()
+    export_pipeline(make_denoiser(seed=1), ring, tmp_path / "bank", folder)  # over the old one
+    assert not (folder / "stale").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bank", "model"]
+    weights = load_pipeline(folder).unet.conv_in.weight
+    assert torch.equal(weights, make_denoiser(seed=1).unet.conv_in.weight)
+
+
+def test_loading_gives_back_the_ring_and_the_weights(
+    folder: Path, make_denoiser: MakeDenoiser, ring: PoseRing
+) -> None:
+    pipeline = load_pipeline(folder)
+    assert pipeline.ring.azimuth.tolist() == ring.azimuth.tolist()
+    assert pipeline.ring.score == ring.score
+    loaded, original = pipeline.denoiser, make_denoiser()
+    assert loaded.sigma_data == original.sigma_data and not loaded.training
+    for name, value in original.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value)
+
+
+def test_a_reduced_precision_export_is_half_the_size_and_loads(
+    tmp_path: Path, folder: Path, make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
+) -> None:
+    small, denoiser = tmp_path / "small", make_denoiser()
+    export_pipeline(denoiser, ring, tmp_path / "bank", small, dtype=torch.bfloat16)
+    assert denoiser.unet.dtype == torch.float32  # the caller's own weights stay as they were
+    weights = "unet/diffusion_pytorch_model.safetensors"
+    assert (small / weights).stat().st_size < 0.55 * (folder / weights).stat().st_size
+    pipeline = load_pipeline(small)
+    assert pipeline.unet.dtype == torch.float32
+    rounded = denoiser.unet.conv_in.weight.to(torch.bfloat16).float()
+    assert torch.equal(pipeline.unet.conv_in.weight, rounded)
+    assert len(pipeline(photo, 0, azimuths=2, steps=2).images) == 2
+
+
+@pytest.fixture
+def pipeline(make_denoiser: MakeDenoiser, ring: PoseRing) -> MiragePipeline:
+    denoiser = make_denoiser()
+    return MiragePipeline(
+        denoiser.unet, denoiser.embedding, denoiser.sigma_data, ring.azimuth.tolist(), ring.score
+    )
+
+
+def test_photos_of_any_size_are_taken(pipeline: MiragePipeline, photo: np.ndarray) -> None:
+    large = Image.fromarray(photo).convert("RGBA").resize((50, 50))
+    shown = pipeline(large, 2, azimuths=3, steps=2)
+    assert [image.size for image in shown.images] == [(16, 16)] * 3
+    assert shown.azimuths == [0.0, 120.0, 240.0]
+
+
+def test_the_references_azimuth_is_its_poses_unless_said(
+    pipeline: MiragePipeline, photo: np.ndarray
+) -> None:
+    def first(azimuth: float | None) -> np.ndarray:
+        shown = pipeline(photo, 1, reference_azimuth=azimuth, azimuths=[10.0], steps=3)
+        return np.asarray(shown.images[0])
+
+    assert np.array_equal(first(None), first(90.0))
+    assert not np.array_equal(first(None), first(200.0))
+
+
+@pytest.mark.parametrize("pose", [4, -1])
+def test_a_pose_that_does_not_exist_is_refused(
+    pipeline: MiragePipeline, photo: np.ndarray, pose: int
+) -> None:
+    with pytest.raises(MirageError, match="0 to 3"):
+        pipeline(photo, pose)
+
+
+def test_bad_settings_and_photos_are_refused_in_words(
+    pipeline: MiragePipeline, photo: np.ndarray
+) -> None:
+    with pytest.raises(MirageError, match="not square"):
+        pipeline(photo[:8], 0)
+    with pytest.raises(MirageError, match="medium"):
+        pipeline(photo, 0, mode="medium")
+    with pytest.raises(MirageError, match="stepps"):
+        pipeline(photo, 0, stepps=3)
+
+
+@pytest.mark.parametrize("lost", ["model_index.json", "unet/config.json", "embedding"])
+def test_a_damaged_folder_is_refused_in_words(folder: Path, lost: str) -> None:
+    (folder / lost).rename(folder / "elsewhere")
+    with pytest.raises(MirageError, match="no trained model") as caught:
+        load_pipeline(folder)
+    assert caught.value.where == str(folder)
+
+
+def test_weights_cut_short_are_refused_in_words(folder: Path) -> None:
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(MirageError, match="no trained model"):
+        load_pipeline(folder)

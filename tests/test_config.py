@@ -1,0 +1,160 @@
+"""Configuration: every shipped file loads, every mistake is named, and a run keeps its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import experiments
+from mirage.config import (
+    SAVED,
+    Config,
+    config_text,
+    known_keys,
+    load_config,
+    save_config,
+)
+from mirage.errors import MirageError
+
+FOLDER = Path(str(experiments.__file__)).parent
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No run of the working folder is picked up by chance."""
+    monkeypatch.chdir(tmp_path)
+
+
+def names(group: str) -> list[str]:
+    found = sorted(path.stem for path in (FOLDER / group).glob("*.yaml"))
+    assert found
+    return found
+
+
+def leaves(tree: dict[str, object], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat |= leaves(value, f"{prefix}{key}.")
+        elif key != "defaults":
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def value_of(config: object, key: str) -> object:
+    for name in key.split("."):
+        config = getattr(config, name)
+    return config
+
+
+@pytest.mark.parametrize("name", names("experiment"))
+def test_every_experiment_loads_and_means_what_it_says(name: str) -> None:
+    config = load_config([f"experiment={name}"])
+    written = leaves(yaml.safe_load((FOLDER / "experiment" / f"{name}.yaml").read_text()))
+    for key, value in written.items():
+        assert value_of(config, key) == value, key
+
+
+@pytest.mark.parametrize("name", names("backbone"))
+def test_every_backbone_loads_and_means_what_it_says(name: str) -> None:
+    config = load_config([f"backbone={name}"])
+    assert config.backbone.name == name
+    written = yaml.safe_load((FOLDER / "backbone" / f"{name}.yaml").read_text())
+    for key, value in written.items():
+        assert getattr(config.backbone, key) == value, key
+
+
+def test_with_nothing_said_the_defaults_hold() -> None:
+    assert load_config([]) == Config()
+
+
+def test_a_word_on_the_command_line_wins_over_the_experiment() -> None:
+    config = load_config(["experiment=demo", "poses.count=12", "backbone=dinov2"])
+    assert config.poses.count == 12 and config.backbone.name == "dinov2"
+    assert config.images.source == "turntable"  # the rest of the experiment stays
+
+
+def test_pretrained_null_is_no_pretrained() -> None:
+    assert load_config(["experiment=demo"]).pretrained == "turntable_cars"
+    assert load_config(["experiment=demo", "pretrained=null"]).pretrained is None
+
+
+def test_lists_and_nothing_can_be_written() -> None:
+    config = load_config(["model.channels=[64,128]", "model.attention_levels=[1]", "poses.front=3"])
+    assert config.model.channels == [64, 128] and config.poses.front == 3
+    assert load_config(["poses.front=null"]).poses.front is None
+
+
+@pytest.mark.parametrize(("words", "key", "says"), [
+    (["poses.cuont=12"], "poses.cuont", "poses.count"),
+    (["resolution=64"], "resolution", ""),
+    (["data.resolutoin=64"], "data.resolutoin", "data.resolution"),
+    (["poses.count=many"], "poses.count", "many"),
+    (["model.channels=wide"], "model.channels", ""),
+    (["data.resolution=30"], "data.resolution", "multiple of 4"),
+    (["data.resolution=0"], "data.resolution", "positive"),
+    (["data.balance=1.5"], "data.balance", "1.5"),
+    (["reference_pose=24"], "reference_pose", "0 to 23"),
+    (["reference_pose=-1"], "reference_pose", "0 to 23"),
+    (["poses.front=30"], "poses.front", "0 to 23"),
+    (["poses.topk=30"], "poses.topk", "30"),
+    (["poses.count=2"], "poses.count", "ring"),
+    (["images.source=zip"], "images.source", "folder, tar, csv, turntable"),
+    (["images.heldout_fraction=0"], "images.heldout_fraction", "0"),
+    (["backbone.size=100"], "backbone.size", "14"),
+    (["model.channels=[32,48,64]"], "model.channels", "48"),
+    (["model.attention_levels=[5]"], "model.attention_levels", "5"),
+    (["model.attention_levels=[]"], "model.attention_levels", "at least one"),
+    (["model.head_dim=24"], "model.head_dim", "24"),
+    (["views.mode=medium"], "views.mode", "none, soft, hard"),
+    (["views.sigma_max=0.01"], "views.sigma_max", "0.01"),
+    (["views.pose_interval=[3,1]"], "views.pose_interval", "low"),
+    (["evaluate.modes=[soft,firm]"], "evaluate.modes", "firm"),
+    (["train.ema_decay=2"], "train.ema_decay", "2"),
+])  # fmt: skip
+def test_a_mistake_names_its_key_and_a_way_out(words: list[str], key: str, says: str) -> None:
+    with pytest.raises(MirageError) as caught:
+        load_config(words)
+    assert f"configuration key {key}" in caught.value.where
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("words", [
+    ["experiment=nothing_like_it"], ["backbone=resnet"], ["poses.count"],
+    ["views.pose_interval=[1,"],
+    ["=3"], ["poses=3"], ["images.min_side=null"], ["experiment="],
+])  # fmt: skip
+def test_nonsense_is_refused_in_words(words: list[str]) -> None:
+    with pytest.raises(MirageError):
+        load_config(words)
+
+
+def test_a_runs_own_configuration_is_used_by_later_commands() -> None:
+    first = load_config(["experiment=demo", "run=runs/a", "poses.count=12", "pretrained=null"])
+    save_config(first)
+    assert load_config(["run=runs/a"]) == first
+    later = load_config(["run=runs/a", "views.mode=soft", "backbone=dinov2"])
+    assert later.views.mode == "soft" and later.backbone.name == "dinov2"
+    assert later.poses.count == 12 and later.images == first.images
+    assert load_config(["run=runs/b"]) == Config(run="runs/b")
+    named = load_config(["experiment=demo", "run=runs/a"])  # naming one starts from it again
+    assert named.poses.count == 24 and named.pretrained == "turntable_cars"
+
+
+def test_the_saved_file_is_whole_and_plain_yaml() -> None:
+    config = load_config(["experiment=demo", "run=runs/a"])
+    save_config(config)
+    assert [path.name for path in Path("runs/a").iterdir()] == [SAVED]
+    read = yaml.safe_load((Path("runs/a") / SAVED).read_text())
+    assert read == yaml.safe_load(config_text(config))
+    assert set(leaves(read)) <= set(known_keys(Config))
+
+
+def test_every_known_key_can_be_written() -> None:
+    config = Config()
+    simple = [key for key in known_keys(Config) if isinstance(value_of(config, key), int | float)]
+    assert {"poses.count", "images.turntable.objects", "views.rho"} <= set(simple)
+    words = [f"{key}={value_of(config, key)}" for key in simple]
+    assert load_config(words) == config
