@@ -117,7 +117,7 @@ def _dispatch(words: list[str]) -> int:
         print(command_help(name))
         return 0
     # Heavy imports come after help and errors, which should be instant.
-    from mirage.config import load_config, save_config
+    from mirage.experiment import load_config, save_config
     from mirage.stages.folder import RunFolder
 
     flags = [word for word in rest if word.startswith("--")]

@@ -1,25 +1,13 @@
-"""YAML and command line → validated dataclasses, once, at the entry point.
+"""Every setting, with its meaning and unit; every default has its one place here.
 
-Every key that exists is a field below, with its meaning and unit; every default has its one place
-here. An experiment is a short YAML that differs from these defaults.
+A value that cannot be, or that contradicts another, is refused when the dataclass is made.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
-
-from hydra import compose, initialize_config_module
-from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from mirage.errors import MirageError
 
@@ -247,7 +235,7 @@ class ViewsConfig:
     sigma_max: float = 20.0
     sigma_min: float = 0.02
     rho: float = 7.0  # EDM schedule exponent
-    pose_guidance: float = 3.0  # w: D + w (D_pose − D_null); 0 turns it off
+    pose_guidance: float = 1.0  # w: D + w (D_pose − D_null); 0 turns it off
     pose_interval: list[float] = field(default_factory=lambda: [0.1, 10.0])  # σ where it acts
     hard_guidance: float = 0.5  # s_h: D_soft + s_h (D_hard − D_soft)
     hard_interval: list[float] = field(default_factory=lambda: [0.0, 0.3])  # σ where it acts
@@ -318,141 +306,3 @@ class Config:
             f"pose {self.reference_pose} does not exist",
             f"poses are numbered 0 to {self.poses.count - 1}",
         )
-
-
-_GROUPS = ("experiment", "backbone")  # folders of experiments/: `backbone=effnet_lite` picks a file
-
-
-def load_config(overrides: Sequence[str]) -> Config:
-    """The configuration of a command: defaults < experiment < the run's own < overrides.
-
-    Args:
-        overrides: `key=value` words; `experiment=NAME` and `backbone=NAME` name files in
-            experiments/, any other key is a field of `Config`, dotted.
-
-    Raises:
-        MirageError: unknown key, wrong type or impossible combination; says which key.
-    """
-    for word in overrides:
-        if "=" not in word:
-            raise MirageError(
-                f"{word!r} is not an override", where="command line", todo="write key=value"
-            )
-    groups = [word for word in overrides if word.split("=", 1)[0] in _GROUPS]
-    values = [word for word in overrides if word not in groups]
-    base = _compose(groups)
-    try:
-        given = OmegaConf.merge({}, *(_read_override(word) for word in values))
-        merged = OmegaConf.merge(base, given)
-        saved = Path(merged.run) / SAVED
-        if saved.exists() and not any(word.startswith("experiment=") for word in groups):
-            restored = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(saved))
-            if groups:  # a backbone named now wins over the run's
-                restored.backbone = base.backbone
-            merged = OmegaConf.merge(restored, given)
-        config = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        raise _explain(error) from error
-    assert isinstance(config, Config)
-    return config
-
-
-def _read_override(word: str) -> Any:
-    try:
-        return OmegaConf.from_dotlist([word])
-    except YAMLError as error:
-        raise MirageError(
-            f"{word!r} cannot be read", where="command line", todo="close its brackets and quotes"
-        ) from error
-
-
-SAVED = "config.yaml"  # in the run's folder
-
-
-def save_config(config: Config) -> None:
-    """Keep the configuration with the run, so that later commands need only `run=DIR`.
-
-    What belongs to one command and not to the run goes back to its default: a photo's pose, kept,
-    would be believed of the next photo.
-    """
-    path = Path(config.run) / SAVED
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kept = replace(
-        config,
-        reference_pose=Config.reference_pose,
-        views=replace(config.views, reference=ViewsConfig.reference),
-        evaluate=replace(config.evaluate, json=EvaluateConfig.json),
-    )
-    temporary = path.with_suffix(".tmp")
-    OmegaConf.save(OmegaConf.structured(kept), temporary)
-    temporary.replace(path)
-
-
-def build_targets(specs: dict[str, Any]) -> list[Any]:
-    """One object per spec: `_target_` is an import path, the other keys its arguments.
-
-    Raises:
-        MirageError: a path names nothing, or the arguments do not fit.
-    """
-    built = []
-    for name, spec in specs.items():
-        try:
-            built.append(instantiate(spec))
-        except HydraException as error:
-            raise MirageError(
-                str(error).splitlines()[0],
-                where=f"configuration key train.callbacks.{name}",
-                todo="_target_ must be an import path, such as callbacks.history.MetricsFile",
-            ) from error
-    return built
-
-
-def config_text(config: Config) -> str:
-    """The configuration as YAML."""
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
-
-
-def _compose(groups: Sequence[str]) -> Any:
-    """The defaults with the named files of experiments/ laid over them."""
-    ConfigStore.instance().store(name="schema", node=Config)
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_module("experiments", version_base="1.3"):
-            composed = compose("config", overrides=list(groups))
-    except HydraException as error:
-        raise MirageError(
-            str(error).split("\n\n")[0],
-            where="command line",
-            todo="`ls experiments/*` lists the names that exist",
-        ) from error
-    except OmegaConfBaseException as error:
-        raise _explain(error) from error
-    OmegaConf.set_struct(composed, True)
-    return composed
-
-
-def _explain(error: OmegaConfBaseException) -> MirageError:
-    """OmegaConf's complaint as one that names the key and the nearest one that exists."""
-    key = error.full_key or "?"
-    first_line = str(error).splitlines()[0]
-    known = list(known_keys(Config))
-    if key in known:
-        return MirageError(first_line, where=f"configuration key {key}")
-    near = difflib.get_close_matches(key, known, n=3)
-    return MirageError(
-        f"unknown configuration key {key!r}" if near or "not in" in first_line else first_line,
-        where=f"configuration key {key}",
-        todo=f"did you mean {' or '.join(near)}?" if near else "`mirage --help` lists the sections",
-    )
-
-
-def known_keys(section: Any, prefix: str = "") -> dict[str, Any]:
-    """Every dotted key below a dataclass → its field type, as written."""
-    keys: dict[str, Any] = {}
-    for item in fields(section):
-        name = f"{prefix}{item.name}"
-        keys[name] = item.type
-        factory = item.default_factory
-        if is_dataclass(factory):
-            keys |= known_keys(factory, f"{name}.")
-    return keys

@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image
 
 from callbacks.history import read_history
-from mirage.config import Config, config_text
+from mirage.config import Config
 from mirage.contracts import ByteArray
 from mirage.errors import MirageError
+from mirage.experiment import config_text
 from mirage.report.curves import training_curve
 from mirage.report.page import OrbitView, ReportPage, Table, write_page
 from mirage.stages.evaluate import FIGURES, VIEW_COLUMNS

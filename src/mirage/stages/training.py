@@ -20,8 +20,9 @@ from callbacks.orbits import OrbitReference, OrbitViews
 from callbacks.tracking import wandb_logger
 from datamodules.cache import build_cache, open_cache
 from datamodules.posed import PosedImages
-from mirage.config import Config, build_targets
+from mirage.config import Config
 from mirage.contracts import HELDOUT, TRAIN, ByteArray, PoseLabels
+from mirage.experiment import build_targets
 from mirage.images.manifest import ImageSet, open_images
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion

@@ -8,15 +8,9 @@ import pytest
 import yaml
 
 import experiments
-from mirage.config import (
-    SAVED,
-    Config,
-    config_text,
-    known_keys,
-    load_config,
-    save_config,
-)
+from mirage.config import Config
 from mirage.errors import MirageError
+from mirage.experiment import SAVED, config_text, known_keys, load_config, save_config
 
 FOLDER = Path(str(experiments.__file__)).parent
 
