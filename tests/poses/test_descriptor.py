@@ -6,7 +6,6 @@ from mirage.poses.descriptor import (
     fit_layout_encoder,
     object_tents,
     pool_layout,
-    with_mirror_images,
 )
 
 GRID, PARTS = 4, 3
@@ -43,14 +42,6 @@ def test_left_and_right_are_told_apart() -> None:
     facing_left = pool_layout(scene(5, 5), WEIGHTS, GRID)
     facing_right = pool_layout(scene(5, 5, flipped=True), WEIGHTS, GRID)
     assert (facing_left - facing_right).norm() > 0.8
-
-
-def test_mirrored_layouts_are_the_layouts_of_mirrored_maps() -> None:
-    maps = scene(4, 6)
-    both = with_mirror_images(pool_layout(maps, WEIGHTS, GRID).numpy(), GRID)
-    np.testing.assert_allclose(both[0], pool_layout(maps, WEIGHTS, GRID)[0], atol=1e-6)
-    mirrored = pool_layout(maps.flip(2), WEIGHTS, GRID)
-    np.testing.assert_allclose(both[1], mirrored[0], atol=1e-4)
 
 
 def test_distance_is_the_hellinger_distance_of_the_pooled_shares() -> None:

@@ -1,0 +1,50 @@
+"""The circle is found, unfolded where front and rear look alike, and refused where there is none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mirage.contracts import FloatArray
+from mirage.poses.azimuth import fit_circle, turn_of_plane
+from mirage.poses.match import align_azimuths
+
+ODD = np.array([1.0, -1.0, 1.0, -1.0, 1.0, 1.0])  # what mirroring does to each coordinate
+
+
+def photos(num: int, cue: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Azimuths, and descriptors whose angle winds twice but for a small cue, with mirror images."""
+    rng = np.random.default_rng(3)
+    azimuth = rng.uniform(0, 360, num)
+    a = np.deg2rad(azimuth)
+    body = rng.normal(size=(num, 2)) * 0.05  # kinds of object, the same from either side
+    clean = np.stack([np.cos(2 * a), np.sin(2 * a), cue * np.cos(a), cue * np.sin(a)], axis=1)
+    points = np.concatenate([clean, body], axis=1)
+    noise = rng.normal(size=(2, num, 6)) * 0.01
+    return azimuth, points + noise[0], points * ODD + noise[1]
+
+
+def test_the_fold_is_undone() -> None:
+    azimuth, descriptors, mirrored = photos(700, cue=0.25)
+    found = fit_circle(descriptors, mirrored, seed=0)
+    assert found is not None and found[1] > 0.9
+    _, _, residual = align_azimuths(found[0].azimuths(descriptors), azimuth)
+    assert residual < 5.0
+    offset, direction, _ = align_azimuths(found[0].azimuths(descriptors), azimuth)
+    carried = offset + direction * found[0].azimuths(descriptors)
+    error = np.abs((carried - azimuth + 180) % 360 - 180)
+    assert (error > 90).mean() < 0.02
+
+
+def test_a_cloud_is_no_circle() -> None:
+    rng = np.random.default_rng(0)
+    cloud = rng.normal(size=(500, 6))
+    assert fit_circle(cloud, cloud * ODD, seed=0) is None
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+def test_turning_the_plane_turns_the_angle(direction: int) -> None:
+    angle = np.deg2rad(np.array([10.0, 200.0]))
+    points = np.stack([np.cos(angle), np.sin(angle)], axis=1) @ turn_of_plane(30.0, direction)
+    turned = np.rad2deg(np.arctan2(points[:, 1], points[:, 0])) % 360
+    np.testing.assert_allclose(turned, (30 + direction * np.array([10, 200])) % 360, atol=1e-4)
