@@ -1,4 +1,4 @@
-"""The circle is found, unfolded where front and rear look alike, and refused where there is none."""
+"""The circle is found, unfolded where front and rear look alike, refused where there is none."""
 
 from __future__ import annotations
 
