@@ -17,7 +17,6 @@ MakeDenoiser = Callable[..., PoseDenoiser]
 
 @pytest.fixture
 def tiny_model() -> ModelConfig:
-    # 64 channels: at 32, group norm has one channel a group and takes the embedding out again.
     return ModelConfig(channels=[32, 64], attention_levels=[1], layers_per_block=1)
 
 

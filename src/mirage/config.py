@@ -146,6 +146,7 @@ class DataConfig:
 class ModelConfig:
     channels: list[int] = field(default_factory=lambda: [32, 64, 64])  # per level; each halves H, W
     layers_per_block: int = 2
+    norm_groups: int = 8  # groups of the group norms
     attention_levels: list[int] = field(
         default_factory=lambda: [1, 2]
     )  # levels with self-attention
@@ -155,17 +156,22 @@ class ModelConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        _positive(
+            "model",
+            self,
+            "layers_per_block",
+            "norm_groups",
+            "head_dim",
+            "azimuth_frequencies",
+            "sigma_data",
+        )
         _require(len(self.channels) >= 2, "model.channels", "at least two levels are needed")
         _require(
-            all(c > 0 and c % 32 == 0 for c in self.channels),
+            all(c >= 4 * self.norm_groups and c % self.norm_groups == 0 for c in self.channels),
             "model.channels",
-            f"{self.channels}: every width must be a multiple of 32 (group norm)",
-        )
-        _require(
-            max(self.channels) > 32,
-            "model.channels",
-            f"{self.channels}: with 32 channels everywhere group norm removes pose and noise level",
-            "make at least one level 64 wide",
+            f"{self.channels}: every width must be a multiple of model.norm_groups "
+            f"({self.norm_groups}) and at least four times it",
+            "a norm over fewer channels a group removes what pose and noise level add to them",
         )
         _require(
             bool(self.attention_levels)
@@ -180,9 +186,6 @@ class ModelConfig:
                 "model.head_dim",
                 f"{self.head_dim} does not divide {self.channels[level]} channels (level {level})",
             )
-        _positive(
-            "model", self, "layers_per_block", "head_dim", "azimuth_frequencies", "sigma_data"
-        )
 
 
 @dataclass

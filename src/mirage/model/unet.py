@@ -24,6 +24,9 @@ def build_unet(config: ModelConfig, resolution: int, num_channels: int = 3) -> U
         up_block_types=tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in has_attention[::-1]),
         attention_head_dim=config.head_dim,
         dropout=config.dropout,
+        norm_num_groups=config.norm_groups,
+        # Scale and shift after the norm: a sum before it is partly normalised away again.
+        resnet_time_scale_shift="scale_shift",
         class_embed_type="identity",
     )
 

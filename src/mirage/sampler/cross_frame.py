@@ -101,7 +101,8 @@ class FrameAttention:
         """[B, C, H, W] → [B, C, H, W]; the signature is diffusers', the last three are unused."""
         batch, channels, height, width = hidden_states.shape
         pixels = hidden_states.reshape(batch, channels, height * width).transpose(1, 2)
-        pixels = attn.group_norm(pixels.transpose(1, 2)).transpose(1, 2)
+        if attn.group_norm is not None:  # diffusers' middle block has none beside scale and shift
+            pixels = attn.group_norm(pixels.transpose(1, 2)).transpose(1, 2)
 
         def split_heads(x: Tensor) -> Tensor:  # [B, n, C] → [B, heads, n, d]
             return x.unflatten(2, (attn.heads, -1)).transpose(1, 2)
