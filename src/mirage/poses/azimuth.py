@@ -1,45 +1,43 @@
 """The circle that photos of a turning object lie on, found with the help of their mirror images.
 
 Neighbouring views make the descriptors a closed curve. Front and rear share a silhouette, though,
-and so do the two sides, so the plain neighbour graph of a car closes after half a turn: its
-spectral angle ψ is twice the azimuth, ψ = 2θ. Mirror images undo that fold without any label:
+and so do the two sides, so what is seen first of a car closes after half a turn: its angle ψ is
+twice the azimuth, ψ = 2θ. Mirror images undo that fold without any label:
 
-1. Mirroring a photo negates the angle. Among the graph's eigenvectors, those that mirroring leaves
-   alone (even, a cosine) pair up with those that it negates (odd, a sine); the pair of constant
-   radius is the circle.
-2. The odd part of a descriptor (photo minus mirror image, halved) knows which way the object faces:
-   for each ψ it takes two opposite values. Its first principal component, once what ψ explains is
-   taken out, is that sign, and it is surest where the object is seen from the side.
-3. Self-training: ridge regression from descriptor to (cos θ, sin θ), each photo read by a fit
-   that has not seen it; photos go to the sheet where they are read, until none moves.
+1. A closed curve that mirroring carries onto itself is fitted (`curve.fit_curve`) from several
+   starts, an odd coordinate against an even one; the likeliest gives ψ.
+2. Which way the object faces is read from the odd part of the descriptor (`facing.facing_side`).
+3. From ψ/2 and that sign the curve is fitted again, now once round in θ: photos whose sign was
+   wrong move to where the others put them.
 
-The fold and its undoing are ours, beyond the paper (arXiv 2312.04337).
+Whether a circle was found, and which choice of dimensions to keep, is told by a ridge regression
+from descriptor to (cos θ, sin θ), each photo read by a fit that has not seen it. The fold and its
+undoing are ours, beyond the paper (arXiv 2312.04337).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
 
 from mirage.contracts import FloatArray, check_shape
-from mirage.poses.graph import leading_eigenvectors, neighbour_graph
-from mirage.poses.ring import circular_difference
+from mirage.poses.curve import fit_curve, principal_coordinates
+from mirage.poses.facing import facing_side, put_still_views_at_zero
 
 ComplexArray = npt.NDArray[np.complex128]
 
-_NEIGHBOURS = 12
-_EIGENVECTORS = 10
-_HARMONICS = 6  # of ψ that are taken out of the odd part
+_FOLDED_DIMS = 30  # principal coordinates of the even and of the odd part for the curve in ψ
+_STARTS = 3  # of either part: all pairs are tried
+_FOLDED_HARMONICS, _FOLDED_ROUNDS = 3, 25
+_DIMS = (30, 60)  # of either part, for the curve in θ: all pairs are tried
+_HARMONICS, _ROUNDS = 5, 40
 _RIDGE = 1e-2  # of the mean variance of a descriptor coordinate
 _FOLDS = 5
-_ROUNDS = 40
-# Radius of the spectral circle, standard deviation over mean, above which there is no circle: full
-# turntables of cars measured 0.16, photos taken mostly from the front three-quarters 0.27.
-_MAX_SPREAD = 0.22
-_MIN_FOLD = 0.3  # correlation that shows the two sheets
-_MIN_SCORE = 0.75  # share of (cos θ, sin θ) that the descriptor must explain
+_MIN_SCORE = 0.8  # share of (cos θ, sin θ) that the descriptor must explain
 
 
 @dataclass(frozen=True)
@@ -89,77 +87,53 @@ def fit_circle(
         The model, whose azimuth 0 is a mirror-symmetric view, and the share of (cos θ, sin θ)
         that photos explain in fits that have not seen them.
     """
-    angle = spectral_angle(descriptors, mirrored, seed)
-    if angle is None:
-        return None
-    odd = (descriptors - mirrored) / 2
-    angle = put_still_views_at_zero(angle, odd)
-    facing = facing_side(angle, odd)
-    azimuth = angle if facing is None else angle / 2 + 180.0 * facing
+    mixed = (descriptors + mirrored) / 2
+    even = principal_coordinates(mixed - mixed.mean(axis=0), max(_DIMS))
+    odd = principal_coordinates((descriptors - mirrored) / 2, max(_DIMS))
+    angle = likeliest_angle(even[:, :_FOLDED_DIMS], odd[:, :_FOLDED_DIMS])
+    angle, still = put_still_views_at_zero(angle, odd)
     reader = HeldOutRidge(descriptors, mirrored, seed)
-    azimuth, score = self_train(azimuth, reader, folded=facing is not None)
+    score, azimuth = max(
+        ((reader.score(found), found) for found in unfoldings(angle, even, odd)), key=itemgetter(0)
+    )
+    if score < _MIN_SCORE and still:
+        score, azimuth = reader.score(angle), angle
     if score < _MIN_SCORE:
         return None
-    weights = reader.fit_all(azimuth)
-    return CircleModel(weights), float(min(score, 1.0))
+    return CircleModel(reader.fit_all(azimuth)), score
 
 
-def spectral_angle(descriptors: FloatArray, mirrored: FloatArray, seed: int) -> FloatArray | None:
-    """[n] degrees of the photos on the neighbour graph's circle, or None without a circle.
-
-    The mirror image of a photo at ψ is at −ψ. Angles are spread evenly, by rank: a full turn is
-    assumed to be photographed evenly, or nearly so.
-    """
-    num = len(descriptors)
-    graph = neighbour_graph(np.concatenate([descriptors, mirrored]), _NEIGHBOURS)
-    _, vectors = leading_eigenvectors(graph, _EIGENVECTORS, seed)
-    photo, mirror = vectors[:num, 1:], vectors[num:, 1:]
-    even, odd = (photo + mirror) / 2, (photo - mirror) / 2
-    parity = (photo * mirror).sum(axis=0) > 0
-    best: tuple[float, FloatArray] | None = None
-    for cosine in even[:, parity].T:
-        for sine in odd[:, ~parity].T:
-            x, y = cosine / cosine.std(), sine / np.sqrt((sine**2).mean())
-            radius = np.hypot(x, y)
-            spread = float(radius.std() / radius.mean())
-            if best is None or spread < best[0]:
-                best = (spread, np.rad2deg(np.arctan2(y, x)))
-    if best is None or best[0] > _MAX_SPREAD:
-        return None
-    angle = best[1]
-    rank = np.argsort(np.argsort(np.abs(angle))) * (180.0 / num)
-    return np.where(angle >= 0, rank, -rank) % 360.0
+def unfoldings(angle: FloatArray, even: FloatArray, odd: FloatArray) -> Iterator[FloatArray]:
+    """[n] azimuths in degrees, several attempts, if `angle` is twice the azimuth."""
+    for odd_dims in _DIMS:
+        facing = facing_side(angle, odd[:, :odd_dims])
+        start = angle / 2 + np.where(facing > 0, 0.0, 180.0)
+        for even_dims in _DIMS:
+            parts = even[:, :even_dims], odd[:, :odd_dims]
+            yield fit_curve(*parts, start, _HARMONICS, _ROUNDS).azimuth
 
 
-def put_still_views_at_zero(angle: FloatArray, odd: FloatArray) -> FloatArray:
-    """Of the two angles that mirroring leaves alone, put at 0 the one whose photos it changes less.
-
-    Those are the views that are their own mirror images (front and rear of a car); at the other
-    angle, if the circle is folded, mirroring swaps the two sides.
-    """
-    change = (odd**2).sum(axis=1)
-    near_zero = change[np.abs(circular_difference(angle, np.asarray(0.0))) < 30.0]
-    near_half = change[np.abs(circular_difference(angle, np.asarray(180.0))) < 30.0]
-    if near_zero.size and near_half.size and near_half.mean() < near_zero.mean():
-        return (angle + 180.0) % 360.0
-    return angle
+def likeliest_angle(even: FloatArray, odd: FloatArray) -> FloatArray:
+    """[n] degrees on the curve that explains the parts [n, D] best; mirror images are at −ψ."""
+    fits = [
+        fit_curve(
+            even, odd, np.rad2deg(np.arctan2(sine, cosine)), _FOLDED_HARMONICS, _FOLDED_ROUNDS
+        )
+        for sine in standardised(odd[:, :_STARTS]).T
+        for cosine in standardised(even[:, :_STARTS]).T
+    ]
+    return max(fits, key=lambda fit: fit.likelihood).azimuth
 
 
-def facing_side(angle: FloatArray, odd: FloatArray) -> FloatArray | None:
-    """[n] 0 or 1, the way the object faces, or None if the circle is not folded.
+def standardised(coordinates: FloatArray) -> FloatArray:
+    """Every column at root mean square 1."""
+    scaled: FloatArray = coordinates / np.sqrt((coordinates**2).mean(axis=0) + 1e-12)
+    return scaled
 
-    On a folded circle the photos at ψ face either way, with sin θ = ±sin(ψ/2): the squared
-    component grows as 1 − cos ψ. On a plain circle ψ explains the facing, and nothing is left.
-    """
-    multiples = np.deg2rad(angle)[:, None] * np.arange(1, _HARMONICS + 1)
-    explained = np.sin(multiples)
-    rest = odd - explained @ np.linalg.lstsq(explained, odd, rcond=None)[0]
-    _, vectors = np.linalg.eigh(rest.T @ rest)
-    component = rest @ vectors[:, -1]
-    evidence = np.corrcoef(component**2, 1 - np.cos(np.deg2rad(angle)))[0, 1]
-    if not evidence > _MIN_FOLD:
-        return None
-    return (component < 0).astype(np.float64)
+
+def unit(degrees: FloatArray) -> ComplexArray:
+    """cos + i sin."""
+    return np.exp(1j * np.deg2rad(degrees))
 
 
 class HeldOutRidge:
@@ -195,28 +169,15 @@ class HeldOutRidge:
             )
         return (reading[: self.num] + np.conj(reading[self.num :])) / 2
 
+    def score(self, azimuth: FloatArray) -> float:
+        """Share of (cos, sin) of `azimuth` that is read right; 1 is all, 0 or less nothing."""
+        return float(1.0 - (np.abs(self.read(azimuth) - unit(azimuth)) ** 2).mean())
+
     def fit_all(self, azimuth: FloatArray) -> FloatArray:
         """[D + 1, 2] weights to (cos, sin) from all photos and their mirror images."""
         weights = self._solver(np.ones(2 * self.num, bool)) @ self._targets(azimuth)
         return np.stack([weights.real, weights.imag], axis=1).astype(np.float32)
 
     def _targets(self, azimuth: FloatArray) -> ComplexArray:
-        target = np.exp(1j * np.deg2rad(azimuth))
+        target = unit(azimuth)
         return np.concatenate([target, np.conj(target)])
-
-
-def self_train(azimuth: FloatArray, reader: HeldOutRidge, folded: bool) -> tuple[FloatArray, float]:
-    """Move photos to the sheet where they are read until none moves.
-
-    Returns:
-        azimuth [n] in degrees, and the share of (cos θ, sin θ) that is explained.
-    """
-    for _ in range(_ROUNDS):
-        reading = reader.read(azimuth)
-        away = np.abs(circular_difference(np.rad2deg(np.angle(reading)), azimuth)) > 90.0
-        if not folded or not away.any():
-            break
-        azimuth = np.where(away, azimuth + 180.0, azimuth) % 360.0
-    reading = reader.read(azimuth)
-    target = np.exp(1j * np.deg2rad(azimuth))
-    return azimuth, float(1.0 - (np.abs(reading - target) ** 2).mean())
