@@ -36,6 +36,18 @@ def test_the_fold_is_undone() -> None:
     assert (error > 90).mean() < 0.02
 
 
+def test_a_circle_that_is_not_folded_stays_whole() -> None:
+    rng = np.random.default_rng(4)
+    azimuth = rng.uniform(0, 360, 900)
+    a = np.deg2rad(azimuth)
+    points = np.stack([np.cos(a), np.sin(a), np.cos(2 * a), np.sin(2 * a)], axis=1)
+    points = points * [1, 1, 0.3, 0.3] + 0.02 * rng.normal(size=points.shape)
+    found = fit_circle(points, points * [1, -1, 1, -1], seed=0)
+    assert found is not None and found[1] > 0.9
+    _, _, residual = align_azimuths(found[0].azimuths(points), azimuth)
+    assert residual < 5.0
+
+
 def test_a_cloud_is_no_circle() -> None:
     rng = np.random.default_rng(0)
     cloud = rng.normal(size=(500, 6))
