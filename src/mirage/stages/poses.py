@@ -13,8 +13,9 @@ from mirage.config import Config
 from mirage.contracts import HELDOUT, TRAIN, ByteArray, IntArray, PoseLabels
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
-from mirage.features.extract import extract_features, show_progress
+from mirage.features.extract import extract_features
 from mirage.images.manifest import ImageSet, open_images
+from mirage.images.progress import show_progress
 from mirage.poses.bank import PoseBank
 from mirage.poses.discover import discover
 from mirage.poses.labels import concatenate, write_labels
