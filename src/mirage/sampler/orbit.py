@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mirage.circle import circular_distance
 from mirage.config import ViewsConfig
 from mirage.contracts import ByteArray, FloatArray, IntArray, Orbit, PoseCondition, PoseRing
 from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
@@ -25,8 +26,7 @@ def ring_azimuths(count: int) -> FloatArray:
 
 def nearest_pose(ring: PoseRing, azimuth: FloatArray) -> IntArray:
     """[V] the pose whose azimuth is nearest on the circle to each of `azimuth` [V] degrees."""
-    gap = np.abs((np.asarray(azimuth)[:, None] - ring.azimuth[None] + 180) % 360 - 180)
-    return gap.argmin(axis=1)
+    return circular_distance(np.asarray(azimuth)[:, None], ring.azimuth[None]).argmin(axis=1)
 
 
 def guidances(config: ViewsConfig) -> list[Guidance]:

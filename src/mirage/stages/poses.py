@@ -121,8 +121,8 @@ def _relate_to_pretrained(
     ours = PoseLabels(*(getattr(labels, name)[ids] for name in asdict(labels)))
     agreement, match = match_pretrained(ours, bank, theirs, old)
     if agreement.holds and config.poses.front is None:
-        bank = bank.reoriented(match.offset, match.direction)
-        azimuth = match.carry_azimuth(labels.azimuth).astype(np.float32)
+        bank = bank.reoriented(match.alignment.offset, match.alignment.direction)
+        azimuth = match.alignment.carry(labels.azimuth)
         labels = PoseLabels(
             labels.pose, labels.confidence, azimuth, labels.topk, labels.topk_weight
         )
