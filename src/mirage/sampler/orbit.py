@@ -11,7 +11,7 @@ from mirage.config import ViewsConfig
 from mirage.contracts import ByteArray, FloatArray, IntArray, Orbit, PoseCondition, PoseRing
 from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
 from mirage.sampler.cross_frame import AttentionTape, taped
-from mirage.sampler.guidance import Guidance, HardAttentionGuidance, PoseGuidance, guide
+from mirage.sampler.guidance import Guidance, guide, towards_hard_attention, towards_pose
 from mirage.sampler.noise import image_key, reference_noise, view_noise
 from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import karras_sigmas
@@ -32,10 +32,10 @@ def nearest_pose(ring: PoseRing, azimuth: FloatArray) -> IntArray:
 def guidances(config: ViewsConfig) -> list[Guidance]:
     """The corrections in force in `config.mode`."""
     low, high = config.pose_interval
-    active: list[Guidance] = [PoseGuidance(config.pose_guidance, (low, high))]
+    active = [Guidance(towards_pose, config.pose_guidance, (low, high))]
     if config.mode == "hard":
         low, high = config.hard_interval
-        active.append(HardAttentionGuidance(config.hard_guidance, (low, high)))
+        active.append(Guidance(towards_hard_attention, config.hard_guidance, (low, high)))
     return active
 
 
