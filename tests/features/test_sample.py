@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mirage.errors import MirageError
-from mirage.features.extract import extract_features, show_progress
+from mirage.features.extract import extract_features
 from mirage.features.sample import sample_features
 
 
@@ -70,8 +70,7 @@ def test_no_photos_is_told() -> None:
 
 
 def test_features_come_in_the_order_of_the_stream() -> None:
-    batches = show_progress(stream(20), "test")
-    pairs = list(extract_features(batches, Marker()))  # type: ignore[arg-type]
+    pairs = list(extract_features(stream(20), Marker()))  # type: ignore[arg-type]
     for ids, features in pairs:
         np.testing.assert_array_equal(index_of(features.numpy()), ids - 1000)
     assert sum(len(ids) for ids, _ in pairs) == 20

@@ -50,3 +50,18 @@ def test_networks_of_other_shapes_are_refused_in_words(make_denoiser: MakeDenois
     with pytest.raises(MirageError, match="shape") as caught:
         start_from(make_denoiser(), make_denoiser(config=wide), None)
     assert "pretrained" in caught.value.where and "pretrained=null" in caught.value.todo
+
+
+@pytest.mark.parametrize(
+    ("mapping", "says"),
+    [([0, 1, 2], "3 poses, the model has 6"), ([0] * 7, "7 poses"), ([4, 0, 0, 0, 0, 0], "0 to 3"),
+     ([-1, 0, 0, 0, 0, 0], "0 to 3")],
+)  # fmt: skip
+def test_a_mapping_that_does_not_fit_is_refused_and_nothing_copied(
+    make_denoiser: MakeDenoiser, mapping: list[int], says: str
+) -> None:
+    trained, fresh = make_denoiser(4, seed=1), make_denoiser(6, seed=2)
+    before = fresh.unet.conv_in.weight.detach().clone()
+    with pytest.raises(MirageError, match=says):
+        start_from(fresh, trained, mapping)
+    assert torch.equal(fresh.unet.conv_in.weight, before)

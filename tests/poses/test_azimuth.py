@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mirage.circle import align_rings
 from mirage.contracts import FloatArray
 from mirage.poses.azimuth import fit_circle, turn_of_plane
-from mirage.poses.match import align_azimuths
 
 ODD = np.array([1.0, -1.0, 1.0, -1.0, 1.0, 1.0])  # what mirroring does to each coordinate
 
@@ -28,11 +28,9 @@ def test_the_fold_is_undone() -> None:
     azimuth, descriptors, mirrored = photos(700, cue=0.25)
     found = fit_circle(descriptors, mirrored, seed=0)
     assert found is not None and found[1] > 0.9
-    _, _, residual = align_azimuths(found[0].azimuths(descriptors), azimuth)
-    assert residual < 5.0
-    offset, direction, _ = align_azimuths(found[0].azimuths(descriptors), azimuth)
-    carried = offset + direction * found[0].azimuths(descriptors)
-    error = np.abs((carried - azimuth + 180) % 360 - 180)
+    read = found[0].azimuths(descriptors)
+    error = align_rings(read, azimuth).error(read, azimuth)
+    assert np.median(error) < 5.0
     assert (error > 90).mean() < 0.02
 
 

@@ -12,7 +12,7 @@ from mirage.config import ViewsConfig
 from mirage.contracts import PoseCondition
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.cross_frame import AttentionTape, taped
-from mirage.sampler.guidance import HardAttentionGuidance, PoseGuidance, guide
+from mirage.sampler.guidance import Guidance, guide, towards_hard_attention, towards_pose
 from mirage.sampler.orbit import guidances
 from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import karras_sigmas
@@ -96,7 +96,10 @@ class Recorder:
 def test_guidance_adds_weighted_directions_to_the_estimate() -> None:
     recorder = Recorder()
     condition = PoseCondition(torch.tensor([1]), torch.zeros(1))
-    corrections = [PoseGuidance(3.0, (0.1, 10.0)), HardAttentionGuidance(0.5, (0.0, 0.3))]
+    corrections = [
+        Guidance(towards_pose, 3.0, (0.1, 10.0)),
+        Guidance(towards_hard_attention, 0.5, (0.0, 0.3)),
+    ]
     guided = guide(recorder, condition, corrections)  # type: ignore[arg-type]
     x = torch.zeros(1, 3, 2, 2)
     for sigma, expected, calls in (

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 
-from rich.progress import track
 from torch import Tensor
 
 from mirage.contracts import ByteArray, IntArray
 from mirage.features.backbone import Backbone
+from mirage.images.progress import show_progress as show_progress
 
 ImageBatch = tuple[IntArray, ByteArray]  # ids [B], photos [B, H, W, 3] uint8
 
@@ -20,12 +19,3 @@ def extract_features(
     """Yield (ids [B], patch features [B, h, w, C] fp32 of unit length) in the order given."""
     for ids, images in batches:
         yield ids, backbone(images)
-
-
-def show_progress(
-    batches: Iterable[ImageBatch], what: str, total: int | None = None
-) -> Iterable[ImageBatch]:
-    """The same batches under a progress bar, if standard error is a terminal."""
-    if not sys.stderr.isatty():
-        return batches
-    return track(batches, description=what, total=total)

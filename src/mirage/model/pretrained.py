@@ -25,8 +25,10 @@ def start_from(
             rows as they are.
 
     Raises:
-        MirageError: the two networks differ in shape.
+        MirageError: the two networks differ in shape, or the mapping does not fit the poses.
     """
+    if mapping is not None:
+        _check_mapping(mapping, denoiser.num_poses, trained.num_poses)
     try:
         denoiser.unet.load_state_dict(trained.unet.state_dict())
         denoiser.embedding.azimuth.load_state_dict(trained.embedding.azimuth.state_dict())
@@ -41,3 +43,17 @@ def start_from(
         rows[-1] = trained_rows[-1]  # the null pose is the same everywhere
         if mapping is not None:
             rows[:-1] = trained_rows[torch.as_tensor(list(mapping))]
+
+
+def _check_mapping(mapping: Sequence[int], num_new: int, num_trained: int) -> None:
+    if len(mapping) != num_new:
+        problem = f"the mapping is of {len(mapping)} poses, the model has {num_new}"
+    elif not all(0 <= pose < num_trained for pose in mapping):
+        problem = f"the mapping {list(mapping)} names poses outside 0 to {num_trained - 1}"
+    else:
+        return
+    raise MirageError(
+        problem,
+        where="the run's poses and its pretrained weights",
+        todo="run `mirage poses` again with the same pretrained=",
+    )

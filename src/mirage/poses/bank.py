@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
 
+from mirage.circle import circular_mean
 from mirage.config import BackboneConfig
 from mirage.contracts import FloatArray, PoseLabels, PoseRing, check_shape
 from mirage.errors import MirageError
@@ -18,7 +19,6 @@ from mirage.parts.codebook import PartCodebook
 from mirage.poses.azimuth import CircleModel, turn_of_plane
 from mirage.poses.clusters import soft_poses
 from mirage.poses.descriptor import LayoutEncoder
-from mirage.poses.ring import circular_mean
 
 _FORMAT = "mirage-pose-bank-1"
 

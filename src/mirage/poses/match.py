@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from mirage.contracts import FloatArray, IntArray, PoseLabels
-from mirage.poses.ring import circular_difference, circular_mean
+from mirage.circle import RingAlignment, align_rings
+from mirage.contracts import IntArray, PoseLabels
 
 
 @dataclass(frozen=True)
@@ -18,20 +18,14 @@ class BankMatch:
     Attributes:
         mapping: [K_new] int, the old pose that every new pose stands for.
         agreement: share of photos whose mapped new pose is their old pose.
-        offset, direction: old azimuth ≈ offset + direction · new azimuth, degrees and ±1.
+        alignment: carries new azimuths to the old ring.
         residual: median circular error of that, degrees.
     """
 
     mapping: IntArray
     agreement: float
-    offset: float
-    direction: int
+    alignment: RingAlignment
     residual: float
-
-    def carry_azimuth(self, azimuth: FloatArray) -> FloatArray:
-        """New azimuths on the old ring, degrees in [0, 360)."""
-        carried: FloatArray = (self.offset + self.direction * np.asarray(azimuth)) % 360.0
-        return carried
 
 
 def match_banks(
@@ -53,26 +47,6 @@ def match_banks(
         if shared[new_id, old_id] == tie[new_id]:
             mapping[new_id] = old_id
     agreement = float((mapping[labels_new.pose] == labels_old.pose).mean())
-    offset, direction, residual = align_azimuths(labels_new.azimuth, labels_old.azimuth)
-    return BankMatch(mapping, agreement, offset, direction, residual)
-
-
-def align_azimuths(source: FloatArray, target: FloatArray) -> tuple[float, int, float]:
-    """The offset and direction (±1) that carry `source` [N] nearest to `target` [N], degrees.
-
-    Returns:
-        offset, direction, and the median circular residual.
-    """
-    source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
-    candidates = []
-    for direction in (1, -1):
-        difference = target - direction * source
-        offset = float(circular_mean(difference))
-        # The mean is drawn by outliers: polish on the closer half.
-        for _ in range(5):
-            error = np.abs(circular_difference(difference, np.asarray(offset)))
-            offset = float(circular_mean(difference[error <= np.median(error)]))
-        error = np.abs(circular_difference(difference, np.asarray(offset)))
-        candidates.append((float(np.median(error)), offset, direction))
-    residual, offset, direction = min(candidates)
-    return offset, direction, residual
+    alignment = align_rings(labels_new.azimuth, labels_old.azimuth)
+    residual = float(np.median(alignment.error(labels_new.azimuth, labels_old.azimuth)))
+    return BankMatch(mapping, agreement, alignment, residual)

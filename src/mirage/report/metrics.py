@@ -8,10 +8,10 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.optimize import minimize_scalar
 from scipy.stats import entropy, wasserstein_distance
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from mirage.circle import RingAlignment
 from mirage.contracts import ByteArray, FloatArray, check_shape
 from mirage.errors import MirageError
 
@@ -94,70 +94,6 @@ def ari(found: npt.ArrayLike, true: npt.ArrayLike) -> float:
 # --- azimuths ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class RingAlignment:
-    """How a ring's azimuths map to true ones: true = direction · found + offset.
-
-    Attributes:
-        offset: degrees in [0, 360).
-        direction: +1, or −1 where the ring runs the other way round.
-    """
-
-    offset: float
-    direction: int
-
-    def to_true(self, azimuth: npt.ArrayLike) -> FloatArray:
-        """Ring azimuths, degrees, as true azimuths in [0, 360); same shape."""
-        return _wrap(self.direction * np.asarray(azimuth, dtype=float) + self.offset)
-
-
-def _wrap(degrees: FloatArray) -> FloatArray:
-    wrapped = np.mod(degrees, 360.0)
-    # mod of a tiny negative number rounds to 360 itself
-    return np.where(wrapped >= 360.0, 0.0, wrapped)
-
-
-def _gap(first: FloatArray, second: FloatArray | float) -> FloatArray:
-    """The smaller angle between two azimuths, degrees in [0, 180]."""
-    return np.abs(np.mod(first - second + 180.0, 360.0) - 180.0)
-
-
-def align_ring(found_deg: npt.ArrayLike, true_deg: npt.ArrayLike) -> RingAlignment:
-    """The one free offset and direction that bring found azimuths [N] closest to true ones [N].
-
-    Minimises the mean absolute circular error, which outliers and a folded minority hardly move:
-    a 1° grid of offsets for both directions, then a bounded search round the best.
-    """
-    found, true = np.asarray(found_deg, dtype=float), np.asarray(true_deg, dtype=float)
-    check_shape("found_deg", found, (None,))
-    check_shape("true_deg", true, (len(found),))
-    _require_items(len(found), "azimuths")
-
-    def search(direction: int) -> tuple[float, float]:
-        free = true - direction * found
-
-        def error(offset: float) -> float:
-            return float(_gap(free, offset).mean())
-
-        start = min(range(360), key=error)
-        # the error is piecewise linear: inside the best cell it has its minimum at a kink
-        fine = minimize_scalar(
-            error, bounds=(start - 1, start + 1), method="bounded", options={"xatol": 1e-4}
-        )
-        best = min((float(start), float(fine.x)), key=error)
-        return error(best), best
-
-    (_, offset), direction = min((search(direction), direction) for direction in (1, -1))
-    return RingAlignment(float(_wrap(np.array(offset))), direction)
-
-
-def circular_error(
-    found_deg: npt.ArrayLike, true_deg: npt.ArrayLike, alignment: RingAlignment
-) -> FloatArray:
-    """Degrees in [0, 180] between aligned found azimuths and true ones; same shape as both."""
-    return _gap(alignment.to_true(found_deg), np.asarray(true_deg, dtype=float))
-
-
 def azimuth_figures(
     found_deg: npt.ArrayLike, true_deg: npt.ArrayLike, alignment: RingAlignment
 ) -> dict[str, float]:
@@ -166,7 +102,7 @@ def azimuth_figures(
     Keys: median_deg, p90_deg, beyond_90. The last counts front taken for rear: guesses score 0.5.
     """
     _require_items(np.size(found_deg), "azimuths")
-    error = circular_error(found_deg, true_deg, alignment)
+    error = alignment.error(found_deg, true_deg)
     return {
         "median_deg": float(np.median(error)),
         "p90_deg": float(np.percentile(error, 90)),

@@ -8,9 +8,8 @@ noise levels only: Kynkäänniemi et al. 2024 (arXiv 2404.07724).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from torch import Tensor
 
@@ -18,65 +17,34 @@ from mirage.contracts import PoseCondition
 from mirage.sampler.shared import SharedDenoiser
 from mirage.sampler.solve import Denoise
 
-
-class Guidance(Protocol):
-    """One correction: its weight, the closed interval of σ where it acts, and its direction."""
-
-    @property
-    def weight(self) -> float: ...
-
-    @property
-    def interval(self) -> tuple[float, float]: ...
-
-    def direction(
-        self,
-        denoise: SharedDenoiser,
-        estimate: Tensor,
-        x: Tensor,
-        sigma: Tensor,
-        condition: PoseCondition,
-    ) -> Tensor:
-        """The direction to move `estimate` = denoise(x, sigma, condition) in; same shape."""
-        ...
+# (denoise, estimate = denoise(x, σ, condition), x, σ, condition) → where to move the estimate to
+Direction = Callable[[SharedDenoiser, Tensor, Tensor, Tensor, PoseCondition], Tensor]
 
 
 @dataclass(frozen=True)
-class PoseGuidance:
+class Guidance:
+    """One correction: its direction, its weight, and the closed interval of σ where it acts."""
+
+    direction: Direction
+    weight: float
+    interval: tuple[float, float]
+
+
+def towards_pose(
+    denoise: SharedDenoiser, estimate: Tensor, x: Tensor, sigma: Tensor, condition: PoseCondition
+) -> Tensor:
     """Classifier-free guidance towards the pose: D_pose − D_null (Ho & Salimans, arXiv 2207.12598).
 
     Both see the reference's keys and values, so only the pose differs between them.
     """
-
-    weight: float
-    interval: tuple[float, float]
-
-    def direction(
-        self,
-        denoise: SharedDenoiser,
-        estimate: Tensor,
-        x: Tensor,
-        sigma: Tensor,
-        condition: PoseCondition,
-    ) -> Tensor:
-        return estimate - denoise(x, sigma, condition.null())
+    return estimate - denoise(x, sigma, condition.null())
 
 
-@dataclass(frozen=True)
-class HardAttentionGuidance:
+def towards_hard_attention(
+    denoise: SharedDenoiser, estimate: Tensor, x: Tensor, sigma: Tensor, condition: PoseCondition
+) -> Tensor:
     """Towards hard attention on the reference: D_hard − D_soft (arXiv 2312.04337, our reading)."""
-
-    weight: float
-    interval: tuple[float, float]
-
-    def direction(
-        self,
-        denoise: SharedDenoiser,
-        estimate: Tensor,
-        x: Tensor,
-        sigma: Tensor,
-        condition: PoseCondition,
-    ) -> Tensor:
-        return denoise(x, sigma, condition, hard=True) - estimate
+    return denoise(x, sigma, condition, hard=True) - estimate
 
 
 def guide(

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mirage.circle import circular_distance
 from mirage.config import ViewsConfig
 from mirage.contracts import ByteArray, FloatArray, IntArray, Orbit, PoseCondition, PoseRing
 from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
 from mirage.sampler.cross_frame import AttentionTape, taped
-from mirage.sampler.guidance import Guidance, HardAttentionGuidance, PoseGuidance, guide
+from mirage.sampler.guidance import Guidance, guide, towards_hard_attention, towards_pose
 from mirage.sampler.noise import image_key, reference_noise, view_noise
 from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import karras_sigmas
@@ -25,17 +26,16 @@ def ring_azimuths(count: int) -> FloatArray:
 
 def nearest_pose(ring: PoseRing, azimuth: FloatArray) -> IntArray:
     """[V] the pose whose azimuth is nearest on the circle to each of `azimuth` [V] degrees."""
-    gap = np.abs((np.asarray(azimuth)[:, None] - ring.azimuth[None] + 180) % 360 - 180)
-    return gap.argmin(axis=1)
+    return circular_distance(np.asarray(azimuth)[:, None], ring.azimuth[None]).argmin(axis=1)
 
 
 def guidances(config: ViewsConfig) -> list[Guidance]:
     """The corrections in force in `config.mode`."""
     low, high = config.pose_interval
-    active: list[Guidance] = [PoseGuidance(config.pose_guidance, (low, high))]
+    active = [Guidance(towards_pose, config.pose_guidance, (low, high))]
     if config.mode == "hard":
         low, high = config.hard_interval
-        active.append(HardAttentionGuidance(config.hard_guidance, (low, high)))
+        active.append(Guidance(towards_hard_attention, config.hard_guidance, (low, high)))
     return active
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from mirage.circle import RingAlignment, align_rings, circular_distance
 from mirage.config import Config
 from mirage.contracts import ByteArray, FloatArray, IntArray
 from mirage.images.decode import to_square
@@ -85,7 +86,7 @@ def _render(config: Config, spec: ObjectSpec, azimuth: float, side: int) -> Byte
     return to_square(Image.fromarray(picture), side, config.images.fit)
 
 
-def _measure_poses(config: Config, turner: Turner) -> tuple[dict[str, Any], metrics.RingAlignment]:
+def _measure_poses(config: Config, turner: Turner) -> tuple[dict[str, Any], RingAlignment]:
     """Figures of the poses on fresh renders, and the one free offset and direction of the ring."""
     rng = np.random.default_rng([config.evaluate.seed, 1])
     true: list[float] = []
@@ -100,7 +101,7 @@ def _measure_poses(config: Config, turner: Turner) -> tuple[dict[str, Any], metr
         found.append(labels.azimuth)
     truth, pose = np.asarray(true), np.concatenate(poses)
     bins = (truth // (360.0 / _TRUE_BINS)).astype(int)
-    alignment = metrics.align_ring(np.concatenate(found), truth)
+    alignment = align_rings(np.concatenate(found), truth)
     on_ring = turner.bank.ring.azimuth[pose]
     figures = {
         "fresh_photos": len(truth),
@@ -114,7 +115,7 @@ def _measure_poses(config: Config, turner: Turner) -> tuple[dict[str, Any], metr
 
 
 def _turntable_cases(
-    config: Config, turner: Turner, alignment: metrics.RingAlignment, azimuths: FloatArray
+    config: Config, turner: Turner, alignment: RingAlignment, azimuths: FloatArray
 ) -> list[Case]:
     rng = np.random.default_rng([config.evaluate.seed, 2])
     cases = []
@@ -126,7 +127,7 @@ def _turntable_cases(
             spec.object_id, spec.object_id, _render(config, spec, azimuth, size),
             int(labels.pose[0]), float(labels.azimuth[0]), float(labels.confidence[0]),
         )  # fmt: skip
-        true = alignment.to_true(azimuths)
+        true = alignment.carry(azimuths)
         truth = np.stack([_render(config, spec, float(a), size) for a in true])
         cases.append(Case(reference, truth))
     return cases
@@ -157,7 +158,7 @@ def _row(
 ) -> dict[str, Any]:
     asked = nearest_pose(turner.bank.ring, azimuths)
     found = [turner.read_poses(f) for f in frames]
-    gap = np.concatenate([np.abs((p.azimuth - azimuths + 180) % 360 - 180) for p in found])
+    gap = np.concatenate([circular_distance(p.azimuth, azimuths) for p in found])
     colour = [
         metrics.colour_distance(c.reference.photo, f).mean()
         for c, f in zip(cases, frames, strict=True)

@@ -13,8 +13,9 @@ from mirage.config import Config
 from mirage.contracts import HELDOUT, TRAIN, ByteArray, IntArray, PoseLabels
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
-from mirage.features.extract import extract_features, show_progress
+from mirage.features.extract import extract_features
 from mirage.images.manifest import ImageSet, open_images
+from mirage.images.progress import show_progress
 from mirage.poses.bank import PoseBank
 from mirage.poses.discover import discover
 from mirage.poses.labels import concatenate, write_labels
@@ -120,8 +121,8 @@ def _relate_to_pretrained(
     ours = PoseLabels(*(getattr(labels, name)[ids] for name in asdict(labels)))
     agreement, match = match_pretrained(ours, bank, theirs, old)
     if agreement.holds and config.poses.front is None:
-        bank = bank.reoriented(match.offset, match.direction)
-        azimuth = match.carry_azimuth(labels.azimuth).astype(np.float32)
+        bank = bank.reoriented(match.alignment.offset, match.alignment.direction)
+        azimuth = match.alignment.carry(labels.azimuth)
         labels = PoseLabels(
             labels.pose, labels.confidence, azimuth, labels.topk, labels.topk_weight
         )

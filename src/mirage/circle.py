@@ -1,0 +1,89 @@
+"""Azimuths on the circle, in degrees: differences, means, and how one ring lies on another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mirage.contracts import FloatArray, check_shape
+from mirage.errors import MirageError
+
+
+def wrap(degrees: npt.ArrayLike) -> FloatArray:
+    """The same directions in [0, 360), as precise as they were given."""
+    wrapped = np.mod(degrees, 360.0)
+    # mod of a tiny negative number rounds to 360 itself
+    return np.where(wrapped >= 360.0, 0.0, wrapped)
+
+
+def circular_difference(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
+    """a − b the short way round, in [−180, 180); a and b broadcast."""
+    return np.mod(np.subtract(a, b) + 180.0, 360.0) - 180.0
+
+
+def circular_distance(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
+    """The smaller angle between a and b, in [0, 180]; a and b broadcast."""
+    return np.abs(circular_difference(a, b))
+
+
+def circular_mean(
+    degrees: npt.ArrayLike, weight: FloatArray | None = None, axis: int = -1
+) -> FloatArray:
+    """The direction of the (weighted) mean of unit vectors, in [0, 360)."""
+    vectors = np.exp(1j * np.deg2rad(degrees))
+    total = (vectors if weight is None else weight * vectors).sum(axis)
+    return wrap(np.rad2deg(np.angle(total)))
+
+
+@dataclass(frozen=True)
+class RingAlignment:
+    """How one ring's azimuths lie on another's: target ≈ offset + direction · source.
+
+    Attributes:
+        offset: degrees in [0, 360).
+        direction: +1, or −1 where the rings run opposite ways.
+    """
+
+    offset: float
+    direction: int
+
+    def carry(self, source: npt.ArrayLike) -> FloatArray:
+        """Azimuths of the source ring on the target ring, in [0, 360); same shape."""
+        return wrap(self.offset + self.direction * np.asarray(source))
+
+    def error(self, source: npt.ArrayLike, target: npt.ArrayLike) -> FloatArray:
+        """Degrees in [0, 180] between carried source azimuths and target ones; same shape."""
+        return circular_distance(self.carry(source), target)
+
+
+def align_rings(source: npt.ArrayLike, target: npt.ArrayLike) -> RingAlignment:
+    """The one offset and direction that bring source azimuths [N] closest to target ones [N].
+
+    Minimises the mean absolute error, which outliers and a minority at the opposite side hardly
+    move: every degree in both directions is tried, then ever finer grids round the best.
+
+    Raises:
+        MirageError: there are no azimuths.
+    """
+    source, target = np.asarray(source, dtype=float), np.asarray(target, dtype=float)
+    check_shape("source", source, (None,))
+    check_shape("target", target, (len(source),))
+    if not len(source):
+        raise MirageError("no azimuths to align", todo="check that the labels are not empty")
+
+    def search(direction: int) -> tuple[float, float]:
+        free = target - direction * source
+
+        def error(offset: float) -> float:
+            return float(circular_distance(free, offset).mean())
+
+        best = min(np.arange(0.0, 360.0), key=error)
+        for step in (0.1, 0.01, 0.001):
+            best = min(best + step * np.arange(-10, 11), key=error)
+        return error(best), best
+
+    found = {direction: search(direction) for direction in (1, -1)}
+    direction = min(found, key=lambda d: found[d][0])
+    return RingAlignment(float(wrap(found[direction][1])), direction)
