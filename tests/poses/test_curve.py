@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mirage.circle import circular_distance
 from mirage.contracts import FloatArray
 from mirage.poses.curve import fit_curve, principal_coordinates
-from mirage.poses.ring import circular_difference
 
 
 def curve(azimuth: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -30,7 +30,7 @@ def test_wrong_starts_move_to_where_the_others_put_them(crowded: bool) -> None:
     even, odd = curve(azimuth)
     start = azimuth + 180.0 * (rng.random(900) < 0.15)
     fit = fit_curve(even, odd, start, harmonics=3, rounds=30)
-    error = np.abs(circular_difference(fit.azimuth, azimuth))
+    error = circular_distance(fit.azimuth, azimuth)
     assert (error > 90).mean() < 0.01 and np.median(error) < 8.0
 
 

@@ -24,6 +24,7 @@ from operator import itemgetter
 import numpy as np
 import numpy.typing as npt
 
+from mirage.circle import wrap
 from mirage.contracts import FloatArray, check_shape
 from mirage.poses.curve import fit_curve, principal_coordinates
 from mirage.poses.facing import facing_side, put_still_views_at_zero
@@ -56,9 +57,7 @@ class CircleModel:
     def azimuths(self, descriptors: FloatArray) -> FloatArray:
         """[N, D] → [N] degrees in [0, 360)."""
         plane = descriptors @ self.weights[:-1] + self.weights[-1]
-        degrees = np.rad2deg(np.arctan2(plane[:, 1], plane[:, 0]))
-        azimuths: FloatArray = (degrees % 360.0).astype(np.float32) % np.float32(360.0)
-        return azimuths
+        return wrap(np.rad2deg(np.arctan2(plane[:, 1], plane[:, 0])).astype(np.float32))
 
     def reoriented(self, offset: float, direction: int) -> CircleModel:
         """The same circle with azimuth a at offset + direction · a."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mirage.circle import circular_difference, circular_distance
 from mirage.contracts import FloatArray
-from mirage.poses.ring import circular_difference
 
 _HARMONICS = 6  # of ψ that are taken out of the odd part
 _SIDE = 25.0  # degrees of ψ about the side view within which the sign is a principal component
@@ -35,9 +35,7 @@ def put_still_views_at_zero(angle: FloatArray, odd: FloatArray) -> tuple[FloatAr
         The angles, and whether the photos at 180° are their own mirror images too.
     """
     change = (odd**2).sum(axis=1)
-    near = [
-        change[np.abs(circular_difference(angle, np.asarray(at))) < _SIDE] for at in (0.0, 180.0)
-    ]
+    near = [change[circular_distance(angle, at) < _SIDE] for at in (0.0, 180.0)]
     zero, half = (float(energy.mean()) if energy.size else 0.0 for energy in near)
     turned = angle if zero <= half else (angle + 180.0) % 360.0
     return turned, max(zero, half) < _STILL * min(zero, half)
@@ -52,7 +50,7 @@ def facing_side(angle: FloatArray, odd: FloatArray) -> FloatArray:
     multiples = np.deg2rad(angle)[:, None] * np.arange(1, _HARMONICS + 1)
     explained = np.sin(multiples)
     rest = odd - explained @ np.linalg.lstsq(explained, odd, rcond=None)[0]
-    offset = circular_difference(angle, np.asarray(180.0))
+    offset = circular_difference(angle, 180.0)
     # A photo at −offset is the mirror image of one at +offset that faces the other way.
     side = np.where(offset < 0, -1.0, 1.0)
     rest, distance = rest * side[:, None], np.abs(offset)

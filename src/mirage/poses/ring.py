@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from mirage.circle import circular_distance, wrap
 from mirage.contracts import FloatArray, IntArray, PoseRing
-
-
-def circular_mean(
-    degrees: FloatArray, weight: FloatArray | None = None, axis: int = -1
-) -> FloatArray:
-    """The direction of the mean of unit vectors, degrees in [0, 360)."""
-    radians = np.deg2rad(degrees)
-    weight = np.ones_like(radians) if weight is None else weight
-    sine, cosine = (weight * np.sin(radians)).sum(axis), (weight * np.cos(radians)).sum(axis)
-    mean: FloatArray = np.rad2deg(np.arctan2(sine, cosine)) % 360.0
-    return mean
-
-
-def circular_difference(a: FloatArray, b: FloatArray) -> FloatArray:
-    """a − b on the circle, degrees in [−180, 180)."""
-    difference: FloatArray = (np.asarray(a) - np.asarray(b) + 180.0) % 360.0 - 180.0
-    return difference
 
 
 def ring_from_plane(points: FloatArray, score: float) -> PoseRing:
     """A ring where every pose sits in the direction of its point [K, 2] in the circle's plane."""
-    degrees = np.rad2deg(np.arctan2(points[:, 1], points[:, 0])) % 360.0
-    return PoseRing(degrees.astype(np.float32) % np.float32(360.0), score)
+    degrees = wrap(np.rad2deg(np.arctan2(points[:, 1], points[:, 0])).astype(np.float32))
+    return PoseRing(degrees, score)
 
 
 def ring_from_distances(distances: FloatArray) -> PoseRing:
@@ -42,7 +26,7 @@ def ring_from_distances(distances: FloatArray) -> PoseRing:
     azimuth = np.empty(len(order), np.float32)
     azimuth[order] = along
     upper = np.triu_indices(len(order), 1)
-    apart = np.abs(circular_difference(azimuth[:, None], azimuth[None, :]))[upper]
+    apart = circular_distance(azimuth[:, None], azimuth[None, :])[upper]
     score = np.corrcoef(_ranks(apart), _ranks(distances[upper]))[0, 1]
     return PoseRing(azimuth % 360.0, float(np.clip(0.5 * np.nan_to_num(score), 0.0, 1.0)))
 
