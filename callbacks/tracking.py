@@ -30,11 +30,10 @@ def wandb_logger(folder: Path, name: str, config: dict[str, Any]) -> WandbLogger
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("WANDB_MODE", "online" if has_wandb_key() else "offline")
     os.environ.setdefault("WANDB_SILENT", "true")
-    os.environ.setdefault("WANDB_DATA_DIR", str(folder.resolve()))  # media staged beside the run
     identity = folder / "wandb_id.txt"
     if not identity.exists():
         identity.write_text(uuid.uuid4().hex[:8])
-    return WandbLogger(
+    logger = WandbLogger(
         project="mirage",
         name=name,
         id=identity.read_text().strip(),
@@ -43,6 +42,8 @@ def wandb_logger(folder: Path, name: str, config: dict[str, Any]) -> WandbLogger
         config=config,
         settings=wandb.Settings(console="off", x_disable_stats=True),
     )
+    logger._wandb_init.pop("anonymous", None)  # wandb warns of it, and Lightning always passes it
+    return logger
 
 
 def log_pictures(logger: WandbLogger, name: str, sheet: Path, film: Path, step: int) -> None:

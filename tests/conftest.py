@@ -1,4 +1,4 @@
-"""Tiny random networks that several packages' tests share."""
+"""Tiny random networks and images that several packages' tests share."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from datamodules.posed import PosedImages
 from mirage.config import ModelConfig
-from mirage.contracts import PoseRing
+from mirage.contracts import PoseLabels, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 
 MakeDenoiser = Callable[..., PoseDenoiser]
+MakeData = Callable[[int], PosedImages]
 
 
 @pytest.fixture
@@ -41,3 +43,17 @@ def ring() -> PoseRing:
 @pytest.fixture
 def photo() -> np.ndarray:
     return np.random.default_rng(5).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def make_data(ring: PoseRing) -> MakeData:
+    """Twelve images to train on and four held out, for a number of steps."""
+
+    def make(num_steps: int) -> PosedImages:
+        pose = np.arange(16) % 4
+        labels = PoseLabels(pose, np.ones(16), pose * 90.0, pose[:, None], np.ones((16, 1)))
+        pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 16, 3), dtype=np.uint8)
+        train_ids, heldout_ids = np.arange(12), np.arange(12, 16)
+        return PosedImages(pixels, labels, ring, train_ids, heldout_ids, 4, 0.0, num_steps, 0)
+
+    return make

@@ -18,12 +18,13 @@ from callbacks.ema import WarmupEMA
 from callbacks.orbits import OrbitReference, OrbitViews
 from datamodules.posed import PosedImages
 from mirage.config import TrainConfig, ViewsConfig
-from mirage.contracts import Orbit, PoseLabels, PoseRing
+from mirage.contracts import Orbit, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.sampler.orbit import sample_orbit
 
 MakeDenoiser = Callable[..., PoseDenoiser]
+MakeData = Callable[[int], PosedImages]
 STEPS, DECAY = 4, 0.9
 
 
@@ -43,16 +44,10 @@ class Averages(Callback):
         return average
 
 
-def data(ring: PoseRing) -> PosedImages:
-    pose = np.arange(16) % 4
-    labels = PoseLabels(pose, np.ones(16), pose * 90.0, pose[:, None], np.ones((16, 1)))
-    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 16, 3), dtype=np.uint8)
-    return PosedImages(pixels, labels, ring, np.arange(12), np.arange(12, 16), 4, 0.0, STEPS, 0)
-
-
 def test_orbits_show_the_averaged_weights(
     tmp_path: Path,
     make_denoiser: MakeDenoiser,
+    make_data: MakeData,
     ring: PoseRing,
     photo: np.ndarray,
     monkeypatch: pytest.MonkeyPatch,
@@ -77,7 +72,7 @@ def test_orbits_show_the_averaged_weights(
     module = PoseDiffusion(
         make_denoiser(), TrainConfig(steps=STEPS, learning_rate=1e-2, warmup_steps=0)
     )
-    trainer.fit(module, data(ring))
+    trainer.fit(module, make_data(STEPS))
 
     assert sorted(path.name for path in (tmp_path / "o").iterdir()) == [
         "step_0000002.gif", "step_0000002.png", "step_0000004.gif", "step_0000004.png",

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import builtins
+import json
 import os
+import struct
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import lightning
 import numpy as np
 import pytest
 import wandb
-from PIL import Image
+from wandb.proto import wandb_internal_pb2
 
-from callbacks.tracking import has_wandb_key, log_pictures, wandb_logger
+from callbacks.orbits import OrbitReference, OrbitViews
+from callbacks.tracking import has_wandb_key, wandb_logger
+from datamodules.posed import PosedImages
+from mirage.config import TrainConfig, ViewsConfig
+from mirage.contracts import PoseRing
+from mirage.model.denoiser import PoseDenoiser
+from mirage.model.lit import PoseDiffusion
 
-VARIABLES = ("WANDB_API_KEY", "WANDB_MODE", "WANDB_SILENT", "WANDB_DATA_DIR", "NETRC")
+MakeDenoiser = Callable[..., PoseDenoiser]
+MakeData = Callable[[int], PosedImages]
+
+VARIABLES = ("WANDB_API_KEY", "WANDB_MODE", "WANDB_SILENT", "NETRC")
 
 
 @pytest.fixture(autouse=True)
@@ -48,25 +62,83 @@ def test_a_key_is_found_in_the_environment_or_netrc(
     assert has_wandb_key()
 
 
-def test_without_a_key_the_run_is_offline_and_stays_in_its_folder(tmp_path: Path) -> None:
+def records(data: bytes) -> Iterator[wandb_internal_pb2.Record]:
+    """The records of a .wandb file: LevelDB's log format after 7 bytes of W&B's own.
+
+    https://github.com/google/leveldb/blob/main/doc/log_format.md
+    """
+    assert data[:4] == b":W&B"
+    at, pending = 7, b""
+    while at + 7 <= len(data):
+        if (room := 32768 - at % 32768) < 7:  # the rest of a block is too short for a header
+            at += room
+            continue
+        _, length, kind = struct.unpack("<IHB", data[at : at + 7])
+        pending += data[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):  # whole, or the last part
+            yield wandb_internal_pb2.Record.FromString(pending)
+            pending = b""
+
+
+def read_back(file: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The config and the history rows of an offline run."""
+    config: dict[str, Any] = {}
+    history: list[dict[str, Any]] = []
+    for record in records(file.read_bytes()):
+        for change in (*record.run.config.update, *record.config.update):
+            config[change.key] = json.loads(change.value_json)
+        if record.HasField("history"):
+            items = record.history.item
+            history.append(
+                {i.key or "/".join(i.nested_key): json.loads(i.value_json) for i in items}
+            )
+    return config, history
+
+
+def test_without_a_key_a_training_is_recorded_offline_in_its_folder(
+    tmp_path: Path,
+    make_denoiser: MakeDenoiser,
+    make_data: MakeData,
+    ring: PoseRing,
+    photo: np.ndarray,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     folder = tmp_path / "run" / "wandb"
     logger = wandb_logger(folder, "demo", {"poses": {"count": 4}})
-    assert os.environ["WANDB_MODE"] == "offline"
-    assert Path(os.environ["WANDB_DATA_DIR"]) == folder.resolve()
-    sheet, film = tmp_path / "a.png", tmp_path / "a.gif"
-    frames = [Image.fromarray(np.full((16, 16, 3), value, np.uint8)) for value in (0, 100, 200)]
-    frames[0].save(sheet)
-    frames[0].save(film, save_all=True, append_images=frames[1:])
+    views = ViewsConfig(count=3, steps=2, mode="soft")
+    trainer = lightning.Trainer(
+        accelerator="cpu", max_steps=4, logger=logger, log_every_n_steps=2,
+        enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
+        use_distributed_sampler=False, num_sanity_val_steps=0, val_check_interval=2,
+        check_val_every_n_epoch=None,
+        callbacks=[OrbitViews([OrbitReference(photo, 1, 90.0)], ring, views, tmp_path / "orbits")],
+    )  # fmt: skip
+    capfd.readouterr()
     try:
-        run = logger.experiment
-        assert run.offline and run.config["poses"]["count"] == 4
-        log_pictures(logger, "views", sheet, film, step=3)
-        assert run.id == (folder / "wandb_id.txt").read_text()
+        trainer.fit(PoseDiffusion(make_denoiser(), TrainConfig(steps=4)), make_data(4))
+        assert logger.experiment.offline
     finally:
         wandb.finish()
-    names = {path.suffix for path in folder.rglob("*") if path.is_file()}
-    assert {".wandb", ".png", ".gif"} <= names
-    assert wandb_logger(folder, "demo", {}).version == run.id
+    assert "wandb" not in capfd.readouterr().err
+
+    (file,) = folder.rglob("run-*.wandb")
+    config, history = read_back(file)
+    assert config["poses"] == {"count": 4}
+    losses = {
+        row["trainer/global_step"]: row["train/loss"] for row in history if "train/loss" in row
+    }
+    assert sorted(losses) == [1, 3] and all(0 < loss < 100 for loss in losses.values())
+    pictures = [row for row in history if "views/orbits/path" in row]
+    assert [row["trainer/global_step"] for row in pictures] == [2, 4]
+    for row, step in zip(pictures, (2, 4), strict=True):
+        for name, suffix in (("views/orbits", ".png"), ("views/turning", ".gif")):
+            media = file.parent / "files" / row[f"{name}/path"]
+            original = tmp_path / "orbits" / f"step_{step:07d}{suffix}"
+            assert media.read_bytes() == original.read_bytes()
+    assert not (tmp_path / "home" / ".local").exists()  # nothing is staged outside
+    identity = (folder / "wandb_id.txt").read_text()
+    assert logger.version == wandb_logger(folder, "demo", {}).version == identity
 
 
 def test_a_mode_that_is_set_is_obeyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,6 @@ def test_the_class_vector_is_as_wide_as_the_time_embedding() -> None:
 
 @torch.no_grad()
 def test_the_default_widths_let_pose_and_noise_level_through(make_denoiser: MakeDenoiser) -> None:
-    """Group norm of one channel a group would take an added embedding out again."""
     unet = make_denoiser(config=ModelConfig()).unet
     x, vectors = torch.randn(1, 3, 16, 16).expand(2, -1, -1, -1), torch.randn(2, 128)
     by_pose = unet(x, torch.zeros(2), class_labels=vectors).sample

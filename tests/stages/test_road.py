@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mirage.cli import COMMANDS, main
+from mirage.sampler.pipeline import load_pipeline
 
 TINY = [
     "images.source=turntable",
@@ -167,60 +171,78 @@ def test_help_shows_an_example_of_every_command(capsys: pytest.CaptureFixture[st
         assert f"mirage {name}" in capsys.readouterr().out
 
 
-def _start(words: list[str]) -> subprocess.Popen[bytes]:
+def _stop_when(
+    reached: Callable[[], bool], number: signal.Signals, words: list[str], timeout: float = 120.0
+) -> tuple[int, str]:
+    """Start a command, signal it and its children as soon as `reached`; its status and stderr.
+
+    The whole group gets the signal, as it does from Ctrl-C in a terminal.
+    """
     command = [sys.executable, "-m", "mirage.cli", *words]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
+        )
+        end = time.monotonic() + timeout
+        while not reached():
+            assert process.poll() is None and time.monotonic() < end, "it ended before the signal"
+            time.sleep(0.01)
+        os.killpg(process.pid, number)
+        status = process.wait(timeout)
+        errors.seek(0)
+        return status, errors.read()
 
 
-def _kill_when(process: subprocess.Popen[bytes], reached: Path, timeout: float = 120.0) -> None:
-    """SIGKILL the process and its children as soon as `reached` exists."""
-    end = time.monotonic() + timeout
-    while not reached.exists():
-        assert process.poll() is None and time.monotonic() < end, "it ended before it was killed"
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+INTERRUPTED = (130, "mirage: interrupted; the same command goes on from here\n")
+stopped = pytest.mark.parametrize(
+    ("number", "ends"), [(signal.SIGKILL, (-9, "")), (signal.SIGINT, INTERRUPTED)]
+)
 
 
-def test_a_killed_rendering_goes_on_where_it_was(tmp_path: Path) -> None:
-    words = ["images", *TINY, "images.turntable.objects=30", f"run={tmp_path / 'run'}"]
+@stopped
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_stopped_rendering_goes_on_where_it_was(
+    tmp_path: Path, workers: int, number: signal.Signals, ends: tuple[int, str]
+) -> None:
+    words = [
+        "images", *TINY, "images.turntable.objects=30", f"images.turntable.workers={workers}",
+        f"run={tmp_path / 'run'}",
+    ]  # fmt: skip
     root = tmp_path / "run" / "images" / "turntable" / "cars-0-64px"
-    process = _start(words)
-    end = time.monotonic() + 120
-    while not list(root.rglob("*.png")):
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    assert _stop_when(lambda: bool(list(root.rglob("*.png"))), number, words) == ends
     done = {p: p.stat().st_mtime_ns for p in root.rglob("*.png") if not p.name.startswith(".")}
     assert 0 < len(done) < 180
     assert mirage(*words) == 0
     assert len(pq.read_table(tmp_path / "run" / "images" / "manifest.parquet")) == 180
     kept = [p for p, time_ns in done.items() if p.stat().st_mtime_ns == time_ns]
-    assert len(kept) >= len(done) - 6  # at most the object in hand is drawn again
+    assert len(kept) >= len(done) - 6 * workers  # at most the objects in hand are drawn again
 
 
-def test_a_killed_training_resumes_and_equals_one_that_was_not(run: Path, tmp_path: Path) -> None:
-    import shutil
+LONGER = ["train.steps=200", "train.checkpoint_every=2", "train.validate_every=1000"]
 
-    from mirage.sampler.pipeline import load_pipeline
 
-    copy = tmp_path / "copy"
-    shutil.copytree(run, copy)
-    for name in ("train", "model"):
-        shutil.rmtree(copy / name)
-    words = [
-        "train", f"run={copy}", "train.steps=200", "train.checkpoint_every=2",
-        "train.validate_every=1000",
-    ]  # fmt: skip
-    _kill_when(_start(words), copy / "train" / "last.ckpt")
+def _untrained(run: Path, copy: Path) -> Path:
+    return shutil.copytree(run, copy, ignore=shutil.ignore_patterns("train", "model"))
+
+
+@pytest.fixture(scope="module")
+def straight(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run trained for longer, and never stopped."""
+    whole = _untrained(run, tmp_path_factory.mktemp("straight") / "whole")
+    assert mirage("train", f"run={whole}", *LONGER) == 0
+    return whole
+
+
+@stopped
+def test_a_stopped_training_resumes_and_equals_one_that_was_not(
+    run: Path, straight: Path, tmp_path: Path, number: signal.Signals, ends: tuple[int, str]
+) -> None:
+    copy = _untrained(run, tmp_path / "copy")
+    words = ["train", f"run={copy}", *LONGER]
+    assert _stop_when((copy / "train" / "last.ckpt").exists, number, words) == ends
     rows = (copy / "train" / "metrics.csv").read_text().splitlines()
     assert len(rows) < 22  # it did not get to the end
-    short = [*words[:2], "train.steps=200", *words[3:]]
-    assert mirage(*short) == 0
-    whole = tmp_path / "whole"
-    shutil.copytree(copy, whole, ignore=shutil.ignore_patterns("train", "model"))
-    assert mirage(*[w.replace(str(copy), str(whole)) for w in short]) == 0
-    resumed, straight = (load_pipeline(f / "model").unet.state_dict() for f in (copy, whole))
-    for name, value in straight.items():
+    assert mirage(*words) == 0
+    whole, resumed = (load_pipeline(f / "model").unet.state_dict() for f in (straight, copy))
+    for name, value in whole.items():
         np.testing.assert_allclose(value.numpy(), resumed[name].numpy(), atol=1e-4, err_msg=name)

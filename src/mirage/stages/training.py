@@ -103,9 +103,10 @@ def _fit(config: Config, folder: RunFolder) -> None:
     trainer = _trainer(config, folder, bank, references)
     last = folder["train"] / LAST
     module = PoseDiffusion(denoiser, config.train)
-    trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    try:
+        trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+    except SystemExit:  # how Lightning answers Ctrl-C and SIGTERM
+        raise KeyboardInterrupt from None
     trainer.save_checkpoint(last)
 
 
@@ -134,9 +135,10 @@ def _trainer(
         ModelCheckpoint(
             train, filename="best", monitor="val/loss", save_top_k=1, enable_version_counter=False,
         ),
+        # Not on exceptions: one may come in mid-step, or while validation has the weights swapped.
         ModelCheckpoint(
             train, filename="last", every_n_train_steps=config.train.checkpoint_every,
-            save_top_k=1, enable_version_counter=False, save_on_exception=True,
+            save_top_k=1, enable_version_counter=False,
         ),
     ]  # fmt: skip
     if sys.stderr.isatty():

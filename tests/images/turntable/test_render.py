@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -45,27 +43,47 @@ def test_two_processes_make_the_same_bytes_as_one(tmp_path: Path) -> None:
     assert pictures_in(tmp_path / "one") == pictures_in(tmp_path / "two")
 
 
-def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
-    code = (
-        "from pathlib import Path; from mirage.config import TurntableConfig;"
-        "from mirage.images.turntable.render import render_set;"
-        "render_set(TurntableConfig(category='mugs', objects=60, views=3, size=24, seed=5,"
-        f" workers=1), Path({str(tmp_path)!r}))"
-    )
-    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30.0
-    while len(list(tmp_path.rglob("*.png"))) < 4 and time.monotonic() < deadline:
+SCRIPT = """
+from pathlib import Path
+from mirage.config import TurntableConfig
+from mirage.images.turntable.render import render_set
+config = TurntableConfig(category="mugs", objects=60, views=3, size=24, seed=5, workers={workers})
+if {guard}:
+    render_set(config, Path({folder!r}))
+"""
+GUARD = '__name__ == "__main__"'
+
+
+def start_script(path: Path, folder: Path, workers: int, guard: str) -> subprocess.Popen[str]:
+    path.write_text(SCRIPT.format(workers=workers, guard=guard, folder=str(folder)))
+    return subprocess.Popen([sys.executable, str(path)], stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, workers: int) -> None:
+    folder = tmp_path / "set"
+    child = start_script(tmp_path / "script.py", folder, workers, GUARD)
+    deadline = time.monotonic() + 60.0
+    while len(list(folder.rglob("*.png"))) < 4 and time.monotonic() < deadline:
         time.sleep(0.02)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")}
-    assert 4 <= len(kept) < 180 and not (tmp_path / "objects.csv").exists()
+    child.kill()  # it alone: its workers have to notice
+    child.communicate()  # ends when the workers have closed their end of stderr too
+    kept = {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")}
+    assert 4 <= len(kept) < 180 and not (folder / "objects.csv").exists()
     for path in kept:
         Image.open(path).load()  # no half-written picture under a final name
     config = TurntableConfig(category="mugs", objects=60, views=3, size=24, seed=5, workers=1)
-    render_set(config, tmp_path)
-    assert len(pictures_in(tmp_path)) == 180
+    render_set(config, folder)
+    assert len(pictures_in(folder)) == 180
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+
+
+def test_a_script_without_a_guard_is_told_so_and_ends(tmp_path: Path) -> None:
+    child = start_script(tmp_path / "script.py", tmp_path / "set", workers=2, guard="True")
+    _, errors = child.communicate(timeout=120)
+    assert child.returncode == 1
+    assert "MirageError: a rendering process ended" in errors and "__main__" in errors
+    assert "spawn_main" not in errors  # the workers themselves are silent
 
 
 def test_other_settings_are_refused_in_the_same_folder(tmp_path: Path) -> None:

@@ -7,9 +7,16 @@ import io
 import json
 import multiprocessing
 import os
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 from PIL import Image
@@ -45,7 +52,7 @@ def render_set(config: TurntableConfig, folder: Path) -> Path:
         The table, a CSV with the columns path, azimuth (degrees), object_id.
 
     Raises:
-        MirageError: the folder holds a set of other settings.
+        MirageError: the folder holds a set of other settings, or a rendering process died.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, config)
@@ -95,10 +102,47 @@ def _render_all(
         for _ in show_progress(map(job, work), "rendering", len(work)):
             pass
         return
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        sys.exit(1)  # a worker that runs its parent's script again; the parent tells what is wrong
     # Spawned, not forked: an OpenGL context does not survive a fork.
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for _ in show_progress(pool.imap_unordered(job, work), "rendering", len(work)):
-            pass
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, spawn, initializer=_end_with_parent)
+    try:
+        with _held_interrupt():
+            jobs = [pool.submit(job, item) for item in work]
+        for done in show_progress(as_completed(jobs), "rendering", len(work)):
+            done.result()
+    except BrokenProcessPool as error:
+        raise MirageError(
+            "a rendering process ended before its work was done",
+            where="images.turntable.render",
+            todo='in a script, write the call under `if __name__ == "__main__":`; '
+            "where memory ran out, lower images.turntable.workers",
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """In a worker: end when the parent is killed, instead of waiting for its work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
+
+
+@contextmanager
+def _held_interrupt() -> Iterator[None]:
+    """Ctrl-C waits until the end; processes started meanwhile never see it, their parent does."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def _render_object(config: TurntableConfig, folder: Path, item: tuple[int, ObjectSpec]) -> int:
