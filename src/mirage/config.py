@@ -238,8 +238,8 @@ class ViewsConfig:
     sigma_max: float = 20.0
     sigma_min: float = 0.02
     rho: float = 7.0  # EDM schedule exponent
-    pose_guidance: float = 1.0  # w: D + w (D_pose − D_null); 0 turns it off
-    pose_interval: list[float] = field(default_factory=lambda: [0.1, 10.0])  # σ where it acts
+    pose_guidance: float = 2.0  # w: D + w (D_pose − D_null); 0 turns it off
+    pose_interval: list[float] = field(default_factory=lambda: [0.3, 20.0])  # σ where it acts
     hard_guidance: float = 0.5  # s_h: D_soft + s_h (D_hard − D_soft)
     hard_interval: list[float] = field(default_factory=lambda: [0.0, 0.3])  # σ where it acts
     chunk: int = 64  # views denoised at once; bounds memory

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from mirage.contracts import ByteArray, IntArray
 from mirage.features.backbone import Backbone
-from mirage.images.progress import show_progress as show_progress
 
 ImageBatch = tuple[IntArray, ByteArray]  # ids [B], photos [B, H, W, 3] uint8
 

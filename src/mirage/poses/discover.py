@@ -11,8 +11,9 @@ import torch
 from mirage.config import PartsConfig, PosesConfig
 from mirage.contracts import FloatArray, PoseLabels
 from mirage.features.backbone import Backbone
-from mirage.features.extract import ImageBatch, show_progress
+from mirage.features.extract import ImageBatch
 from mirage.features.sample import FeatureSample, sample_features
+from mirage.images.progress import show_progress
 from mirage.parts.codebook import PartCodebook, fit_codebook
 from mirage.parts.foreground import part_weights
 from mirage.poses.azimuth import fit_circle
