@@ -69,9 +69,8 @@ def _orbits(folder: RunFolder) -> list[OrbitView]:
             "confidence in the photo's pose": f"{facts['reference_confidence']:.2f}",
         }
         frames: dict[str, ByteArray] = {facts["mode"]: orbit.frames}
-        views.append(
-            OrbitView(Path(facts["reference"]).name, orbit, frames, {facts["mode"]: scores})
-        )
+        name = "/".join(Path(facts["reference"]).parts[-2:])  # file names alone often repeat
+        views.append(OrbitView(name, orbit, frames, {facts["mode"]: scores}))
     return views
 
 
