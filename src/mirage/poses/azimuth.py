@@ -8,7 +8,8 @@ twice the azimuth, ψ = 2θ. Mirror images undo that fold without any label:
    starts, an odd coordinate against an even one; the likeliest gives ψ.
 2. Which way the object faces is read from the odd part of the descriptor (`facing.facing_side`).
 3. From ψ/2 and that sign the curve is fitted again, now once round in θ: photos whose sign was
-   wrong move to where the others put them.
+   wrong move to where the others put them. Where few photos show the rear, most starts end with
+   front and rear mixed; so it is done on many random samples, and the best goes on to all photos.
 
 Whether a circle was found, and which choice of dimensions to keep, is told by a ridge regression
 from descriptor to (cos θ, sin θ), each photo read by a fit that has not seen it. The fold and its
@@ -17,9 +18,7 @@ undoing are ours, beyond the paper (arXiv 2312.04337).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +33,11 @@ ComplexArray = npt.NDArray[np.complex128]
 _FOLDED_DIMS = 30  # principal coordinates of the even and of the odd part for the curve in ψ
 _STARTS = 3  # of either part: all pairs are tried
 _FOLDED_HARMONICS, _FOLDED_ROUNDS = 3, 25
-_DIMS = (30, 60)  # of either part, for the curve in θ: all pairs are tried
-_HARMONICS, _ROUNDS = 5, 40
+_DIMS = 60  # of either part, for the curve in θ
+_HARMONICS, _ROUNDS = 5, 30
+_FACING_DIMS = (30, 60, 100)  # of the odd part, for the facing; taken in turn
+_RESTARTS = 48
+_SAMPLE = 2000  # photos of a restart
 _RIDGE = 1e-2  # of the mean variance of a descriptor coordinate
 _FOLDS = 5
 _MIN_SCORE = 0.8  # share of (cos θ, sin θ) that the descriptor must explain
@@ -87,14 +89,14 @@ def fit_circle(
         that photos explain in fits that have not seen them.
     """
     mixed = (descriptors + mirrored) / 2
-    even = principal_coordinates(mixed - mixed.mean(axis=0), max(_DIMS))
-    odd = principal_coordinates((descriptors - mirrored) / 2, max(_DIMS))
+    even = principal_coordinates(mixed - mixed.mean(axis=0), _DIMS)
+    odd = principal_coordinates((descriptors - mirrored) / 2, max(_FACING_DIMS))
     angle = likeliest_angle(even[:, :_FOLDED_DIMS], odd[:, :_FOLDED_DIMS])
     angle, still = put_still_views_at_zero(angle, odd)
     reader = HeldOutRidge(descriptors, mirrored, seed)
-    score, azimuth = max(
-        ((reader.score(found), found) for found in unfoldings(angle, even, odd)), key=itemgetter(0)
-    )
+    start = best_unfolding(descriptors, mirrored, angle, even, odd, seed)
+    azimuth = fit_curve(even, odd[:, :_DIMS], start, _HARMONICS, _ROUNDS).azimuth
+    score = reader.score(azimuth)
     if score < _MIN_SCORE and still:
         score, azimuth = reader.score(angle), angle
     if score < _MIN_SCORE:
@@ -102,14 +104,31 @@ def fit_circle(
     return CircleModel(reader.fit_all(azimuth)), score
 
 
-def unfoldings(angle: FloatArray, even: FloatArray, odd: FloatArray) -> Iterator[FloatArray]:
-    """[n] azimuths in degrees, several attempts, if `angle` is twice the azimuth."""
-    for odd_dims in _DIMS:
-        facing = facing_side(angle, odd[:, :odd_dims])
-        start = angle / 2 + np.where(facing > 0, 0.0, 180.0)
-        for even_dims in _DIMS:
-            parts = even[:, :even_dims], odd[:, :odd_dims]
-            yield fit_curve(*parts, start, _HARMONICS, _ROUNDS).azimuth
+def best_unfolding(
+    descriptors: FloatArray,
+    mirrored: FloatArray,
+    angle: FloatArray,
+    even: FloatArray,
+    odd: FloatArray,
+    seed: int,
+) -> FloatArray:
+    """[n] degrees of all photos, if `angle` is twice the azimuth, as the best sample reads them."""
+    random = np.random.default_rng(seed)
+    best = (-np.inf, angle)
+    for restart in range(_RESTARTS):
+        rows = np.sort(random.permutation(len(angle))[:_SAMPLE])
+        facing = facing_side(angle[rows], odd[rows, : _FACING_DIMS[restart % len(_FACING_DIMS)]])
+        start = angle[rows] / 2 + np.where(facing > 0, 0.0, 180.0)
+        found = fit_curve(even[rows], odd[rows, :_DIMS], start, _HARMONICS, _ROUNDS).azimuth
+        reader = HeldOutRidge(descriptors[rows], mirrored[rows], seed)
+        score = reader.score(found)
+        if score > best[0]:
+            model = CircleModel(reader.fit_all(found))
+            photo, mirror = unit(model.azimuths(descriptors)), unit(model.azimuths(mirrored))
+            best = (score, np.rad2deg(np.angle(photo + mirror.conj())) % 360.0)
+        if len(angle) <= _SAMPLE and restart >= len(_FACING_DIMS) - 1:
+            break  # every sample is all photos
+    return best[1]
 
 
 def likeliest_angle(even: FloatArray, odd: FloatArray) -> FloatArray:
