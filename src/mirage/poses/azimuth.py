@@ -40,7 +40,7 @@ _RESTARTS = 48
 _SAMPLE = 2000  # photos of a restart
 _RIDGE = 1e-2  # of the mean variance of a descriptor coordinate
 _FOLDS = 5
-_MIN_SCORE = 0.8  # share of (cos θ, sin θ) that the descriptor must explain
+_MIN_SCORE = 0.83  # share of (cos θ, sin θ) that the descriptor must explain
 
 
 @dataclass(frozen=True)
