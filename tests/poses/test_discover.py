@@ -1,0 +1,125 @@
+"""From pictures to poses: a toy car whose outline repeats after half a turn, in colour patches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, normalize
+
+from mirage.circle import align_rings
+from mirage.config import BackboneConfig, PartsConfig, PosesConfig
+from mirage.contracts import ByteArray, FloatArray, PoseLabels
+from mirage.features.backbone import Backbone
+from mirage.poses.bank import PoseBank
+from mirage.poses.discover import discover
+
+SIDE, PATCH, BATCH = 60, 4, 50
+GREY, NOSE, TAIL, WHEEL = (120, 120, 120), (250, 60, 60), (60, 250, 60), (20, 20, 90)
+WHEELS = [(x, y) for x in (-0.6, 0.6) for y in (-0.4, 0.4)]
+
+
+class ColourPatches:
+    """Stands in for a pretrained network: a patch's feature is its mean colour."""
+
+    config = BackboneConfig(name="effnet_lite", batch_size=BATCH)
+    grid = (SIDE // PATCH, SIDE // PATCH)
+
+    def __call__(self, images: ByteArray) -> Tensor:
+        colour = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255 - 0.45
+        constant = torch.full_like(colour[:, :1], 0.2)
+        return normalize(avg_pool2d(torch.cat([colour, constant], 1), PATCH), dim=1).permute(
+            0, 2, 3, 1
+        )
+
+
+def draw(azimuth: float, rng: np.random.Generator) -> ByteArray:
+    """A box with a red nose at 0°, a green tail and four wheels, in a paint of its own."""
+    image = np.full((SIDE, SIDE, 3), rng.uniform(190, 220), np.float64)
+    towards = np.array([np.cos(azimuth), np.sin(azimuth)])
+    right = np.array([-np.sin(azimuth), np.cos(azimuth)])
+    length, width = rng.uniform(0.8, 0.95), rng.uniform(0.4, 0.5)
+    half = length * abs(right[0]) + width * abs(right[1])
+
+    def block(x: float, y: float, rx: float, ry: float, colour: tuple[float, ...]) -> None:
+        x0, x1 = (round(SIDE / 2 + 24 * (x + s * rx)) for s in (-1, 1))
+        y0, y1 = (round(SIDE / 2 + 24 * (y + s * ry)) for s in (-1, 1))
+        image[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)] = colour
+
+    block(0, 0, half, 0.35, tuple(rng.uniform(-25, 25, 3) + GREY))
+    for place, colour in [((length, 0.0), NOSE), ((-length, 0.0), TAIL)]:
+        if (seen := float(np.dot(place, towards) / length)) > 0.05:
+            block(float(np.dot(place, right)) * 0.9, 0, 0.12 + 0.2 * seen, 0.15, colour)
+    for wheel in WHEELS:
+        if np.dot(wheel, towards) > -0.2:
+            block(float(np.dot(wheel, right)), 0.3, 0.12, 0.12, WHEEL)
+    return (image + rng.normal(0, 4, image.shape)).clip(0, 255).astype(np.uint8)
+
+
+def photos(num: int, seed: int) -> tuple[FloatArray, ByteArray]:
+    rng = np.random.default_rng(seed)
+    azimuth = rng.uniform(0, 360, num)
+    return azimuth, np.stack([draw(float(a), rng) for a in np.deg2rad(azimuth)])
+
+
+@pytest.fixture(scope="module")
+def found() -> tuple[PoseBank, PoseLabels, FloatArray]:
+    azimuth, images = photos(900, seed=0)
+
+    def batches() -> Iterator[tuple[np.ndarray, ByteArray]]:
+        for start in range(0, len(images), BATCH):
+            rows = np.arange(start, start + BATCH)
+            yield rows, images[rows]
+
+    parts = PartsConfig(count=24, dims=4, temperature=0.1)
+    backbone = cast(Backbone, ColourPatches())
+    bank, labels = discover(batches, backbone, parts, PosesConfig(count=8, dims=64))
+    return bank, labels, azimuth
+
+
+def test_the_full_turn_is_found(found: tuple[PoseBank, PoseLabels, FloatArray]) -> None:
+    bank, labels, azimuth = found
+    assert bank.circle is not None and bank.ring.score > 0.85
+    error = align_rings(labels.azimuth, azimuth).error(labels.azimuth, azimuth)
+    assert np.median(error) < 12.0 and (error > 90).mean() < 0.03
+
+
+def test_a_pose_is_an_arc(found: tuple[PoseBank, PoseLabels, FloatArray]) -> None:
+    bank, labels, azimuth = found
+    alignment = align_rings(labels.azimuth, azimuth)
+    asked = bank.ring.azimuth[labels.pose]
+    assert np.quantile(alignment.error(asked, azimuth), 0.9) < 45.0
+    assert (np.bincount(labels.pose, minlength=8) > 0).all()
+
+
+def test_the_saved_bank_alone_reads_new_photos(
+    found: tuple[PoseBank, PoseLabels, FloatArray], tmp_path: Path
+) -> None:
+    bank, labels, azimuth = found
+    bank.save(tmp_path / "bank.safetensors")
+    loaded = PoseBank.load(tmp_path / "bank.safetensors")
+    fresh_azimuth, fresh = photos(200, seed=1)
+    read = loaded.assign(ColourPatches()(fresh))
+    alignment = align_rings(labels.azimuth, azimuth)  # fixed on the photos that were seen
+    error = alignment.error(read.azimuth, fresh_azimuth)
+    assert np.median(error) < 12.0 and (error > 90).mean() < 0.03
+    again = bank.assign(ColourPatches()(fresh))
+    assert (read.pose == again.pose).all()
+
+
+def test_mirror_images_run_the_other_way(
+    found: tuple[PoseBank, PoseLabels, FloatArray],
+) -> None:
+    """Never told: a mirrored photo must be read at minus its azimuth, up to the ring's zero."""
+    bank, _, _ = found
+    _, fresh = photos(200, seed=2)
+    there = bank.assign(ColourPatches()(fresh)).azimuth
+    back = bank.assign(ColourPatches()(np.ascontiguousarray(fresh[:, :, ::-1]))).azimuth
+    alignment = align_rings(there, back)
+    assert alignment.direction == -1
+    assert np.median(alignment.error(there, back)) < 15.0
