@@ -97,8 +97,8 @@ def fit_circle(
     start = best_unfolding(descriptors, mirrored, angle, even, odd, seed)
     azimuth = fit_curve(even, odd[:, :_DIMS], start, _HARMONICS, _ROUNDS).azimuth
     score = reader.score(azimuth)
-    if score < _MIN_SCORE and still:
-        score, azimuth = reader.score(angle), angle
+    if still and (plain := reader.score(angle)) > score:
+        score, azimuth = plain, angle
     if score < _MIN_SCORE:
         return None
     return CircleModel(reader.fit_all(azimuth)), score
