@@ -98,7 +98,7 @@ def test_lists_and_nothing_can_be_written() -> None:
     (["images.source=zip"], "images.source", "folder, tar, csv, turntable"),
     (["images.heldout_fraction=0"], "images.heldout_fraction", "0"),
     (["backbone.size=100"], "backbone.size", "14"),
-    (["model.channels=[32,48,64]"], "model.channels", "48"),
+    (["model.channels=[32,50,64]"], "model.channels", "50"),
     (["model.attention_levels=[5]"], "model.attention_levels", "5"),
     (["model.attention_levels=[]"], "model.attention_levels", "at least one"),
     (["model.head_dim=24"], "model.head_dim", "24"),
