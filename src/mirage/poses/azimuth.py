@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mirage.circle import wrap
+from mirage.circle import circular_mean, wrap
 from mirage.contracts import FloatArray, check_shape
 from mirage.poses.curve import fit_curve, principal_coordinates
 from mirage.poses.facing import facing_side, put_still_views_at_zero
@@ -115,7 +115,8 @@ def best_unfolding(
     """[n] degrees of all photos, if `angle` is twice the azimuth, as the best sample reads them."""
     random = np.random.default_rng(seed)
     best = (-np.inf, angle)
-    for restart in range(_RESTARTS):
+    # Where a sample would be all photos, the restarts differ in the facing's dimensions only.
+    for restart in range(_RESTARTS if len(angle) > _SAMPLE else len(_FACING_DIMS)):
         rows = np.sort(random.permutation(len(angle))[:_SAMPLE])
         facing = facing_side(angle[rows], odd[rows, : _FACING_DIMS[restart % len(_FACING_DIMS)]])
         start = angle[rows] / 2 + np.where(facing > 0, 0.0, 180.0)
@@ -124,10 +125,8 @@ def best_unfolding(
         score = reader.score(found)
         if score > best[0]:
             model = CircleModel(reader.fit_all(found))
-            photo, mirror = unit(model.azimuths(descriptors)), unit(model.azimuths(mirrored))
-            best = (score, np.rad2deg(np.angle(photo + mirror.conj())) % 360.0)
-        if len(angle) <= _SAMPLE and restart >= len(_FACING_DIMS) - 1:
-            break  # every sample is all photos
+            readings = np.stack([model.azimuths(descriptors), -model.azimuths(mirrored)])
+            best = (score, circular_mean(readings, axis=0))
     return best[1]
 
 
