@@ -16,17 +16,12 @@ from mirage.features.sample import FeatureSample, sample_features
 from mirage.images.progress import show_progress
 from mirage.parts.codebook import PartCodebook, fit_codebook
 from mirage.parts.foreground import part_weights
-from mirage.poses.azimuth import fit_circle
-from mirage.poses.bank import PoseBank, join_circle
-from mirage.poses.clusters import fit_poses
+from mirage.poses.bank import PoseBank
 from mirage.poses.descriptor import LayoutEncoder, fit_layout_encoder, pool_layout
-from mirage.poses.ring import ring_from_distances, ring_from_plane
+from mirage.poses.fit import fit_bank
 
 _CHUNK = 256  # photos of the sample turned into layouts at once
 _LAYOUT_SAMPLE = 3000  # layouts the reduction is fitted to
-# Of the circle joined to the descriptor, whose own length is about 1: large enough that poses are
-# arcs of the circle and not kinds of object, small enough that unsure views still tell.
-_CIRCLE_RADIUS = 3.0
 
 
 def discover(
@@ -56,7 +51,7 @@ def discover(
     encoder = _fit_encoder(sample, parts_config, poses_config)
     described = _describe(show_progress(batches(), "poses", total), backbone, encoder, sample)
     del sample
-    bank = _fit_bank(described, backbone, encoder, poses_config)
+    bank = fit_bank(described.sampled, described.mirrored, backbone.config, encoder, poses_config)
     return bank, bank.assign_descriptors(described.photos)
 
 
@@ -120,34 +115,3 @@ def _describe(
             batch[~known] = encoder(backbone(images[~known]))
         photos.append(batch)
     return _Descriptors(*(np.concatenate(part) for part in (photos, sampled, mirrored)))
-
-
-def _fit_bank(
-    described: _Descriptors, backbone: Backbone, encoder: LayoutEncoder, config: PosesConfig
-) -> PoseBank:
-    descriptors = described.photos
-    found = fit_circle(described.sampled, described.mirrored, config.seed)
-    azimuth = None if found is None else found[0].azimuths(descriptors)
-    points = join_circle(descriptors, azimuth, _CIRCLE_RADIUS)
-    centroids, softness = fit_poses(
-        points, config.count, restarts=config.restarts, seed=config.seed, max_points=config.sample
-    )
-    if found is None:
-        gaps = np.linalg.norm(centroids[:, None] - centroids[None, :], axis=2)
-        ring = ring_from_distances(gaps)
-    else:
-        plane = centroids[:, -2:]
-        ring = ring_from_plane(plane, found[1])
-    bank = PoseBank(
-        backbone=backbone.config,
-        encoder=encoder,
-        circle=None if found is None else found[0],
-        centroids=centroids,
-        circle_weight=_CIRCLE_RADIUS,
-        softness=softness,
-        topk=config.topk,
-        ring=ring,
-    )
-    if config.front is None:
-        return bank
-    return bank.turned(-float(ring.azimuth[config.front]))
