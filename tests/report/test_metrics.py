@@ -175,3 +175,27 @@ def test_bootstrap_resamples_whole_groups() -> None:
     alone = metrics.bootstrap_mean(values, np.arange(1000), seed=1)
     ratio = (grouped.high - grouped.low) / (alone.high - alone.low)
     assert ratio == pytest.approx(5.0, rel=0.2)
+
+
+def test_viewpoint_figures_by_hand() -> None:
+    pose = [0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 0]
+    seen = ["front", "front", "rear", "rear-side", "rear-side", "front-side"]
+    seen += ["side", "side", "front", "rear", ""]
+    figures = metrics.viewpoint_figures(pose, seen)
+    assert figures["photos"] == 10
+    assert figures["viewpoints"] == {
+        "front": 3, "front-side": 1, "rear": 2, "rear-side": 2, "side": 2,
+    }  # fmt: skip
+    # wrong: the rear among fronts and the front-side among rear-sides; no end is taken in pose 2
+    assert figures["ends"] == 8 and figures["front_rear"] == pytest.approx(2 / 8)
+    assert figures["purity"] == pytest.approx(6 / 10)
+    for name in ("nmi", "homogeneity"):
+        assert figures[name] == getattr(metrics, name)(pose[:10], seen[:10])
+
+
+def test_viewpoint_figures_know_any_names_and_need_one() -> None:
+    hand = np.array(["front-left", "rear-right", "front-left"], dtype=object)
+    assert metrics.viewpoint_figures([0, 0, 0], hand)["front_rear"] == pytest.approx(1 / 3)
+    assert "front_rear" not in metrics.viewpoint_figures([0, 1], ["side", "top"])
+    with pytest.raises(MirageError, match="no items"):
+        metrics.viewpoint_figures([0, 1], ["", ""])

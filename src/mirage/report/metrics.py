@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -234,3 +235,38 @@ def bootstrap_mean(
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(values.mean()), float(low), float(high))
+
+
+# --- named viewpoints ----------------------------------------------------------------------------
+
+
+def viewpoint_figures(pose: npt.ArrayLike, viewpoint: npt.ArrayLike) -> dict[str, Any]:
+    """How well poses [N] (ints) tell named viewpoints [N] (strings; empty where unknown) apart.
+
+    Photos of unknown viewpoint are left out of everything. Keys: photos, the number used;
+    viewpoints, how many there are of each; purity, homogeneity and nmi, as the functions here; and,
+    if any name begins with front or rear, ends, the number of such photos, and front_rear, the
+    share of them whose pose has a majority viewpoint of the opposite end. A pose that is mostly
+    side views takes no end for the other; of equal majorities the first in the alphabet counts.
+
+    Raises:
+        MirageError: no viewpoint is known.
+    """
+    found, seen = np.asarray(pose), np.asarray(viewpoint, dtype=str)
+    check_shape("pose", found, (None,))
+    check_shape("viewpoint", seen, (len(found),))
+    found, seen = found[seen != ""], seen[seen != ""]
+    counts = _contingency(found, seen)  # columns in the order of names
+    names, number = np.unique(seen, return_counts=True)
+    figures: dict[str, Any] = {
+        "photos": len(found),
+        "viewpoints": dict(zip(names.tolist(), number.tolist(), strict=True)),
+        "purity": purity(found, seen),
+        "homogeneity": homogeneity(found, seen),
+        "nmi": nmi(found, seen),
+    }
+    end = np.array([{"front": 1, "rear": -1}.get(name.split("-")[0], 0) for name in names])
+    opposite = end[counts.argmax(axis=1)][:, None] * end == -1  # [K, C]
+    if ends := int(number[end != 0].sum()):
+        figures |= {"ends": ends, "front_rear": float(counts[opposite].sum() / ends)}
+    return figures
