@@ -32,6 +32,18 @@ def test_exif_rotation_is_applied() -> None:
     assert np.array_equal(out, np.rot90(ramp(), -1))
 
 
+def test_a_box_is_cut_from_the_picture_as_stored_then_turned() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encode(Image.fromarray(ramp()), exif=exif)
+    out = np.asarray(decode(data, LIMIT, (3, 4, 25, 14)))
+    assert np.array_equal(out, np.rot90(ramp()[4:14, 3:25], -1))
+    beyond = np.asarray(decode(data, LIMIT, (20, -9, 99, 6)))
+    assert np.array_equal(beyond, np.rot90(ramp()[:6, 20:], -1))
+    with pytest.raises(UndecodableError, match="outside"):
+        decode(data, LIMIT, (30, 0, 40, 20))
+
+
 def test_transparency_is_laid_on_white() -> None:
     alpha = np.array([[0, 255, 128]], np.uint8)
     rgba = np.concatenate([np.zeros((1, 3, 3), np.uint8), alpha[..., None]], axis=-1)

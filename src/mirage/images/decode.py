@@ -12,16 +12,23 @@ from mirage.contracts import ByteArray
 
 RESAMPLE = Image.Resampling.LANCZOS
 
+Box = tuple[int, int, int, int]  # left, top, right, bottom: pixels from 0, the last two excluded
+
 
 class UndecodableError(ValueError):
     """The bytes are not a photo that can be used; the message is the reason in a few words."""
 
 
-def decode(data: bytes, max_pixels: int) -> Image.Image:
+def decode(data: bytes, max_pixels: int, box: Box | None = None) -> Image.Image:
     """Decode to RGB: EXIF rotation applied, transparency laid on white, any mode and depth.
 
+    Args:
+        box: the part to keep, in the picture as it is stored, before EXIF rotation; what of it is
+            beyond the picture is cut off.
+
     Raises:
-        UndecodableError: not an image, truncated, or more than `max_pixels` pixels.
+        UndecodableError: not an image, truncated, more than `max_pixels` pixels, or a box that
+            holds none of them.
     """
     try:
         with warnings.catch_warnings():
@@ -30,7 +37,8 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
                 if image.width * image.height > max_pixels:
                     raise UndecodableError(f"too large: {image.width} × {image.height} pixels")
                 image.load()
-                return _to_rgb(ImageOps.exif_transpose(image))
+                kept = image if box is None else _crop(image, box)
+                return _to_rgb(ImageOps.exif_transpose(kept))
     except UndecodableError:
         raise
     except (Image.DecompressionBombError, MemoryError) as error:
@@ -38,6 +46,14 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged bytes
         reason = "truncated" if "truncated" in str(error) else "unreadable"
         raise UndecodableError(reason) from error
+
+
+def _crop(image: Image.Image, box: Box) -> Image.Image:
+    left, top, right, bottom = box
+    inside = max(left, 0), max(top, 0), min(right, image.width), min(bottom, image.height)
+    if inside[0] >= inside[2] or inside[1] >= inside[3]:
+        raise UndecodableError(f"box outside the picture: {image.width} × {image.height} pixels")
+    return image.crop(inside)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
