@@ -45,8 +45,8 @@ class TurntableConfig:
 
 @dataclass
 class ImagesConfig:
-    source: str = "folder"  # folder | tar | csv | turntable
-    path: str | None = None  # the folder, tar or CSV file; unused by turntable
+    source: str = "folder"  # folder | tar | csv | compcars | turntable
+    path: str | None = None  # the folder, tar or CSV file, or CompCars' folder; unused by turntable
     fit: str = "pad"  # how a photo becomes square: pad | crop | stretch
     min_side: int = 24  # smaller photos are rejected, pixels
     max_pixels: int = 60_000_000  # larger photos are rejected, pixels
@@ -56,7 +56,7 @@ class ImagesConfig:
     turntable: TurntableConfig = field(default_factory=TurntableConfig)
 
     def __post_init__(self) -> None:
-        _one_of("images.source", self.source, ("folder", "tar", "csv", "turntable"))
+        _one_of("images.source", self.source, ("folder", "tar", "csv", "compcars", "turntable"))
         _one_of("images.fit", self.fit, ("pad", "crop", "stretch"))
         _positive("images", self, "min_side", "max_pixels", "min_count")
         _require(

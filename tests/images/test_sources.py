@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from mirage.errors import MirageError
-from mirage.images.sources import Source, open_source
+from mirage.images.entry import Source
+from mirage.images.sources import open_source
 
 
 def add(archive: tarfile.TarFile, name: str, data: bytes = b"", kind: bytes = b"0") -> None:
@@ -111,11 +112,12 @@ def test_csv_reads_its_columns_relative_to_itself(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     (tmp_path / "p/1.png").write_bytes(b"one")
     (tmp_path / "list.csv").write_text(
-        "path,azimuth,object_id,split\np/1.png,-30,car1,heldout\np/2.png,,,\n"
+        "path,azimuth,object_id,split,viewpoint\np/1.png,-30,car1,heldout, rear-side\np/2.png,,,,\n"
     )
     source = open_source("csv", str(tmp_path / "list.csv"))
     first, second = source.entries()
     assert (first.azimuth, first.object_id, first.split) == (330.0, "car1", "heldout")
+    assert (first.viewpoint, second.viewpoint) == ("rear-side", "")
     assert (second.azimuth, second.object_id, second.split) == (None, "", "")
     assert source.read("p/1.png") == b"one"
 

@@ -22,11 +22,28 @@ from mirage.config import ImagesConfig
 from mirage.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray
 from mirage.errors import MirageError
 from mirage.images.decode import UndecodableError, decode, to_square
+from mirage.images.entry import Entry, Source
 from mirage.images.progress import show_progress
-from mirage.images.sources import Entry, Source, open_source
+from mirage.images.sources import open_source
 from mirage.images.turntable.render import render_set
 
 MANIFEST, REJECTED, SOURCE = "manifest.parquet", "rejected.csv", "source.json"
+# A column that a manifest does not have yet is read as unknown.
+COLUMNS = pa.schema(
+    {
+        "image_id": pa.int64(),
+        "path": pa.string(),
+        "width": pa.int64(),
+        "height": pa.int64(),
+        "num_bytes": pa.int64(),
+        "sha256": pa.string(),
+        "split": pa.string(),
+        "object_id": pa.string(),
+        "azimuth": pa.float64(),
+        "viewpoint": pa.string(),
+        "box": pa.list_(pa.int32()),
+    }
+)
 _THREADS = 4  # Pillow decodes outside the interpreter lock
 
 
@@ -128,6 +145,7 @@ def _check_all(source: Source, config: ImagesConfig) -> tuple[list[_Checked], li
     checks = _in_order(lambda entry: _check(source, entry, config), entries)
     for check in show_progress(checks, "images", len(entries)):
         reason = check.reason
+        # A file is one photo whatever its box: boxes a pixel apart would let it into both splits.
         if not reason and check.sha256 in first_of:
             reason = f"duplicate: of {first_of[check.sha256]}"
         if reason:
@@ -143,7 +161,7 @@ def _check(source: Source, entry: Entry, config: ImagesConfig) -> _Checked:
         return _Checked(entry, entry.refused)
     try:
         data = source.read(entry.path)
-        image = decode(data, config.max_pixels)
+        image = decode(data, config.max_pixels, entry.box)
     except UndecodableError as error:
         return _Checked(entry, str(error))
     except (OSError, EOFError) as error:
@@ -178,7 +196,7 @@ def _write_manifest(
 ) -> None:
     table = pa.table(
         {
-            "image_id": pa.array(range(len(usable)), pa.int64()),
+            "image_id": range(len(usable)),
             "path": [check.entry.path for check in usable],
             "width": [check.width for check in usable],
             "height": [check.height for check in usable],
@@ -186,8 +204,11 @@ def _write_manifest(
             "sha256": [check.sha256 for check in usable],
             "split": split,
             "object_id": objects,
-            "azimuth": pa.array([check.entry.azimuth for check in usable], pa.float64()),
-        }
+            "azimuth": [check.entry.azimuth for check in usable],
+            "viewpoint": [check.entry.viewpoint for check in usable],
+            "box": [check.entry.box for check in usable],
+        },
+        schema=COLUMNS,
     )
     temporary = path.with_suffix(".tmp")
     pq.write_table(table, temporary)
@@ -201,11 +222,12 @@ class ImageSet:
         image_id: [N] int, 0 to N − 1.
         path, split, object_id: [N] strings.
         azimuth: [N] true azimuth in degrees, NaN where unknown; for evaluation only.
+        viewpoint: [N] named sides they were seen from, empty where unknown; for evaluation only.
         num_rejected: photos that were not usable.
     """
 
     def __init__(self, folder: Path) -> None:
-        table = pq.read_table(folder / MANIFEST)
+        table = pq.read_table(folder / MANIFEST, schema=COLUMNS)
         facts = json.loads((folder / SOURCE).read_text())
         self.fit, self.max_pixels = str(facts["fit"]), int(facts["max_pixels"])
         self.image_id: IntArray = table["image_id"].to_numpy()
@@ -213,6 +235,9 @@ class ImageSet:
         self.split = np.asarray(table["split"].to_pylist(), dtype=object)
         self.object_id = np.asarray(table["object_id"].to_pylist(), dtype=object)
         self.azimuth: FloatArray = np.asarray(table["azimuth"].to_numpy(), dtype=np.float64)
+        viewpoints = table["viewpoint"].fill_null("")
+        self.viewpoint = np.asarray(viewpoints.to_pylist(), dtype=object)
+        self._box = table["box"]
         with (folder / REJECTED).open(newline="", encoding="utf-8") as file:
             self.num_rejected = sum(1 for _ in csv.DictReader(file))
         self._source = open_source(facts["kind"], facts["path"])
@@ -225,14 +250,14 @@ class ImageSet:
         return np.flatnonzero(self.split == split)
 
     def load(self, image_id: int) -> Image.Image:
-        """The photo, RGB.
+        """The photo, RGB; of a picture with a box, what the box holds.
 
         Raises:
             MirageError: it is not where it was, or no longer readable.
         """
         name = self.path[image_id]
         try:
-            return decode(self._source.read(name), self.max_pixels)
+            return decode(self._source.read(name), self.max_pixels, self._box[image_id].as_py())
         except (OSError, KeyError, UndecodableError) as error:
             raise MirageError(
                 f"a photo of the manifest can no longer be read: {error}",

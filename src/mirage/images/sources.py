@@ -1,4 +1,4 @@
-"""Where photos come from: a folder, a tar file or a CSV list; each lists and reads them."""
+"""Where photos come from: a folder, a tar file, a CSV list or CompCars."""
 
 from __future__ import annotations
 
@@ -9,47 +9,20 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
 from mirage.contracts import HELDOUT, TRAIN
 from mirage.errors import MirageError
+from mirage.images.compcars import CompCarsSource
+from mirage.images.entry import Entry, Source
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif"}
 )
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One photo of a source.
-
-    Attributes:
-        path: how the source names it.
-        object_id: which object it shows, where known; photos of one object stay in one split.
-        azimuth: true azimuth in degrees, where known; used for evaluation only.
-        split: train or heldout, where the source decides it; empty where it does not.
-        refused: why it must not be read; empty if it may.
-    """
-
-    path: str
-    object_id: str = ""
-    azimuth: float | None = None
-    split: str = ""
-    refused: str = ""
-
-
-class Source(Protocol):
-    """Lists photos in a fixed order and reads any of them; safe to read from several threads."""
-
-    def entries(self) -> Iterator[Entry]: ...
-
-    def read(self, path: str) -> bytes:
-        """Raises OSError when the photo is no longer there."""
-        ...
-
-
 def open_source(kind: str, path: str) -> Source:
-    """Open a source: folder, tar or csv.
+    """Open a source: folder, tar, csv or compcars.
 
     Raises:
         MirageError: nothing is there, or it is not of that kind.
@@ -59,7 +32,7 @@ def open_source(kind: str, path: str) -> Source:
         raise MirageError(
             f"{path} does not exist", where="configuration key images.path", todo="check the path"
         )
-    if (kind == "folder") != place.is_dir():
+    if (kind in ("folder", "compcars")) != place.is_dir():
         found = "a folder" if place.is_dir() else "a file"
         hint = "folder" if place.is_dir() else "csv" if place.suffix == ".csv" else "tar"
         raise MirageError(
@@ -71,6 +44,7 @@ def open_source(kind: str, path: str) -> Source:
         "folder": FolderSource,
         "tar": TarSource,
         "csv": CsvSource,
+        "compcars": CompCarsSource,
     }
     return makers[kind](place)
 
@@ -171,8 +145,11 @@ def _refuse_member(member: tarfile.TarInfo) -> str:
     return ""
 
 
+_COLUMNS = "path[,object_id][,azimuth][,split][,viewpoint]"
+
+
 class CsvSource:
-    """Photos listed in a CSV with the columns path[, object_id][, azimuth][, split].
+    """Photos listed in a CSV with the columns path[, object_id][, azimuth][, split][, viewpoint].
 
     Paths are relative to the CSV's folder.
     """
@@ -188,7 +165,7 @@ class CsvSource:
                     raise MirageError(
                         "the CSV has no column named path",
                         where=str(self.listing),
-                        todo="name the columns first: path[,object_id][,azimuth][,split]",
+                        todo=f"name the columns first: {_COLUMNS}",
                     )
                 for line, row in enumerate(reader, start=2):
                     yield self._entry(row, line)
@@ -210,7 +187,9 @@ class CsvSource:
                 where=f"{self.listing}, line {line}",
                 todo=f"use {TRAIN}, {HELDOUT}, or leave it empty",
             )
-        return Entry((row["path"] or "").strip(), row.get("object_id") or "", value, split)
+        viewpoint = (row.get("viewpoint") or "").strip()
+        path, object_id = (row["path"] or "").strip(), row.get("object_id") or ""
+        return Entry(path, object_id, value, split, viewpoint=viewpoint)
 
     def read(self, path: str) -> bytes:
         return (self.listing.parent / path).read_bytes()
