@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from mirage.contracts import HELDOUT, TRAIN
@@ -46,7 +47,7 @@ class CompCarsSource:
 
     root: Path
 
-    @property
+    @cached_property
     def data(self) -> Path:
         inner = self.root / "data"
         return inner if inner.is_dir() else self.root
