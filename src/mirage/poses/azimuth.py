@@ -1,107 +1,101 @@
 """The circle that photos of a turning object lie on, found with the help of their mirror images.
 
-Neighbouring views make the descriptors a closed curve. Front and rear share a silhouette, though,
-and so do the two sides, so what is seen first of a car closes after half a turn: its angle ψ is
-twice the azimuth, ψ = 2θ. Mirror images undo that fold without any label:
+Neighbouring views make the descriptors a closed curve that mirroring carries onto itself
+(`curve.fit_curve`). The likelihood of the curve tells the right order of the photos from a wrong
+one, but expectation maximisation stays near where it starts, so it is started from many first
+guesses (`starts.first_guesses`), and the likeliest goes on.
 
-1. A closed curve that mirroring carries onto itself is fitted (`curve.fit_curve`) from several
-   starts, an odd coordinate against an even one; the likeliest gives ψ.
-2. Which way the object faces is read from the odd part of the descriptor (`facing.facing_side`).
-3. From ψ/2 and that sign the curve is fitted again, now once round in θ: photos whose sign was
-   wrong move to where the others put them. Where few photos show the rear, most starts end with
-   front and rear mixed; so it is done on many random samples, and the best goes on to all photos.
+Front and rear share a silhouette, though, and so do the two sides, so what is seen first of a car
+closes after half a turn: its angle ψ is twice the azimuth, ψ = 2θ. Mirror images undo that fold
+without any label:
 
-Whether a circle was found, and which choice of dimensions to keep, is told by a ridge regression
-from descriptor to (cos θ, sin θ), each photo read by a fit that has not seen it. The fold and its
-undoing are ours, beyond the paper (arXiv 2312.04337).
+1. Which way the object faces is read from the odd part of the descriptor (`facing.facing_side`).
+2. From ψ/2 and that sign the curve is fitted again, now once round in θ: photos whose sign was
+   wrong move to where the others put them. Where few photos show the rear, most attempts end with
+   front and rear mixed; so it is done on many random samples, and the one goes on from which a
+   ridge regression reads (cos θ, sin θ) of photos it has not seen best.
+3. The unfolded curve is kept if it is the likelier: a chair has no fold.
+
+The fold and its undoing are ours, beyond the paper (arXiv 2312.04337).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
-from mirage.circle import circular_mean, wrap
-from mirage.contracts import FloatArray, check_shape
-from mirage.poses.curve import fit_curve, principal_coordinates
-from mirage.poses.facing import facing_side, put_still_views_at_zero
+from mirage.circle import circular_mean
+from mirage.contracts import FloatArray
+from mirage.poses.curve import Curve, even_and_odd, fit_curve
+from mirage.poses.facing import facing_side, stillest_at_zero
+from mirage.poses.reader import fit_reader
+from mirage.poses.starts import first_guesses
 
 ComplexArray = npt.NDArray[np.complex128]
 
-_FOLDED_DIMS = 30  # principal coordinates of the even and of the odd part for the curve in ψ
-_STARTS = 3  # of either part: all pairs are tried
-_FOLDED_HARMONICS, _FOLDED_ROUNDS = 3, 25
-_DIMS = 60  # of either part, for the curve in θ
-_HARMONICS, _ROUNDS = 5, 30
+_SAMPLE = 2000  # photos of a search or a restart
+_SEARCH_DIMS, _DIMS = 20, 60  # principal coordinates of either part, in a first and a full fit
+_PROMISING = 10  # first fits that are refined
 _FACING_DIMS = (30, 60, 100)  # of the odd part, for the facing; taken in turn
 _RESTARTS = 48
-_SAMPLE = 2000  # photos of a restart
+_ROUNDS = 15
+_NARROW = 8.0  # degrees about its azimuth that a photo counts for when a fit is refined
+_FULL = 10  # harmonics of a full fit
 _RIDGE = 1e-2  # of the mean variance of a descriptor coordinate
 _FOLDS = 5
-_MIN_SCORE = 0.83  # share of (cos θ, sin θ) that the descriptor must explain
 
 
-@dataclass(frozen=True)
-class CircleModel:
-    """A linear map from descriptors to the plane; the direction there is the azimuth.
-
-    Attributes:
-        weights: [D + 1, 2] to (cos, sin); the last row is the intercept.
-    """
-
-    weights: FloatArray
-
-    def __post_init__(self) -> None:
-        check_shape("weights", self.weights, (None, 2))
-
-    def azimuths(self, descriptors: FloatArray) -> FloatArray:
-        """[N, D] → [N] degrees in [0, 360)."""
-        plane = descriptors @ self.weights[:-1] + self.weights[-1]
-        return wrap(np.rad2deg(np.arctan2(plane[:, 1], plane[:, 0])).astype(np.float32))
-
-    def reoriented(self, offset: float, direction: int) -> CircleModel:
-        """The same circle with azimuth a at offset + direction · a."""
-        return CircleModel(self.weights @ turn_of_plane(offset, direction))
-
-    def arrays(self) -> dict[str, FloatArray]:
-        """What `CircleModel(**arrays)` restores it from."""
-        return {"weights": self.weights}
-
-
-def turn_of_plane(offset: float, direction: int) -> FloatArray:
-    """[2, 2] matrix that carries row vectors (cos a, sin a) to those of offset + direction · a."""
-    cosine, sine = np.cos(np.deg2rad(offset)), np.sin(np.deg2rad(offset))
-    return np.array([[cosine, sine], [-direction * sine, direction * cosine]], dtype=np.float32)
-
-
-def fit_circle(
-    descriptors: FloatArray, mirrored: FloatArray, seed: int
-) -> tuple[CircleModel, float] | None:
-    """The circle that the photos lie on and its score, or None where there is none.
+def find_azimuths(descriptors: FloatArray, mirrored: FloatArray, seed: int) -> FloatArray:
+    """[n] degrees, 0 at a mirror-symmetric view, of the photos on the likeliest closed curve.
 
     Args:
         descriptors, mirrored: [n, D] of n photos and of their mirror images.
-
-    Returns:
-        The model, whose azimuth 0 is a mirror-symmetric view, and the share of (cos θ, sin θ)
-        that photos explain in fits that have not seen them.
     """
-    mixed = (descriptors + mirrored) / 2
-    even = principal_coordinates(mixed - mixed.mean(axis=0), _DIMS)
-    odd = principal_coordinates((descriptors - mirrored) / 2, max(_FACING_DIMS))
-    angle = likeliest_angle(even[:, :_FOLDED_DIMS], odd[:, :_FOLDED_DIMS])
-    angle, still = put_still_views_at_zero(angle, odd)
-    reader = HeldOutRidge(descriptors, mirrored, seed)
+    even, odd = even_and_odd(descriptors, mirrored, max(_FACING_DIMS))
+    angle = search(descriptors, mirrored, even, odd, seed)
+    folded = refine(even, odd, angle)
+    angle = stillest_at_zero(folded.azimuth, odd)
     start = best_unfolding(descriptors, mirrored, angle, even, odd, seed)
-    azimuth = fit_curve(even, odd[:, :_DIMS], start, _HARMONICS, _ROUNDS).azimuth
-    score = reader.score(azimuth)
-    if still and (plain := reader.score(angle)) > score:
-        score, azimuth = plain, angle
-    if score < _MIN_SCORE:
-        return None
-    return CircleModel(reader.fit_all(azimuth)), score
+    unfolded = refine(even, odd, start)
+    return max(folded, unfolded, key=lambda curve: curve.likelihood).azimuth
+
+
+def refine(even: FloatArray, odd: FloatArray, start: FloatArray) -> Curve:
+    """The full curve about the azimuths `start`."""
+    return fit_curve(even[:, :_DIMS], odd[:, :_DIMS], start, (_FULL,), _ROUNDS, _NARROW)
+
+
+def search(
+    descriptors: FloatArray, mirrored: FloatArray, even: FloatArray, odd: FloatArray, seed: int
+) -> FloatArray:
+    """[n] degrees of all photos, as read by the likeliest curve through a sample of them."""
+    random = np.random.default_rng(seed)
+    rows = np.sort(random.permutation(len(even))[:_SAMPLE])
+    some_even, some_odd = even[rows], odd[rows]
+    guesses = first_guesses(descriptors[rows], mirrored[rows], some_even, some_odd)
+    small_even, small_odd = some_even[:, :_SEARCH_DIMS], some_odd[:, :_SEARCH_DIMS]
+    fits = [fit_curve(small_even, small_odd, guess, (3, 5), 10) for guess in guesses]
+    fits = sorted(fits, key=lambda fit: fit.likelihood, reverse=True)[:_PROMISING]
+    refined = [
+        fit_curve(
+            some_even[:, :_DIMS], some_odd[:, :_DIMS], fit.azimuth, (7, 10, 7), 8, _NARROW
+        )
+        for fit in fits
+    ]
+    best = max(refined, key=lambda fit: fit.likelihood).azimuth
+    return read_all(descriptors, mirrored, rows, best)
+
+
+def read_all(
+    descriptors: FloatArray, mirrored: FloatArray, rows: npt.NDArray[np.int64], azimuth: FloatArray
+) -> FloatArray:
+    """[n] degrees of all photos, from the azimuths of those in `rows`."""
+    if len(rows) == len(descriptors):
+        return azimuth
+    reader = fit_reader(descriptors[rows], mirrored[rows], azimuth)
+    return circular_mean(
+        np.stack([reader.azimuths(descriptors), -reader.azimuths(mirrored)]), axis=0
+    )
 
 
 def best_unfolding(
@@ -120,37 +114,11 @@ def best_unfolding(
         rows = np.sort(random.permutation(len(angle))[:_SAMPLE])
         facing = facing_side(angle[rows], odd[rows, : _FACING_DIMS[restart % len(_FACING_DIMS)]])
         start = angle[rows] / 2 + np.where(facing > 0, 0.0, 180.0)
-        found = fit_curve(even[rows], odd[rows, :_DIMS], start, _HARMONICS, _ROUNDS).azimuth
-        reader = HeldOutRidge(descriptors[rows], mirrored[rows], seed)
-        score = reader.score(found)
+        found = fit_curve(even[rows, :_DIMS], odd[rows, :_DIMS], start, (5,), 2 * _ROUNDS).azimuth
+        score = HeldOutRidge(descriptors[rows], mirrored[rows], seed).score(found)
         if score > best[0]:
-            model = CircleModel(reader.fit_all(found))
-            readings = np.stack([model.azimuths(descriptors), -model.azimuths(mirrored)])
-            best = (score, circular_mean(readings, axis=0))
+            best = (score, read_all(descriptors, mirrored, rows, found))
     return best[1]
-
-
-def likeliest_angle(even: FloatArray, odd: FloatArray) -> FloatArray:
-    """[n] degrees on the curve that explains the parts [n, D] best; mirror images are at −ψ."""
-    fits = [
-        fit_curve(
-            even, odd, np.rad2deg(np.arctan2(sine, cosine)), _FOLDED_HARMONICS, _FOLDED_ROUNDS
-        )
-        for sine in standardised(odd[:, :_STARTS]).T
-        for cosine in standardised(even[:, :_STARTS]).T
-    ]
-    return max(fits, key=lambda fit: fit.likelihood).azimuth
-
-
-def standardised(coordinates: FloatArray) -> FloatArray:
-    """Every column at root mean square 1."""
-    scaled: FloatArray = coordinates / np.sqrt((coordinates**2).mean(axis=0) + 1e-12)
-    return scaled
-
-
-def unit(degrees: FloatArray) -> ComplexArray:
-    """cos + i sin."""
-    return np.exp(1j * np.deg2rad(degrees))
 
 
 class HeldOutRidge:
@@ -178,7 +146,8 @@ class HeldOutRidge:
 
     def read(self, azimuth: FloatArray) -> ComplexArray:
         """[n] complex: cos + i sin as read from photos labelled with `azimuth` (degrees)."""
-        target = self._targets(azimuth)
+        unit = np.exp(1j * np.deg2rad(azimuth))
+        target = np.concatenate([unit, np.conj(unit)])
         reading = np.empty(2 * self.num, np.complex128)
         for k, solver in enumerate(self._solvers):
             reading[self._fold == k] = self._points[self._fold == k] @ (
@@ -188,13 +157,5 @@ class HeldOutRidge:
 
     def score(self, azimuth: FloatArray) -> float:
         """Share of (cos, sin) of `azimuth` that is read right; 1 is all, 0 or less nothing."""
-        return float(1.0 - (np.abs(self.read(azimuth) - unit(azimuth)) ** 2).mean())
-
-    def fit_all(self, azimuth: FloatArray) -> FloatArray:
-        """[D + 1, 2] weights to (cos, sin) from all photos and their mirror images."""
-        weights = self._solver(np.ones(2 * self.num, bool)) @ self._targets(azimuth)
-        return np.stack([weights.real, weights.imag], axis=1).astype(np.float32)
-
-    def _targets(self, azimuth: FloatArray) -> ComplexArray:
-        target = unit(azimuth)
-        return np.concatenate([target, np.conj(target)])
+        unit = np.exp(1j * np.deg2rad(azimuth))
+        return float(1.0 - (np.abs(self.read(azimuth) - unit) ** 2).mean())

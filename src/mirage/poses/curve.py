@@ -14,10 +14,12 @@ differ count little, however large they are. Its use for poses is ours.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from mirage.circle import circular_mean
 from mirage.contracts import FloatArray
 
 _STATIONS = 72  # azimuths at which the curve is held
@@ -25,7 +27,14 @@ _START_WIDTH = 20.0  # degrees about its first azimuth that a photo counts for a
 _NOISE_FLOOR = 1e-2  # of the mean variance of a coordinate
 _DENSITY_FLOOR = 1e-3  # of an even density
 _DENSITY_WIDTH = 13.0  # degrees over which the density is smoothed
-_STATION = np.arange(_STATIONS) * (2 * np.pi / _STATIONS)
+
+
+def stations(num: int) -> FloatArray:
+    """[num] azimuths at equal steps, radians."""
+    return np.arange(num) * (2 * np.pi / num)
+
+
+_STATION = stations(_STATIONS)
 
 
 @dataclass(frozen=True)
@@ -42,42 +51,62 @@ class Curve:
 
 
 def fit_curve(
-    even: FloatArray, odd: FloatArray, start: FloatArray, harmonics: int, rounds: int
+    even: FloatArray,
+    odd: FloatArray,
+    start: FloatArray,
+    harmonics: Sequence[int],
+    rounds: int,
+    width: float = _START_WIDTH,
 ) -> Curve:
     """Expectation maximisation from the azimuths `start`.
 
     Args:
         even, odd: [n, D] and [n, D'] parts of the descriptors, the even one of mean zero.
-        start: [n] degrees. harmonics: multiples of θ in the series. rounds: of the two steps.
+        start: [n] degrees. width: degrees about it that a photo counts for at first.
+        harmonics: multiples of θ in the series, one stage after another.
+        rounds: of the two steps, in each stage.
     """
-    frequency = np.arange(harmonics + 1)
-    cosines, sines = np.cos(_STATION[:, None] * frequency), np.sin(_STATION[:, None] * frequency)
-    share = _kernel(np.deg2rad(start)[:, None] - _STATION, _START_WIDTH)
+    share = kernel(np.deg2rad(start)[:, None] - _STATION, width)
     share /= share.sum(axis=1, keepdims=True)
-    for _ in range(rounds):
-        scores = _log_density(share)
-        scores = scores + _log_noise(even, share, cosines) + _log_noise(odd, share, sines[:, 1:])
-        highest = scores.max(axis=1, keepdims=True)
-        share = np.exp(scores - highest)
-        total = share.sum(axis=1, keepdims=True)
-        share /= total
-    azimuth = np.rad2deg(np.angle(share @ np.exp(1j * _STATION))) % 360.0
+    for highest_multiple in harmonics:
+        multiples = _STATION[:, None] * np.arange(highest_multiple + 1)
+        cosines, sines = np.cos(multiples), np.sin(multiples[:, 1:])
+        for _ in range(rounds):
+            scores = np.log(density_of(share))
+            for points, basis in ((even, cosines), (odd, sines)):
+                scores = scores + fit_series(points, share, basis).log_density(points)
+            highest = scores.max(axis=1, keepdims=True)
+            share = np.exp(scores - highest)
+            total = share.sum(axis=1, keepdims=True)
+            share /= total
+    azimuth = circular_mean(np.rad2deg(_STATION), share)
     return Curve(azimuth, float((highest + np.log(total)).mean()))
 
 
-def principal_coordinates(points: FloatArray, dims: int) -> FloatArray:
-    """[n, D] → [n, dims] along the directions of most energy, most first; nothing is centred."""
-    points = points.astype(np.float64)
-    _, vectors = np.linalg.eigh(points.T @ points)
-    coordinates: FloatArray = points @ vectors[:, ::-1][:, :dims]
-    return coordinates
+@dataclass(frozen=True)
+class Series:
+    """A curve in D dimensions with the noise of photos about it.
+
+    Attributes:
+        curve: [S, D] at S stations. root: [D, D] Cholesky factor of the noise's covariance.
+    """
+
+    curve: FloatArray
+    root: FloatArray
+
+    def log_density(self, points: FloatArray) -> FloatArray:
+        """[n, S] log density of [n, D] points about each station, but for a constant."""
+        white = np.linalg.solve(self.root, points.T).T
+        centre = np.linalg.solve(self.root, self.curve.T).T
+        distance = (white**2).sum(1)[:, None] + (centre**2).sum(1) - 2 * white @ centre.T
+        return -0.5 * distance - np.log(np.diag(self.root)).sum()
 
 
-def _log_noise(points: FloatArray, share: FloatArray, basis: FloatArray) -> FloatArray:
-    """[n, stations] log density of each photo's `points` about the curve refitted to all.
+def fit_series(points: FloatArray, share: FloatArray, basis: FloatArray) -> Series:
+    """The curve through [n, D] points that are at S stations by [n, S] shares.
 
     Args:
-        share: [n, stations] how far each photo belongs to each station. basis: [stations, ·].
+        basis: [S, ·] the functions of azimuth that the curve is made of.
     """
     count = share.sum(axis=0)
     mean = share.T @ points  # of the photos at each station, times their count
@@ -88,21 +117,42 @@ def _log_noise(points: FloatArray, share: FloatArray, basis: FloatArray) -> Floa
     noise = points.T @ points - cross - cross.T + curve.T @ (count[:, None] * curve)
     noise = noise / len(points)
     noise += _NOISE_FLOOR * np.trace(noise) / len(noise) * np.eye(len(noise))
-    root = np.linalg.cholesky(noise)
-    white, centre = np.linalg.solve(root, points.T).T, np.linalg.solve(root, curve.T).T
-    distance = (white**2).sum(axis=1)[:, None] + (centre**2).sum(axis=1) - 2 * white @ centre.T
-    return -0.5 * distance - np.log(np.diag(root)).sum()
+    return Series(curve, np.linalg.cholesky(noise))
 
 
-def _log_density(share: FloatArray) -> FloatArray:
-    """[stations] log share of photos there: smooth, and as many to the left as to the right."""
+def density_of(share: FloatArray) -> FloatArray:
+    """[S] share of photos at each station: smooth, and as many to the left as to the right."""
+    num = share.shape[1]
+    station = stations(num)
     count = share.sum(axis=0)
-    count = count + count[-np.arange(_STATIONS)]
-    smooth = _kernel(_STATION[:, None] - _STATION, _DENSITY_WIDTH) @ count
-    density = smooth / smooth.sum() + _DENSITY_FLOOR / _STATIONS
-    return np.log(density / density.sum())
+    count = count + count[-np.arange(num)]
+    smooth = kernel(station[:, None] - station, _DENSITY_WIDTH) @ count
+    density: FloatArray = smooth / smooth.sum() + _DENSITY_FLOOR / num
+    return density / density.sum()
 
 
-def _kernel(radians: FloatArray, width: float) -> FloatArray:
+def kernel(radians: FloatArray, width: float) -> FloatArray:
     """A bump of standard deviation about `width` degrees (von Mises), 1 at its top."""
-    return np.exp((np.cos(radians) - 1) / np.deg2rad(width) ** 2)
+    bump: FloatArray = np.exp((np.cos(radians) - 1) / np.deg2rad(width) ** 2)
+    return bump
+
+
+def even_and_odd(
+    descriptors: FloatArray, mirrored: FloatArray, dims: int
+) -> tuple[FloatArray, FloatArray]:
+    """Principal coordinates [n, dims] of the two parts of [n, D] descriptors, the even centred."""
+    even, odd = (descriptors + mirrored) / 2, (descriptors - mirrored) / 2
+    return principal_coordinates(even - even.mean(axis=0), dims), principal_coordinates(odd, dims)
+
+
+def principal_coordinates(points: FloatArray, dims: int) -> FloatArray:
+    """[n, D] → [n, dims] along the directions of most energy, most first; nothing is centred."""
+    coordinates: FloatArray = points.astype(np.float64) @ principal_axes(points, dims)
+    return coordinates
+
+
+def principal_axes(points: FloatArray, dims: int) -> FloatArray:
+    """[D, dims] unit directions of most energy of [n, D] points, most first."""
+    points = points.astype(np.float64)
+    axes: FloatArray = np.linalg.eigh(points.T @ points)[1][:, ::-1][:, :dims]
+    return axes

@@ -18,11 +18,10 @@ _HARMONICS = 6  # of ψ that are taken out of the odd part
 _SIDE = 25.0  # degrees of ψ about the side view within which the sign is a principal component
 _BAND = 6.0  # degrees of ψ that the sign is handed on by
 _MEMORY = 35.0  # degrees of ψ that a band is read from
-_STILL = 1.5  # ratio of change below which both ends count as still
 _RIDGE = 1e-2  # of the mean energy of a coordinate
 
 
-def put_still_views_at_zero(angle: FloatArray, odd: FloatArray) -> tuple[FloatArray, bool]:
+def stillest_at_zero(angle: FloatArray, odd: FloatArray) -> FloatArray:
     """Of the two angles that mirroring leaves alone, put at 0 the one whose photos it changes less.
 
     Those are views that are their own mirror images (front and rear of a car). At 180° mirroring
@@ -30,15 +29,11 @@ def put_still_views_at_zero(angle: FloatArray, odd: FloatArray) -> tuple[FloatAr
 
     Args:
         angle: [n] degrees. odd: [n, D].
-
-    Returns:
-        The angles, and whether the photos at 180° are their own mirror images too.
     """
     change = (odd**2).sum(axis=1)
     near = [change[circular_distance(angle, at) < _SIDE] for at in (0.0, 180.0)]
     zero, half = (float(energy.mean()) if energy.size else 0.0 for energy in near)
-    turned = angle if zero <= half else (angle + 180.0) % 360.0
-    return turned, max(zero, half) < _STILL * min(zero, half)
+    return angle if zero <= half else (angle + 180.0) % 360.0
 
 
 def facing_side(angle: FloatArray, odd: FloatArray) -> FloatArray:
