@@ -75,9 +75,8 @@ def _measure(config: Config, folder: RunFolder) -> dict[str, Any]:
 
 
 def _specs(config: Config) -> list[ObjectSpec]:
-    return sample_objects(
-        config.images.turntable.category, config.evaluate.objects, config.evaluate.seed, "evaluate"
-    )
+    turntable, count, seed = config.images.turntable, config.evaluate.objects, config.evaluate.seed
+    return sample_objects(turntable.category, count, seed, "evaluate", turntable.variant)
 
 
 def _render(config: Config, spec: ObjectSpec, azimuth: float, side: int) -> ByteArray:
@@ -93,7 +92,8 @@ def _measure_poses(config: Config, turner: Turner) -> tuple[dict[str, Any], Ring
     poses: list[IntArray] = []
     found: list[FloatArray] = []
     for spec in show_progress(_specs(config), "evaluate poses", config.evaluate.objects):
-        azimuths = rng.uniform(0.0, 360.0, config.evaluate.photos)
+        arc = config.images.turntable.azimuths
+        azimuths = rng.uniform(*arc, config.evaluate.photos) % 360.0
         photos = np.stack([_render(config, spec, a, turner.backbone.size) for a in azimuths])
         labels = turner.read_poses(photos)
         true += azimuths.tolist()
@@ -121,7 +121,7 @@ def _turntable_cases(
     cases = []
     size = turner.denoiser.resolution
     for spec in _specs(config):
-        azimuth = float(rng.uniform(0.0, 360.0))
+        azimuth = float(rng.uniform(*config.images.turntable.azimuths)) % 360.0
         labels = turner.read_poses(_render(config, spec, azimuth, turner.backbone.size)[None])
         reference = Reference(
             spec.object_id, spec.object_id, _render(config, spec, azimuth, size),

@@ -33,9 +33,9 @@ _AZIMUTH_STREAM = 0x417A  # keeps the azimuths' random numbers apart from the ob
 
 
 def sample_azimuths(config: TurntableConfig, object_index: int) -> FloatArray:
-    """[views] degrees in [0, 360), uniform; a function of the seed and the object alone."""
+    """[views] degrees in [0, 360), uniform over `azimuths`; a function of seed and object."""
     rng = np.random.default_rng([_AZIMUTH_STREAM, config.seed, object_index])
-    return np.round(rng.uniform(0.0, 360.0, config.views), 3) % 360.0
+    return np.round(rng.uniform(*config.azimuths, config.views), 3) % 360.0
 
 
 def render_set(config: TurntableConfig, folder: Path) -> Path:
@@ -56,7 +56,9 @@ def render_set(config: TurntableConfig, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, config)
-    objects = sample_objects(config.category, config.objects, config.seed)
+    objects = sample_objects(
+        config.category, config.objects, config.seed, variant=config.variant
+    )
     pending = [i for i in range(len(objects)) if _missing(config, objects, i, folder)]
     _render_all(config, objects, pending, folder)
     text = io.StringIO()
@@ -67,6 +69,17 @@ def render_set(config: TurntableConfig, folder: Path) -> Path:
             table.writerow([picture_name(spec, view), f"{azimuth:.3f}", spec.object_id])
     _write(folder / TABLE, text.getvalue().encode())
     return folder / TABLE
+
+
+def name_set(config: TurntableConfig) -> str:
+    """Folder name of a set: what decides its pictures, left out where it is the default."""
+    name = f"{config.category}-{config.seed}-{config.size}px"
+    if config.variant != "plain":
+        name += f"-{config.variant}"
+    low, high = config.azimuths
+    if (low, high) != (0.0, 360.0):
+        name += f"-{low:g}to{high:g}"
+    return name
 
 
 def picture_name(spec: ObjectSpec, view: int) -> str:
