@@ -31,11 +31,11 @@ def paint_clutter(room: FloatArray, horizon: float, seed: int) -> FloatArray:
         (up >= horizon, np.ones_like(up)),
         (up < horizon, 0.2 + np.maximum(horizon - up, 0.0)),  # the floor comes nearer downwards
     ):
-        strength = rng.uniform(0.2, 0.9)
-        places = np.stack([across / depth, up / depth], axis=-1)[is_here]
+        strength = rng.uniform(0.15, 0.7)
+        places = np.stack([(across / depth)[is_here], (up / depth)[is_here]], axis=1)
         picture[is_here] += strength * (_pattern(places, rng) - picture[is_here])
     light = rng.uniform(-0.3, 0.3)
-    bottoms = np.sort(rng.uniform(-1.3, 0.8, int(rng.integers(8, 16))))[::-1]
+    bottoms = np.sort(rng.uniform(-1.3, 0.8, int(rng.integers(6, 13))))[::-1]
     for bottom in bottoms:  # the nearer ones, lower in the picture, cover the others
         _add_thing(picture, across, up, float(bottom), light, rng)
     cells = picture.reshape(size, _SAMPLES, size, _SAMPLES, 3)
@@ -59,10 +59,11 @@ def _add_thing(
     x, y = across - rng.uniform(-1.1, 1.1), up - bottom - half_height
     a = (np.cos(tilt) * x + np.sin(tilt) * y) / half_width
     b = (np.cos(tilt) * y - np.sin(tilt) * x) / half_height
-    is_here = (np.abs(a) ** power + np.abs(b) ** power) < 1.0
-    colour = np.asarray(sample_paint(rng), float)
+    is_here = np.maximum(np.abs(a), np.abs(b)) < 1.0
+    is_here[is_here] = np.abs(a[is_here]) ** power + np.abs(b[is_here]) ** power < 1.0
+    colour = np.asarray(sample_paint(rng), np.float64)
     if rng.random() < 0.6:
-        colour = _pattern(np.stack([x, y], axis=-1)[is_here], rng)
+        colour = _pattern(np.stack([x[is_here], y[is_here]], axis=1), rng)
     shade = 0.85 + light * a[is_here] + 0.15 * b[is_here]
     picture[is_here] = (colour * shade[:, None]).clip(0.0, 255.0)
 
@@ -70,4 +71,4 @@ def _add_thing(
 def _pattern(places: FloatArray, rng: np.random.Generator) -> FloatArray:
     """[N, 2] places on a surface → [N, 3] colours in [0, 255] of a random texture."""
     points = np.concatenate([places, np.zeros((len(places), 1))], axis=1)
-    return sample_texture(rng, (0.05, 0.3)).colour_at(points).astype(np.float64)
+    return sample_texture(rng, (0.08, 0.45)).colour_at(points).astype(np.float64)

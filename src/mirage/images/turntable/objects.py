@@ -81,9 +81,7 @@ def sample_objects(
     return [_sample_object(category, seed, stream, i, variant) for i in range(num_objects)]
 
 
-def _sample_object(
-    category: str, seed: int, stream: str, index: int, variant: str
-) -> ObjectSpec:
+def _sample_object(category: str, seed: int, stream: str, index: int, variant: str) -> ObjectSpec:
     name = zlib.crc32(f"{category}/{stream}".encode())
     design_rng, scene_rng = (np.random.default_rng([name, seed, index, part]) for part in range(2))
     return ObjectSpec(

@@ -17,6 +17,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -56,9 +57,7 @@ def render_set(config: TurntableConfig, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, config)
-    objects = sample_objects(
-        config.category, config.objects, config.seed, variant=config.variant
-    )
+    objects = sample_objects(config.category, config.objects, config.seed, variant=config.variant)
     pending = [i for i in range(len(objects)) if _missing(config, objects, i, folder)]
     _render_all(config, objects, pending, folder)
     text = io.StringIO()
@@ -89,15 +88,23 @@ def picture_name(spec: ObjectSpec, view: int) -> str:
 
 def _claim(folder: Path, config: TurntableConfig) -> None:
     """Note the settings that decide the pictures; refuse a folder begun with others."""
-    settings = {k: v for k, v in asdict(config).items() if k not in ("workers", "objects", "views")}
+    settings = _deciding(config)
     note = folder / "settings.json"
-    if note.exists() and json.loads(note.read_text()) != settings:
-        raise MirageError(
-            f"the folder holds renders of other settings: {note.read_text().strip()}",
-            where=str(folder),
-            todo="remove the folder, or choose another run=",
-        )
+    if note.exists():
+        # What an older note does not name could not be chosen then: it is the default.
+        begun = _deciding(TurntableConfig()) | json.loads(note.read_text())
+        if begun != settings:
+            raise MirageError(
+                f"the folder holds renders of other settings: {note.read_text().strip()}",
+                where=str(folder),
+                todo="remove the folder, or choose another run=",
+            )
     _write(note, (json.dumps(settings) + "\n").encode())
+
+
+def _deciding(config: TurntableConfig) -> dict[str, Any]:
+    """The settings that decide the pictures; the others only say how many and how fast."""
+    return {k: v for k, v in asdict(config).items() if k not in ("workers", "objects", "views")}
 
 
 def _missing(config: TurntableConfig, objects: list[ObjectSpec], index: int, folder: Path) -> bool:

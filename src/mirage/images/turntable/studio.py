@@ -82,9 +82,7 @@ class Studio:
         # The window is black where alpha is 0, so the mean is already weighted by coverage.
         mean = cells.mean(axis=(1, 3))
         coverage = mean[..., 3:] / 255.0
-        backdrop = paint_backdrop(
-            scene, self.size, camera, self._centre, self._footprint, azimuth
-        )
+        backdrop = paint_backdrop(scene, self.size, camera, self._centre, self._footprint, azimuth)
         picture = mean[..., :3] + (1.0 - coverage) * backdrop
         return np.rint(picture).clip(0, 255).astype(np.uint8), coverage[..., 0]
 

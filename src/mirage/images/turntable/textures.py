@@ -13,7 +13,7 @@ from mirage.images.turntable.palette import sample_contrast, sample_paint
 from mirage.images.turntable.solids import BoolArray, Colour, ColouredMesh
 
 KINDS = ("stripes", "checks", "patches", "dots", "blobs")
-_FINENESS = 0.015  # longest edge of a textured triangle, over the object's length
+_FINENESS = 0.022  # longest edge of a textured triangle, over the object's length
 _NUM_WAVES = 6  # of a random field
 
 
@@ -77,8 +77,7 @@ def cover(
     vertices = np.concatenate([mesh.vertices for mesh in meshes])
     length = float(np.ptp(vertices, axis=0).max())
     textures = {
-        colour: sample_texture(rng, (0.07 * length, 0.2 * length))
-        for colour in dict.fromkeys(skin)
+        colour: sample_texture(rng, (0.07 * length, 0.2 * length)) for colour in dict.fromkeys(skin)
     }
     return [_cover_mesh(mesh, textures, _FINENESS * length) for mesh in meshes]
 
