@@ -94,17 +94,16 @@ def test_every_view_has_a_background_of_its_own(category: str) -> None:
 
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_the_mask_is_where_a_picture_with_and_one_without_the_object_differ(category: str) -> None:
-    spec = sample_one(category, "cluttered")
-    for azimuth in (0.0, 75.0, 200.0):
+    spec, size = sample_one(category, "cluttered"), 128  # large, for a thin slat is mostly edge
+    studio = Studio(size)
+    studio.set_up(build_meshes(spec))
+    for azimuth in (75.0, 200.0):
         scene = replace(view_scene(spec, azimuth), shadow=0.0)
-        studio = Studio(SIZE)
-        studio.set_up(build_meshes(spec))
         picture, _ = studio.shoot(scene, azimuth)
         anywhere = np.array([5.0, 0.0, 2.0])  # only the shadow depends on the camera
-        empty = paint_backdrop(scene, SIZE, anywhere, np.zeros(3), (1.0, 1.0), azimuth)
+        empty = paint_backdrop(scene, size, anywhere, np.zeros(3), (1.0, 1.0), azimuth)
         changed = differ(picture, np.rint(empty).astype(np.uint8), 12)
-        mask = render_mask(spec, azimuth, SIZE)
-        assert 0.03 < mask.mean() < 0.6
+        mask = render_mask(spec, azimuth, size)
         assert not mask[[0, -1]].any()
         assert changed[mask].mean() > 0.95  # a place may have the object's very colour
-        assert (changed & mask).sum() / (changed | mask).sum() > 0.75  # edges: any cover counts
+        assert (changed & mask).sum() / (changed | mask).sum() > 0.8  # any cover is a change

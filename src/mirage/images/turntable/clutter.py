@@ -61,7 +61,7 @@ def _add_thing(
     b = (np.cos(tilt) * y - np.sin(tilt) * x) / half_height
     is_here = np.maximum(np.abs(a), np.abs(b)) < 1.0
     is_here[is_here] = np.abs(a[is_here]) ** power + np.abs(b[is_here]) ** power < 1.0
-    colour = np.asarray(sample_paint(rng), np.float64)
+    colour: FloatArray = np.asarray(sample_paint(rng), np.float64)
     if rng.random() < 0.6:
         colour = _pattern(np.stack([x[is_here], y[is_here]], axis=1), rng)
     shade = 0.85 + light * a[is_here] + 0.15 * b[is_here]

@@ -36,7 +36,8 @@ _AZIMUTH_STREAM = 0x417A  # keeps the azimuths' random numbers apart from the ob
 def sample_azimuths(config: TurntableConfig, object_index: int) -> FloatArray:
     """[views] degrees in [0, 360), uniform over `azimuths`; a function of seed and object."""
     rng = np.random.default_rng([_AZIMUTH_STREAM, config.seed, object_index])
-    return np.round(rng.uniform(*config.azimuths, config.views), 3) % 360.0
+    low, high = config.azimuths
+    return np.round(rng.uniform(low, high, config.views), 3) % 360.0
 
 
 def render_set(config: TurntableConfig, folder: Path) -> Path:

@@ -137,7 +137,7 @@ def paint_backdrop(
     wall = _mix(scene.wall_bottom, scene.wall_top, up)
     floor = _mix(scene.floor_far, scene.floor_near, down)
     shade = _shadow(scene, ticks, camera, centre, footprint, azimuth)
-    picture = np.broadcast_to(is_wall * wall + (1.0 - is_wall) * floor, (size, size, 3))
+    picture: FloatArray = np.broadcast_to(is_wall * wall + (1.0 - is_wall) * floor, (size, size, 3))
     if scene.clutter is not None:
         picture = paint_clutter(picture, scene.horizon, scene.clutter)
     return np.asarray(picture * (1.0 - shade[..., None]))

@@ -101,7 +101,9 @@ def _has_colour(mesh: ColouredMesh, colour: Colour) -> BoolArray:
 
 def _refined(mesh: ColouredMesh, max_edge: float) -> ColouredMesh:
     """The same surface in triangles no edge of which is longer than `max_edge`."""
-    data = pv.PolyData.from_regular_faces(mesh.vertices, mesh.triangles)
+    data = pv.PolyData.from_regular_faces(
+        mesh.vertices.astype(np.float64), mesh.triangles.astype(int)
+    )
     data.point_data["normals"], data.cell_data["colours"] = mesh.normals, mesh.colours
     fine = data.subdivide_adaptive(max_edge_len=max_edge)
     normals = np.asarray(fine.point_data["normals"])
