@@ -30,7 +30,9 @@ COMMANDS = {
         "a folder, tar or CSV of photos, CompCars, or nothing for the turntable",
         ("images.source=folder|tar|csv|compcars|turntable", "images.path=PATH",
          "images.fit=pad|crop|stretch",
-         "images.heldout_fraction=FLOAT", "images.turntable.category=cars|chairs|mugs"),
+         "images.heldout_fraction=FLOAT", "images.turntable.category=cars|chairs|mugs",
+         "images.turntable.variant=plain|textured|cluttered",
+         "images.turntable.azimuths=[LOW,HIGH]"),
         "mirage images images.source=folder images.path=photos run=runs/mine",
     ),
     "poses": Command(

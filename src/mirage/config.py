@@ -32,6 +32,8 @@ def _positive(section: str, config: Any, *names: str) -> None:
 @dataclass
 class TurntableConfig:
     category: str = "cars"  # cars | chairs | mugs
+    variant: str = "plain"  # plain | textured (the object) | cluttered (the background)
+    azimuths: list[float] = field(default_factory=lambda: [0.0, 360.0])  # drawn between, degrees
     objects: int = 160  # objects rendered
     views: int = 12  # renders per object, at azimuths drawn at random
     size: int = 64  # side of a render, pixels
@@ -40,6 +42,13 @@ class TurntableConfig:
 
     def __post_init__(self) -> None:
         _one_of("images.turntable.category", self.category, ("cars", "chairs", "mugs"))
+        _one_of("images.turntable.variant", self.variant, ("plain", "textured", "cluttered"))
+        _require(
+            len(self.azimuths) == 2 and 0.0 < self.azimuths[1] - self.azimuths[0] <= 360.0,
+            "images.turntable.azimuths",
+            f"{self.azimuths} is not an arc",
+            "give its ends in degrees, the lower first, as in [-60, 60]",
+        )
         _positive("images.turntable", self, "objects", "views", "size", "workers")
 
 

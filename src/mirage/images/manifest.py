@@ -25,7 +25,7 @@ from mirage.images.decode import UndecodableError, decode, to_square
 from mirage.images.entry import Entry, Source
 from mirage.images.progress import show_progress
 from mirage.images.sources import open_source
-from mirage.images.turntable.render import render_set
+from mirage.images.turntable.render import name_set, render_set
 
 MANIFEST, REJECTED, SOURCE = "manifest.parquet", "rejected.csv", "source.json"
 # A column that a manifest does not have yet is read as unknown.
@@ -71,8 +71,8 @@ def build_manifest(config: ImagesConfig, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     kind, path = config.source, config.path
     if kind == "turntable":
-        set_name = f"{config.turntable.category}-{config.turntable.seed}-{config.turntable.size}px"
-        kind, path = "csv", str(render_set(config.turntable, folder / "turntable" / set_name))
+        set_folder = folder / "turntable" / name_set(config.turntable)
+        kind, path = "csv", str(render_set(config.turntable, set_folder))
     elif path is None:
         raise MirageError(
             f"images.source={kind} needs a path",

@@ -40,7 +40,7 @@ _FACING_DIMS = (30, 60, 100)  # of the odd part, for the facing; taken in turn
 _RESTARTS = 48
 _ROUNDS = 15
 _NARROW = 8.0  # degrees about its azimuth that a photo counts for when a fit is refined
-_FULL = 10  # harmonics of a full fit
+_SMOOTH, _FULL = 5, 10  # harmonics of a fit to be unfolded, and of a full one
 _RIDGE = 1e-2  # of the mean variance of a descriptor coordinate
 _FOLDS = 5
 
@@ -54,7 +54,8 @@ def find_azimuths(descriptors: FloatArray, mirrored: FloatArray, seed: int) -> F
     even, odd = even_and_odd(descriptors, mirrored, max(_FACING_DIMS))
     angle = search(descriptors, mirrored, even, odd, seed)
     folded = refine(even, odd, angle)
-    angle = stillest_at_zero(folded.azimuth, odd)
+    smooth = fit_curve(even[:, :_DIMS], odd[:, :_DIMS], angle, (_SMOOTH,), _ROUNDS).azimuth
+    angle = stillest_at_zero(smooth, odd)
     start = best_unfolding(descriptors, mirrored, angle, even, odd, seed)
     unfolded = refine(even, odd, start)
     return max(folded, unfolded, key=lambda curve: curve.likelihood).azimuth
@@ -114,7 +115,7 @@ def best_unfolding(
         rows = np.sort(random.permutation(len(angle))[:_SAMPLE])
         facing = facing_side(angle[rows], odd[rows, : _FACING_DIMS[restart % len(_FACING_DIMS)]])
         start = angle[rows] / 2 + np.where(facing > 0, 0.0, 180.0)
-        found = fit_curve(even[rows, :_DIMS], odd[rows, :_DIMS], start, (5,), 2 * _ROUNDS).azimuth
+        found = fit_curve(even[rows, :_DIMS], odd[rows, :_DIMS], start, (_SMOOTH,), 2 * _ROUNDS).azimuth
         score = HeldOutRidge(descriptors[rows], mirrored[rows], seed).score(found)
         if score > best[0]:
             best = (score, read_all(descriptors, mirrored, rows, found))

@@ -75,9 +75,8 @@ def _measure(config: Config, folder: RunFolder) -> dict[str, Any]:
 
 
 def _specs(config: Config) -> list[ObjectSpec]:
-    return sample_objects(
-        config.images.turntable.category, config.evaluate.objects, config.evaluate.seed, "evaluate"
-    )
+    turntable, count, seed = config.images.turntable, config.evaluate.objects, config.evaluate.seed
+    return sample_objects(turntable.category, count, seed, "evaluate", turntable.variant)
 
 
 def _render(config: Config, spec: ObjectSpec, azimuth: float, side: int) -> ByteArray:
@@ -89,11 +88,12 @@ def _render(config: Config, spec: ObjectSpec, azimuth: float, side: int) -> Byte
 def _measure_poses(config: Config, turner: Turner) -> tuple[dict[str, Any], RingAlignment]:
     """Figures of the poses on fresh renders, and the one free offset and direction of the ring."""
     rng = np.random.default_rng([config.evaluate.seed, 1])
+    low, high = config.images.turntable.azimuths
     true: list[float] = []
     poses: list[IntArray] = []
     found: list[FloatArray] = []
     for spec in show_progress(_specs(config), "evaluate poses", config.evaluate.objects):
-        azimuths = rng.uniform(0.0, 360.0, config.evaluate.photos)
+        azimuths = rng.uniform(low, high, config.evaluate.photos) % 360.0
         photos = np.stack([_render(config, spec, a, turner.backbone.size) for a in azimuths])
         labels = turner.read_poses(photos)
         true += azimuths.tolist()
@@ -118,10 +118,11 @@ def _turntable_cases(
     config: Config, turner: Turner, alignment: RingAlignment, azimuths: FloatArray
 ) -> list[Case]:
     rng = np.random.default_rng([config.evaluate.seed, 2])
+    low, high = config.images.turntable.azimuths
     cases = []
     size = turner.denoiser.resolution
     for spec in _specs(config):
-        azimuth = float(rng.uniform(0.0, 360.0))
+        azimuth = float(rng.uniform(low, high)) % 360.0
         labels = turner.read_poses(_render(config, spec, azimuth, turner.backbone.size)[None])
         reference = Reference(
             spec.object_id, spec.object_id, _render(config, spec, azimuth, size),

@@ -54,3 +54,5 @@ def test_unknown_names_are_refused() -> None:
         sample_objects("boats", 1, 0)
     with pytest.raises(MirageError, match="'validation'"):
         sample_objects("cars", 1, 0, "validation")
+    with pytest.raises(MirageError, match="'furry'"):
+        sample_objects("cars", 1, 0, variant="furry")

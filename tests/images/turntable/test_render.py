@@ -6,7 +6,9 @@ import csv
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from mirage.config import TurntableConfig
 from mirage.errors import MirageError
 from mirage.images.turntable.objects import sample_objects
 from mirage.images.turntable.pictures import render
-from mirage.images.turntable.render import render_set, sample_azimuths
+from mirage.images.turntable.render import name_set, render_set, sample_azimuths
 
 CONFIG = TurntableConfig(category="mugs", objects=4, views=3, size=24, seed=5, workers=1)
 
@@ -91,6 +93,37 @@ def test_other_settings_are_refused_in_the_same_folder(tmp_path: Path) -> None:
     other = TurntableConfig(category="mugs", objects=4, views=3, size=32, seed=5, workers=1)
     with pytest.raises(MirageError, match="other settings"):
         render_set(other, tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"variant": "textured"}, {"azimuths": [-60.0, 60.0]}])
+def test_other_pictures_have_another_folder_and_are_refused_in_the_same(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    render_set(replace(CONFIG, objects=1, views=1), tmp_path)
+    other = replace(CONFIG, objects=1, views=1, **change)
+    with pytest.raises(MirageError, match="other settings"):
+        render_set(other, tmp_path)
+    assert name_set(other) != name_set(CONFIG)
+
+
+def test_a_set_begun_before_there_were_variants_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text('{"category": "mugs", "size": 24, "seed": 5}')
+    assert render_set(replace(CONFIG, objects=1, views=1), tmp_path).exists()
+
+
+@pytest.mark.parametrize("arc", [[-60.0, 60.0], [30.0, 150.0], [300.0, 400.0]])
+def test_azimuths_of_an_arc_fill_it_and_stay_in_it(arc: list[float]) -> None:
+    azimuth = sample_azimuths(TurntableConfig(views=400, azimuths=arc), 0)
+    assert ((azimuth >= 0.0) & (azimuth < 360.0)).all()
+    along = (azimuth - arc[0]) % 360.0
+    counts, _ = np.histogram(along, bins=4, range=(0.0, arc[1] - arc[0]))
+    assert counts.sum() == 400 and counts.min() > 50
+
+
+@pytest.mark.parametrize("arc", [[60.0, -60.0], [0.0, 361.0], [0.0], [5.0, 5.0]])
+def test_what_is_no_arc_is_refused(arc: list[float]) -> None:
+    with pytest.raises(MirageError, match="is not an arc"):
+        TurntableConfig(azimuths=arc)
 
 
 def test_azimuths_depend_on_seed_and_object_and_cover_the_circle() -> None:

@@ -59,6 +59,11 @@ class CarDesign:
     lamp_width: float
     rack: bool  # roof bars
 
+    @property
+    def skin(self) -> tuple[Colour, ...]:
+        """The colours that a texture may cover; windows, lamps and wheels stay."""
+        return self.paint, self.second, self.bumper
+
 
 def sample_car(rng: np.random.Generator) -> CarDesign:
     """Draw a car."""

@@ -33,6 +33,15 @@ class ChairDesign:
     seat: Colour
     accent: Colour
 
+    @property
+    def legs(self) -> Colour:
+        return shade(self.frame, 0.85)
+
+    @property
+    def skin(self) -> tuple[Colour, ...]:
+        """The colours that a texture may cover: all."""
+        return self.frame, self.legs, self.seat, self.accent
+
 
 def sample_chair(rng: np.random.Generator) -> ChairDesign:
     """Draw a chair."""
@@ -82,7 +91,7 @@ def _legs(chair: ChairDesign) -> list[ColouredMesh]:
             (sx * (x + chair.splay), sy * (y + chair.splay), 0.0),
             (sx * x, sy * y, chair.seat_height),
             chair.leg_radius,
-            shade(chair.frame, 0.85),
+            chair.legs,
             MATTE,
             chair.leg_roundness,
         )

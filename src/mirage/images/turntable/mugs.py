@@ -34,6 +34,11 @@ class MugDesign:
     inside: Colour
     picture: Colour
 
+    @property
+    def skin(self) -> tuple[Colour, ...]:
+        """The colours that a texture may cover; the inside and the picture stay."""
+        return self.body, self.second, self.handle
+
 
 def sample_mug(rng: np.random.Generator) -> MugDesign:
     """Draw a mug."""

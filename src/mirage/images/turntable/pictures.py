@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage.contracts import ByteArray
-from mirage.images.turntable.objects import ObjectSpec, build_meshes
+from mirage.images.turntable.objects import ObjectSpec, build_meshes, view_scene
 from mirage.images.turntable.studio import Studio, open_studio
 
 
@@ -14,7 +14,8 @@ def render(spec: ObjectSpec, azimuth_deg: float, size: int) -> ByteArray:
     """The object turned by `azimuth_deg`, counter-clockwise seen from above.
 
     Args:
-        spec: the object; all its views share camera, light and backdrop.
+        spec: the object; all its views share camera, light and backdrop, unless its variant is
+            cluttered.
         azimuth_deg: degrees; at 0 the front faces the camera, at 90 it points to the picture's
             right, at 180 the rear faces the camera.
         size: side of the picture, pixels.
@@ -22,7 +23,7 @@ def render(spec: ObjectSpec, azimuth_deg: float, size: int) -> ByteArray:
     Returns:
         [size, size, 3] uint8, antialiased; the same bytes for the same arguments.
     """
-    picture, _ = _stage(spec, size).shoot(azimuth_deg)
+    picture, _ = _stage(spec, size).shoot(view_scene(spec, azimuth_deg), azimuth_deg)
     return picture
 
 
@@ -31,7 +32,7 @@ def render_mask(spec: ObjectSpec, azimuth_deg: float, size: int) -> npt.NDArray[
 
     For evaluation only: nothing that learns may see it.
     """
-    _, coverage = _stage(spec, size).shoot(azimuth_deg)
+    _, coverage = _stage(spec, size).shoot(view_scene(spec, azimuth_deg), azimuth_deg)
     return np.asarray(coverage >= 0.5)
 
 
@@ -39,5 +40,5 @@ def _stage(spec: ObjectSpec, size: int) -> Studio:
     """The studio with `spec` on its turntable; setting up is skipped if it is there already."""
     studio = open_studio(size)
     if studio.subject != spec:
-        studio.set_up(build_meshes(spec), spec.scene, spec)
+        studio.set_up(build_meshes(spec), spec)
     return studio

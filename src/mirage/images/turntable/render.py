@@ -17,6 +17,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -33,9 +34,10 @@ _AZIMUTH_STREAM = 0x417A  # keeps the azimuths' random numbers apart from the ob
 
 
 def sample_azimuths(config: TurntableConfig, object_index: int) -> FloatArray:
-    """[views] degrees in [0, 360), uniform; a function of the seed and the object alone."""
+    """[views] degrees in [0, 360), uniform over `azimuths`; a function of seed and object."""
     rng = np.random.default_rng([_AZIMUTH_STREAM, config.seed, object_index])
-    return np.round(rng.uniform(0.0, 360.0, config.views), 3) % 360.0
+    low, high = config.azimuths
+    return np.round(rng.uniform(low, high, config.views), 3) % 360.0
 
 
 def render_set(config: TurntableConfig, folder: Path) -> Path:
@@ -56,7 +58,7 @@ def render_set(config: TurntableConfig, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, config)
-    objects = sample_objects(config.category, config.objects, config.seed)
+    objects = sample_objects(config.category, config.objects, config.seed, variant=config.variant)
     pending = [i for i in range(len(objects)) if _missing(config, objects, i, folder)]
     _render_all(config, objects, pending, folder)
     text = io.StringIO()
@@ -69,6 +71,17 @@ def render_set(config: TurntableConfig, folder: Path) -> Path:
     return folder / TABLE
 
 
+def name_set(config: TurntableConfig) -> str:
+    """Folder name of a set: what decides its pictures, left out where it is the default."""
+    name = f"{config.category}-{config.seed}-{config.size}px"
+    if config.variant != "plain":
+        name += f"-{config.variant}"
+    low, high = config.azimuths
+    if (low, high) != (0.0, 360.0):
+        name += f"-{low:g}to{high:g}"
+    return name
+
+
 def picture_name(spec: ObjectSpec, view: int) -> str:
     """Path of a view's picture, relative to the set's folder."""
     return f"{spec.object_id}/{view:03d}.png"
@@ -76,15 +89,23 @@ def picture_name(spec: ObjectSpec, view: int) -> str:
 
 def _claim(folder: Path, config: TurntableConfig) -> None:
     """Note the settings that decide the pictures; refuse a folder begun with others."""
-    settings = {k: v for k, v in asdict(config).items() if k not in ("workers", "objects", "views")}
+    settings = _deciding(config)
     note = folder / "settings.json"
-    if note.exists() and json.loads(note.read_text()) != settings:
-        raise MirageError(
-            f"the folder holds renders of other settings: {note.read_text().strip()}",
-            where=str(folder),
-            todo="remove the folder, or choose another run=",
-        )
+    if note.exists():
+        # What an older note does not name could not be chosen then: it is the default.
+        begun = _deciding(TurntableConfig()) | json.loads(note.read_text())
+        if begun != settings:
+            raise MirageError(
+                f"the folder holds renders of other settings: {note.read_text().strip()}",
+                where=str(folder),
+                todo="remove the folder, or choose another run=",
+            )
     _write(note, (json.dumps(settings) + "\n").encode())
+
+
+def _deciding(config: TurntableConfig) -> dict[str, Any]:
+    """The settings that decide the pictures; the others only say how many and how fast."""
+    return {k: v for k, v in asdict(config).items() if k not in ("workers", "objects", "views")}
 
 
 def _missing(config: TurntableConfig, objects: list[ObjectSpec], index: int, folder: Path) -> bool:

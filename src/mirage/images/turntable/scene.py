@@ -1,12 +1,13 @@
-"""What surrounds an object and stays the same for all its views: camera, light, backdrop."""
+"""What surrounds an object: camera, light, backdrop."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mirage.contracts import FloatArray
+from mirage.images.turntable.clutter import paint_clutter
 from mirage.images.turntable.palette import from_hsv
 from mirage.images.turntable.solids import Colour
 
@@ -15,7 +16,7 @@ FIELD_OF_VIEW = 24.0  # degrees, vertical and horizontal
 
 @dataclass(frozen=True)
 class Scene:
-    """Camera, light and backdrop of one object.
+    """Camera, light and backdrop of an object or a view.
 
     Attributes:
         elevation: of the camera over the floor, degrees.
@@ -30,6 +31,8 @@ class Scene:
         horizon: height of the horizon over the picture's middle, in half sides.
         blur: softness of the horizon, in half sides.
         shadow: darkness under the object, in [0, 1].
+        shift: of the picture's middle against the object's, to the right and up, in half sides.
+        clutter: seed of a busy background; None for an empty room.
     """
 
     elevation: float
@@ -45,6 +48,8 @@ class Scene:
     horizon: float
     blur: float
     shadow: float
+    shift: tuple[float, float] = (0.0, 0.0)
+    clutter: int | None = None
 
 
 def sample_scene(rng: np.random.Generator) -> Scene:
@@ -68,6 +73,23 @@ def sample_scene(rng: np.random.Generator) -> Scene:
         horizon=rng.uniform(0.1, 0.5),
         blur=rng.uniform(0.02, 0.2),
         shadow=rng.uniform(0.35, 0.65),
+    )
+
+
+def cluttered(scene: Scene, rng: np.random.Generator) -> Scene:
+    """Draw a view before a busy background, with light and framing of its own.
+
+    The camera stays as high as in `scene`. The picture is moved like the frame of a crop, so that
+    the object is still seen from the same side.
+    """
+    fill = rng.uniform(0.72, 0.95)
+    across, up = rng.uniform(-0.8, 0.8, 2) * (1.0 - fill)
+    return replace(
+        sample_scene(rng),
+        elevation=scene.elevation,
+        fill=fill,
+        shift=(across, up),
+        clutter=int(rng.integers(2**31)),
     )
 
 
@@ -115,8 +137,10 @@ def paint_backdrop(
     wall = _mix(scene.wall_bottom, scene.wall_top, up)
     floor = _mix(scene.floor_far, scene.floor_near, down)
     shade = _shadow(scene, ticks, camera, centre, footprint, azimuth)
-    picture = is_wall * wall + (1.0 - is_wall) * floor
-    return np.asarray(np.broadcast_to(picture, (size, size, 3)) * (1.0 - shade[..., None]))
+    picture: FloatArray = np.broadcast_to(is_wall * wall + (1.0 - is_wall) * floor, (size, size, 3))
+    if scene.clutter is not None:
+        picture = paint_clutter(picture, scene.horizon, scene.clutter)
+    return np.asarray(picture * (1.0 - shade[..., None]))
 
 
 def _mix(first: Colour, second: Colour, share: FloatArray) -> FloatArray:
@@ -136,7 +160,8 @@ def _shadow(
     right = np.array([0.0, 1.0, 0.0])
     upward = np.cross(right, forward)
     spread = np.tan(np.radians(FIELD_OF_VIEW / 2.0))
-    rays = forward + spread * (ticks[None, :, None] * right - ticks[:, None, None] * upward)
+    across, down = ticks + scene.shift[0], ticks - scene.shift[1]
+    rays = forward + spread * (across[None, :, None] * right - down[:, None, None] * upward)
     falls = rays[..., 2] < -1e-6
     reach = np.where(falls, -camera[2] / np.minimum(rays[..., 2], -1e-6), 0.0)
     x, y = (camera + reach[..., None] * rays)[..., :2].transpose(2, 0, 1)

@@ -48,10 +48,8 @@ class Studio:
         self._actors: list[vtk.vtkActor] = []
         self.subject: Hashable = None
 
-    def set_up(
-        self, meshes: Sequence[ColouredMesh], scene: Scene, subject: Hashable = None
-    ) -> None:
-        """Put an object on the turntable and set camera and lights; `subject` names it."""
+    def set_up(self, meshes: Sequence[ColouredMesh], subject: Hashable = None) -> None:
+        """Put an object on the turntable; `subject` names it."""
         self.subject = subject
         renderer = self._plotter.renderer
         for actor in self._actors:
@@ -62,19 +60,17 @@ class Studio:
         vertices = np.concatenate([mesh.vertices for mesh in meshes])
         top = vertices[:, 2].max()
         reach = np.hypot(vertices[:, 0], vertices[:, 1])
-        self._scene = scene
         self._centre = np.array([0.0, 0.0, top / 2.0])
-        radius = float(np.hypot(reach, vertices[:, 2] - top / 2.0).max())
-        self._camera = camera_position(scene, self._centre, radius)
+        self._radius = float(np.hypot(reach, vertices[:, 2] - top / 2.0).max())
         self._footprint = _footprint(vertices, top)
-        self._aim()
 
-    def shoot(self, azimuth: float) -> tuple[ByteArray, FloatArray]:
+    def shoot(self, scene: Scene, azimuth: float) -> tuple[ByteArray, FloatArray]:
         """The object turned by `azimuth` degrees, counter-clockwise seen from above.
 
         Returns:
             [size, size, 3] uint8 picture and [size, size] float coverage in [0, 1] by the object.
         """
+        camera = self._aim(scene)
         for actor in self._actors:
             actor.SetOrientation(0.0, 0.0, azimuth)
         side = self.size * OVERSAMPLING
@@ -86,29 +82,33 @@ class Studio:
         # The window is black where alpha is 0, so the mean is already weighted by coverage.
         mean = cells.mean(axis=(1, 3))
         coverage = mean[..., 3:] / 255.0
-        backdrop = paint_backdrop(
-            self._scene, self.size, self._camera, self._centre, self._footprint, azimuth
-        )
+        backdrop = paint_backdrop(scene, self.size, camera, self._centre, self._footprint, azimuth)
         picture = mean[..., :3] + (1.0 - coverage) * backdrop
         return np.rint(picture).clip(0, 255).astype(np.uint8), coverage[..., 0]
 
-    def _aim(self) -> None:
-        renderer, scene = self._plotter.renderer, self._scene
+    def _aim(self, scene: Scene) -> FloatArray:
+        """Set camera and lights; returns the camera's position."""
+        position = camera_position(scene, self._centre, self._radius)
+        renderer = self._plotter.renderer
         camera = renderer.GetActiveCamera()
-        camera.SetPosition(*self._camera)
+        camera.SetPosition(*position)
         camera.SetFocalPoint(*self._centre)
         camera.SetViewUp(0.0, 0.0, 1.0)
         camera.SetViewAngle(FIELD_OF_VIEW)
+        camera.SetWindowCenter(*scene.shift)
+        for actor in self._actors:  # depth is measured alike for every azimuth
+            actor.SetOrientation(0.0, 0.0, 0.0)
         renderer.ResetCameraClippingRange()
         renderer.RemoveAllLights()
         renderer.SetAmbient(scene.ambient, scene.ambient, scene.ambient)
         key = light_direction(scene)
-        for direction, strength in ((key, scene.key), (self._camera - self._centre, 0.25)):
+        for direction, strength in ((key, scene.key), (position - self._centre, 0.25)):
             light = vtk.vtkLight()
             light.SetPosition(*(self._centre + 100.0 * direction))
             light.SetFocalPoint(*self._centre)
             light.SetIntensity(strength)
             renderer.AddLight(light)
+        return position
 
 
 @lru_cache(maxsize=4)
