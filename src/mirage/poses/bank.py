@@ -16,7 +16,7 @@ from mirage.config import BackboneConfig
 from mirage.contracts import FloatArray, PoseLabels, PoseRing, check_shape
 from mirage.errors import MirageError
 from mirage.parts.codebook import PartCodebook
-from mirage.poses.azimuth import CircleModel, turn_of_plane
+from mirage.poses.reader import CurveReader
 from mirage.poses.clusters import soft_poses
 from mirage.poses.descriptor import LayoutEncoder
 
@@ -40,7 +40,7 @@ class PoseBank:
 
     backbone: BackboneConfig
     encoder: LayoutEncoder
-    circle: CircleModel | None
+    circle: CurveReader | None
     centroids: FloatArray
     circle_weight: float
     softness: float
@@ -148,6 +148,12 @@ class PoseBank:
             ) from error
 
 
+def turn_of_plane(offset: float, direction: int) -> FloatArray:
+    """[2, 2] matrix that carries row vectors (cos a, sin a) to those of offset + direction · a."""
+    cosine, sine = np.cos(np.deg2rad(offset)), np.sin(np.deg2rad(offset))
+    return np.array([[cosine, sine], [-direction * sine, direction * cosine]], dtype=np.float32)
+
+
 def join_circle(descriptors: FloatArray, azimuth: FloatArray | None, radius: float) -> FloatArray:
     """Descriptors [N, D], with radius·(cos, sin) of the azimuth appended where there is one."""
     if azimuth is None:
@@ -175,7 +181,7 @@ def _from_parts(tensors: dict[str, FloatArray], facts: dict[str, object]) -> Pos
     return PoseBank(
         backbone=BackboneConfig(**facts["backbone"]),  # type: ignore[arg-type]
         encoder=encoder,
-        circle=CircleModel(**circle) if circle else None,
+        circle=CurveReader(**circle) if circle else None,
         centroids=tensors["centroids"],
         circle_weight=float(facts["circle_weight"]),  # type: ignore[arg-type]
         softness=float(facts["softness"]),  # type: ignore[arg-type]

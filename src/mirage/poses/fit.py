@@ -6,10 +6,11 @@ import numpy as np
 
 from mirage.config import BackboneConfig, PosesConfig
 from mirage.contracts import FloatArray
-from mirage.poses.azimuth import fit_circle
+from mirage.poses.azimuth import find_azimuths
 from mirage.poses.bank import PoseBank, join_circle
 from mirage.poses.clusters import fit_poses
 from mirage.poses.descriptor import LayoutEncoder
+from mirage.poses.reader import fit_reader
 from mirage.poses.ring import ring_from_distances, ring_from_plane
 
 # Of the circle joined to the descriptor, whose own length is about 1: large enough that poses are
@@ -25,22 +26,17 @@ def fit_bank(
     config: PosesConfig,
 ) -> PoseBank:
     """Fit circle, poses and ring to the descriptors [n, D] of n photos and their mirror images."""
-    found = fit_circle(sampled, mirrored, config.seed)
-    azimuth = None if found is None else found[0].azimuths(sampled)
+    reader = fit_reader(sampled, mirrored, find_azimuths(sampled, mirrored, config.seed))
+    azimuth = reader.azimuths(sampled)
     points = join_circle(sampled, azimuth, _CIRCLE_RADIUS)
     centroids, softness = fit_poses(
         points, config.count, restarts=config.restarts, seed=config.seed, max_points=config.sample
     )
-    if found is None:
-        gaps = np.linalg.norm(centroids[:, None] - centroids[None, :], axis=2)
-        ring = ring_from_distances(gaps)
-    else:
-        plane = centroids[:, -2:]
-        ring = ring_from_plane(plane, found[1])
+    ring = ring_from_plane(centroids[:, -2:], 1.0)
     bank = PoseBank(
         backbone=backbone,
         encoder=encoder,
-        circle=None if found is None else found[0],
+        circle=reader,
         centroids=centroids,
         circle_weight=_CIRCLE_RADIUS,
         softness=softness,
