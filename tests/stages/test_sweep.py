@@ -112,7 +112,7 @@ def test_a_failed_job_is_reported_and_does_not_stop_the_others(
     stages.before = fail
     with pytest.raises(MirageError, match="2 of 4 jobs failed") as caught:
         run(sweep, stages)
-    assert "poses.count=6,parts.seed=1: too dark where: photo 3 do: light" in str(caught.value)
+    assert "poses.count=6,parts.seed=1: too dark (photo 3)" in str(caught.value)
     assert "poses.count=12,parts.seed=3: ZeroDivisionError: a defect" in str(caught.value)
     assert "Traceback" in Path("runs/s/poses.count=12,parts.seed=3/log.txt").read_text()
     assert "Traceback" not in capsys.readouterr().out

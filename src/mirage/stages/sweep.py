@@ -73,10 +73,10 @@ def run(sweep: Multirun, run_command: RunCommand) -> str:
     rows = tabulate([job for job, reason in ends if not reason], _figure_names(sweep))
     folder = Path(sweep.run)
     _write_csv(folder / TABLE_CSV, rows)
-    text = _markdown(sweep, rows, failed)
-    with replacing(folder / TABLE) as temporary:
-        temporary.write_text(text)
+    text = _markdown(sweep, rows)
     print(text)
+    with replacing(folder / TABLE) as temporary:
+        temporary.write_text(text + "".join(f"\nFailed: {line}\n" for line in failed))
     for name, plot in plots.items():
         _draw(folder / f"{name}.png", plot, rows)
     if failed:
@@ -129,7 +129,7 @@ def _run_job(commands: Sequence[str], run_command: RunCommand, root: str, config
             for command in commands:
                 run_command(command, config)
         except MirageError as error:
-            reason = " ".join(str(error).split())
+            reason = f"{error.what} ({error.where})" if error.where else error.what
             print(error)
         except Exception as error:  # a defect: the other jobs go on, the log has all of it
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -211,8 +211,8 @@ def _write_csv(path: Path, rows: Sequence[Row]) -> None:
             writer.writerow([*_settings_of(row, columns), row.num_jobs, *cells])
 
 
-def _markdown(sweep: Multirun, rows: Sequence[Row], failed: Sequence[str]) -> str:
-    """The table, under the command that prints it, over what is missing from it."""
+def _markdown(sweep: Multirun, rows: Sequence[Row]) -> str:
+    """The table, under the command that prints it."""
     columns = _columns(rows)
     names = list(rows[0].figures) if rows else []
     lines = [f"`mirage sweep {shlex.join(sweep.words)}`", ""]
@@ -225,7 +225,6 @@ def _markdown(sweep: Multirun, rows: Sequence[Row], failed: Sequence[str]) -> st
     lines += ["", "Mean ± standard deviation over the jobs of a row."]
     absent = [name for name in names if not any(row.figures[name] for row in rows)]
     lines += [f"\nNo job has the figure {name}." for name in absent]
-    lines += [f"\nFailed: {line}" for line in failed]
     return "\n".join(lines) + "\n"
 
 
