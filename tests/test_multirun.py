@@ -51,10 +51,11 @@ def test_a_word_replaces_the_sweeps_own_values_of_its_key() -> None:
 
 
 def test_a_variant_keeps_its_change_whatever_the_base_is_told() -> None:
-    sweep = load_multirun(["sweep=poses_tried", "poses.grid=6", "parts.seed=0"])
+    variants = "+sweep.variants={base:{},fine:{poses.grid:7},few:{parts.count:16}}"
+    sweep = load_multirun([variants, "poses.grid=6"])
     grids = {job.variant: job.config.poses.grid for job in sweep.jobs}
-    assert grids.pop("grid_3") == 3 and grids.pop("grid_4") == 4 and grids.pop("grid_7") == 7
-    assert set(grids.values()) == {6}
+    assert grids == {"base": 6, "fine": 7, "few": 6}
+    assert [job.name for job in sweep.jobs] == ["base", "fine", "few"]
 
 
 def test_whole_files_and_lists_can_be_swept() -> None:

@@ -192,3 +192,10 @@ def test_the_command_finds_poses_on_a_tiny_turntable(
     with pytest.raises(SystemExit) as stop:  # a job is a run like any other
         main(["poses", "run=runs/tiny/poses.count=6"])
     assert stop.value.code == 0 and "poses: 6 poses" in capsys.readouterr().out
+    shared = {path: path.stat().st_mtime_ns for path in Path("runs/tiny/_images").rglob("*")}
+    with pytest.raises(SystemExit) as stop:  # and does not change what it shares
+        main(["images", "run=runs/tiny/poses.count=6", "images.turntable.objects=9"])
+    assert stop.value.code == 0 and "54 usable" in capsys.readouterr().out
+    assert {
+        path: path.stat().st_mtime_ns for path in Path("runs/tiny/_images").rglob("*")
+    } == shared
