@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 import experiments
 from mirage.config import Config
@@ -46,7 +47,8 @@ def value_of(config: object, key: str) -> object:
 @pytest.mark.parametrize("name", names("experiment"))
 def test_every_experiment_loads_and_means_what_it_says(name: str) -> None:
     config = load_config([f"experiment={name}"])
-    written = leaves(yaml.safe_load((FOLDER / "experiment" / f"{name}.yaml").read_text()))
+    file = OmegaConf.load(FOLDER / "experiment" / f"{name}.yaml")
+    written = leaves(OmegaConf.to_container(file, resolve=True))
     for key, value in written.items():
         assert value_of(config, key) == value, key
 

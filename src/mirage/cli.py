@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from mirage.config import Config
 from mirage.errors import MirageError
 
 
@@ -88,6 +89,13 @@ COMMANDS = {
         ("experiment=NAME", "run=DIR"),
         "mirage run experiment=demo",
     ),
+    "sweep": Command(
+        (),
+        "Run many variants of one experiment; compare them in a table and plots.",
+        "as images",
+        ("sweep=NAME", "KEY=VALUE,VALUE,…", "run=DIR", "hydra/launcher=NAME"),
+        "mirage sweep sweep=poses_k",
+    ),
 }  # fmt: skip
 
 
@@ -119,7 +127,7 @@ def _dispatch(words: list[str]) -> int:
         print(command_help(name))
         return 0
     # Heavy imports come after help and errors, which should be instant.
-    from mirage.experiment import load_config, save_config
+    from mirage.experiment import load_config
     from mirage.stages.folder import RunFolder
 
     flags = [word for word in rest if word.startswith("--")]
@@ -130,15 +138,32 @@ def _dispatch(words: list[str]) -> int:
         raise MirageError(
             f"unknown option {sorted(unknown)[0]}", where="command line", todo="write key=value"
         )
+    if name == "sweep":
+        print(_sweep(rest))
+        return 0
     config = load_config([w for w in rest if w not in flags and w not in photos])
     folder = RunFolder(Path(config.run))
     if name == "assign":
         print(_stage("assign")(config, folder, photos, "--json" in flags), end="\n")
         return 0
+    run_command(name, config)
+    return 0
+
+
+def run_command(name: str, config: Config) -> None:
+    """Run the stages of a command; each ends with a line that says what it wrote."""
+    from mirage.experiment import save_config
+    from mirage.stages.folder import RunFolder
+
     save_config(config)
     for stage in COMMANDS[name].stages:
-        print(_stage(stage)(config, folder), flush=True)
-    return 0
+        print(_stage(stage)(config, RunFolder(Path(config.run))), flush=True)
+
+
+def _sweep(words: list[str]) -> str:
+    from mirage.multirun import load_multirun
+
+    return _stage("sweep")(load_multirun(words), run_command)
 
 
 def _is_override(word: str) -> bool:

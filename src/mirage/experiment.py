@@ -6,12 +6,14 @@ An experiment is a short YAML in experiments/ that differs from the defaults in 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_module
+from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
@@ -36,11 +38,7 @@ def load_config(overrides: Sequence[str]) -> Config:
     Raises:
         MirageError: unknown key, wrong type or impossible combination; says which key.
     """
-    for word in overrides:
-        if "=" not in word:
-            raise MirageError(
-                f"{word!r} is not an override", where="command line", todo="write key=value"
-            )
+    check_words(overrides)
     groups = [word for word in overrides if word.split("=", 1)[0] in _GROUPS]
     values = [word for word in overrides if word not in groups]
     base = _compose(groups)
@@ -58,6 +56,19 @@ def load_config(overrides: Sequence[str]) -> Config:
         raise _explain(error) from error
     assert isinstance(config, Config)
     return config
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Refuse what is not key=value.
+
+    Raises:
+        MirageError: names the first such word.
+    """
+    for word in words:
+        if "=" not in word:
+            raise MirageError(
+                f"{word!r} is not an override", where="command line", todo="write key=value"
+            )
 
 
 def _read_override(word: str) -> Any:
@@ -117,12 +128,29 @@ def config_text(config: Config) -> str:
 
 def _compose(groups: Sequence[str]) -> Any:
     """The defaults with the named files of experiments/ laid over them."""
-    ConfigStore.instance().store(name="schema", node=Config)
+    with open_experiments(Config):
+        composed = compose("config", overrides=list(groups))
+    OmegaConf.set_struct(composed, True)
+    return composed
+
+
+@contextmanager
+def open_experiments(schema: type[Config]) -> Iterator[Hydra]:
+    """Hydra over experiments/, every file of which must fit the schema.
+
+    Raises:
+        MirageError: in place of what Hydra and OmegaConf complain of inside the block.
+    """
+    ConfigStore.instance().store(name="schema", node=schema)
     GlobalHydra.instance().clear()
     try:
         with initialize_config_module("experiments", version_base="1.3"):
-            composed = compose("config", overrides=list(groups))
+            hydra = GlobalHydra.instance().hydra
+            assert hydra is not None
+            yield hydra
     except HydraException as error:
+        if isinstance(error.__cause__, OmegaConfBaseException):
+            raise _explain(error.__cause__) from error
         raise MirageError(
             str(error).split("\n\n")[0],
             where="command line",
@@ -130,8 +158,6 @@ def _compose(groups: Sequence[str]) -> Any:
         ) from error
     except OmegaConfBaseException as error:
         raise _explain(error) from error
-    OmegaConf.set_struct(composed, True)
-    return composed
 
 
 def _explain(error: OmegaConfBaseException) -> MirageError:

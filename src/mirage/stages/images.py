@@ -9,8 +9,10 @@ from mirage.stages.folder import RunFolder, hash_of
 
 def run(config: Config, folder: RunFolder) -> str:
     """Build the manifest unless it is there; returns the closing line."""
-    key = hash_of("images", config.images, fingerprint(config.images))
+    key = images_key(config)
     if not folder.is_done("images", key):
+        if folder["images"].is_symlink():  # shared by the runs of a sweep: not this run's to change
+            folder["images"].unlink()
         folder.reopen("images")
         build_manifest(config.images, folder["images"])
         folder.finish("images", key)
@@ -20,3 +22,8 @@ def run(config: Config, folder: RunFolder) -> str:
         f"images: {len(images)} usable, {held_out} of them held out, "
         f"{images.num_rejected} rejected → {folder['images']}"
     )
+
+
+def images_key(config: Config) -> str:
+    """The hash of all that a run's images depend on."""
+    return hash_of("images", config.images, fingerprint(config.images))
