@@ -113,7 +113,8 @@ class PartsConfig:
 
 @dataclass
 class PosesConfig:
-    count: int = 24  # poses, K
+    count: Any = "auto"  # poses, K: a number, auto, or [coarse, fine] for two levels
+    discoveries: int = 3  # of the circle, each on its own share of the photos; they must agree
     grid: int = 5  # part layouts are pooled on grid × grid cells of a box round the object
     restarts: int = 10  # k-means restarts, the lowest inertia wins
     topk: int = 3  # poses kept in a soft label
@@ -123,21 +124,39 @@ class PosesConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _positive("poses", self, "grid", "restarts", "topk", "dims", "sample")
+        _positive("poses", self, "grid", "restarts", "topk", "dims", "sample", "discoveries")
+        counts = self.counts
         _require(
-            self.count >= 3, "poses.count", f"{self.count} poses make no ring", "use at least 3"
+            all(type(count) is int and count >= 3 for count in counts),
+            "poses.count",
+            f"{self.count!r} is not a number of poses",
+            "use auto, a number of at least 3, or [coarse, fine]",
         )
         _require(
-            self.topk <= self.count,
+            len(counts) <= 2 and list(counts) == sorted(set(counts)),
+            "poses.count",
+            f"{self.count} are not two levels",
+            "write [coarse, fine], such as [6,24]",
+        )
+        most = counts[-1] if counts else None
+        _require(
+            most is None or self.topk <= most,
             "poses.topk",
-            f"topk {self.topk} exceeds poses.count {self.count}",
+            f"topk {self.topk} exceeds poses.count {most}",
         )
         _require(
-            self.front is None or 0 <= self.front < self.count,
+            self.front is None or (self.front >= 0 and (most is None or self.front < most)),
             "poses.front",
             f"pose {self.front} does not exist",
-            f"poses are numbered 0 to {self.count - 1}",
+            "poses are numbered from 0" if most is None else f"poses are numbered 0 to {most - 1}",
         )
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The numbers of poses asked for, coarse before fine; none if the data shall decide."""
+        if self.count == "auto":
+            return ()
+        return tuple(self.count) if isinstance(self.count, list) else (self.count,)
 
 
 @dataclass
@@ -313,11 +332,13 @@ class Config:
             f"{self.data.resolution} px cannot be halved {len(self.model.channels) - 1} times",
             f"model.channels has {len(self.model.channels)} levels: use a multiple of {halvings}",
         )
+        counts = self.poses.counts
         _require(
-            self.reference_pose is None or 0 <= self.reference_pose < self.poses.count,
+            self.reference_pose is None
+            or (self.reference_pose >= 0 and (not counts or self.reference_pose < counts[-1])),
             "reference_pose",
             f"pose {self.reference_pose} does not exist",
-            f"poses are numbered 0 to {self.poses.count - 1}",
+            f"poses are numbered 0 to {counts[-1] - 1}" if counts else "poses are numbered from 0",
         )
 
 

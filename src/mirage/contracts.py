@@ -38,6 +38,7 @@ class PoseLabels:
         azimuth: [N] float, degrees in [0, 360), up to the ring's free offset and direction.
         topk: [N, T] int, the T most likely poses, best first.
         topk_weight: [N, T] float, their weights; every row sums to 1.
+        outlier: [N] bool, whether the photo is unlike those that the poses were found in.
     """
 
     pose: IntArray
@@ -45,6 +46,7 @@ class PoseLabels:
     azimuth: FloatArray
     topk: IntArray
     topk_weight: FloatArray
+    outlier: npt.NDArray[np.bool_]
 
     def __post_init__(self) -> None:
         n, t = len(self.pose), self.topk.shape[1]
@@ -53,6 +55,7 @@ class PoseLabels:
         check_shape("azimuth", self.azimuth, (n,))
         check_shape("topk", self.topk, (n, t))
         check_shape("topk_weight", self.topk_weight, (n, t))
+        check_shape("outlier", self.outlier, (n,))
 
     def __len__(self) -> int:
         return len(self.pose)
@@ -65,10 +68,12 @@ class PoseRing:
     Attributes:
         azimuth: [K] float, degrees in [0, 360), up to one free offset and direction.
         score: in [0, 1]; near 1 when the poses close a full circle, low when no ring fits.
+        span: degrees (low, high) that the photos cover; (0, 360) unless they cover only an arc.
     """
 
     azimuth: FloatArray
     score: float
+    span: tuple[float, float] = (0.0, 360.0)
 
     def __post_init__(self) -> None:
         check_shape("azimuth", self.azimuth, (None,))
@@ -78,6 +83,11 @@ class PoseRing:
     @property
     def num_poses(self) -> int:
         return len(self.azimuth)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the ring goes all the way round."""
+        return self.span[1] - self.span[0] >= 360.0
 
 
 @dataclass(frozen=True)

@@ -78,9 +78,7 @@ def search(
     fits = [fit_curve(small_even, small_odd, guess, (3, 5), 10) for guess in guesses]
     fits = sorted(fits, key=lambda fit: fit.likelihood, reverse=True)[:_PROMISING]
     refined = [
-        fit_curve(
-            some_even[:, :_DIMS], some_odd[:, :_DIMS], fit.azimuth, (7, 10, 7), 8, _NARROW
-        )
+        fit_curve(some_even[:, :_DIMS], some_odd[:, :_DIMS], fit.azimuth, (7, 10, 7), 8, _NARROW)
         for fit in fits
     ]
     best = max(refined, key=lambda fit: fit.likelihood).azimuth
@@ -115,7 +113,9 @@ def best_unfolding(
         rows = np.sort(random.permutation(len(angle))[:_SAMPLE])
         facing = facing_side(angle[rows], odd[rows, : _FACING_DIMS[restart % len(_FACING_DIMS)]])
         start = angle[rows] / 2 + np.where(facing > 0, 0.0, 180.0)
-        found = fit_curve(even[rows, :_DIMS], odd[rows, :_DIMS], start, (_SMOOTH,), 2 * _ROUNDS).azimuth
+        found = fit_curve(
+            even[rows, :_DIMS], odd[rows, :_DIMS], start, (_SMOOTH,), 2 * _ROUNDS
+        ).azimuth
         score = HeldOutRidge(descriptors[rows], mirrored[rows], seed).score(found)
         if score > best[0]:
             best = (score, read_all(descriptors, mirrored, rows, found))

@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
 
-from mirage.circle import circular_mean
+from mirage import kmeans
+from mirage.circle import circular_mean, wrap
 from mirage.config import BackboneConfig
-from mirage.contracts import FloatArray, PoseLabels, PoseRing, check_shape
+from mirage.contracts import FloatArray, IntArray, PoseLabels, PoseRing, check_shape
 from mirage.errors import MirageError
 from mirage.parts.codebook import PartCodebook
-from mirage.poses.reader import CurveReader
 from mirage.poses.clusters import soft_poses
 from mirage.poses.descriptor import LayoutEncoder
+from mirage.poses.reader import CircleReader
+from mirage.poses.stability import CountChoice, CountTrial
 
-_FORMAT = "mirage-pose-bank-1"
+_FORMAT = "mirage-pose-bank-2"
 
 
 @dataclass(frozen=True)
@@ -36,19 +39,28 @@ class PoseBank:
         softness: squared distance that one unit of log-weight is worth.
         topk: poses kept in a soft label, T.
         ring: azimuth of every pose.
+        mirror: [K] the pose that mirror images of a pose's photos have.
+        parents: [K] the coarse pose of each pose, where there are two levels.
+        strange: what a photo's strangeness must exceed for it to count as an outlier.
+        choice: why there are that many poses.
     """
 
     backbone: BackboneConfig
     encoder: LayoutEncoder
-    circle: CurveReader | None
+    circle: CircleReader | None
     centroids: FloatArray
     circle_weight: float
     softness: float
     topk: int
     ring: PoseRing
+    mirror: IntArray
+    parents: IntArray | None
+    strange: float
+    choice: CountChoice
 
     def __post_init__(self) -> None:
         check_shape("ring.azimuth", self.ring.azimuth, (len(self.centroids),))
+        check_shape("mirror", self.mirror, (len(self.centroids),))
 
     @property
     def num_poses(self) -> int:
@@ -75,9 +87,31 @@ class PoseBank:
         azimuth = None if self.circle is None else self.circle.azimuths(descriptors)
         points = join_circle(descriptors, azimuth, self.circle_weight)
         soft = soft_poses(points, self.centroids, self.softness, self.topk)
-        if azimuth is None:
+        if self.circle is None or azimuth is None:
             azimuth = circular_mean(self.ring.azimuth[soft.topk], soft.weight)
-        return PoseLabels(soft.topk[:, 0], soft.confidence, azimuth, soft.topk, soft.weight)
+            confidence = soft.confidence
+        else:
+            confidence = self.circle.confidence(descriptors)
+        outlier = self.strangeness(descriptors) > self.strange
+        return PoseLabels(soft.topk[:, 0], confidence, azimuth, soft.topk, soft.weight, outlier)
+
+    def strangeness(self, descriptors: FloatArray) -> FloatArray:
+        """[N] how far photos [N, D] lie from where others do: the curve, or the nearest pose."""
+        if self.circle is not None:
+            return self.circle.strangeness(descriptors)
+        return kmeans.assign(descriptors, self.centroids)[1]
+
+    def flipped(self, labels: PoseLabels) -> PoseLabels | None:
+        """The labels of the photos' mirror images, or None where the ring is not a full circle."""
+        if self.circle is None or not self.ring.closed:
+            return None
+        axis = float(self.circle.members[0].azimuth[0])  # a view that is its own mirror image
+        return replace(
+            labels,
+            pose=self.mirror[labels.pose],
+            azimuth=wrap(2 * axis - labels.azimuth).astype(np.float32),
+            topk=self.mirror[labels.topk],
+        )
 
     def turned(self, offset: float) -> PoseBank:
         """The same bank with every azimuth moved by `offset` degrees."""
@@ -88,13 +122,22 @@ class PoseBank:
         azimuth = ((offset + direction * self.ring.azimuth.astype(np.float64)) % 360.0).astype(
             np.float32
         )
-        ring = PoseRing(azimuth % np.float32(360.0), self.ring.score)
+        ring = replace(
+            self.ring, azimuth=azimuth % np.float32(360.0), span=self._span(offset, direction)
+        )
         if self.circle is None:
             return replace(self, ring=ring)
         centroids = self.centroids.copy()
         centroids[:, -2:] = centroids[:, -2:] @ turn_of_plane(offset, direction)
         circle = self.circle.reoriented(offset, direction)
         return replace(self, ring=ring, circle=circle, centroids=centroids)
+
+    def _span(self, offset: float, direction: int) -> tuple[float, float]:
+        """The ring's span once it is reoriented."""
+        if self.ring.closed:
+            return self.ring.span
+        low, high = sorted(offset + direction * end for end in self.ring.span)
+        return low % 360.0, low % 360.0 + high - low
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, by way of a temporary name."""
@@ -119,6 +162,11 @@ class PoseBank:
             "softness": self.softness,
             "topk": self.topk,
             "score": self.ring.score,
+            "span": list(self.ring.span),
+            "mirror": self.mirror.tolist(),
+            "parents": None if self.parents is None else self.parents.tolist(),
+            "strange": self.strange,
+            "choice": asdict(self.choice),
         }
         path = Path(path)
         temporary = path.with_name(path.name + ".tmp")
@@ -163,28 +211,37 @@ def join_circle(descriptors: FloatArray, azimuth: FloatArray | None, radius: flo
     return np.concatenate([descriptors, circle.astype(np.float32)], axis=1)
 
 
-def _from_parts(tensors: dict[str, FloatArray], facts: dict[str, object]) -> PoseBank:
+def _choice_from(facts: dict[str, Any]) -> CountChoice:
+    trials = tuple(CountTrial(**trial) for trial in facts["candidates"])
+    return CountChoice(facts["chosen"], facts["why"], trials)
+
+
+def _from_parts(tensors: dict[str, FloatArray], facts: dict[str, Any]) -> PoseBank:
     codebook = PartCodebook(
         tensors["codebook.mean"],
         tensors["codebook.basis"],
         tensors["codebook.centroids"],
-        float(facts["temperature"]),  # type: ignore[arg-type]
+        float(facts["temperature"]),
     )
     encoder = LayoutEncoder(
         codebook,
         tensors["encoder.weights"],
-        int(facts["grid"]),  # type: ignore[call-overload]
+        int(facts["grid"]),
         tensors["encoder.mean"],
         tensors["encoder.basis"],
     )
     circle = {k.removeprefix("circle."): v for k, v in tensors.items() if k.startswith("circle.")}
     return PoseBank(
-        backbone=BackboneConfig(**facts["backbone"]),  # type: ignore[arg-type]
+        backbone=BackboneConfig(**facts["backbone"]),
         encoder=encoder,
-        circle=CurveReader(**circle) if circle else None,
+        circle=CircleReader.from_arrays(circle) if circle else None,
         centroids=tensors["centroids"],
-        circle_weight=float(facts["circle_weight"]),  # type: ignore[arg-type]
-        softness=float(facts["softness"]),  # type: ignore[arg-type]
-        topk=int(facts["topk"]),  # type: ignore[call-overload]
-        ring=PoseRing(tensors["ring.azimuth"], float(facts["score"])),  # type: ignore[arg-type]
+        circle_weight=float(facts["circle_weight"]),
+        softness=float(facts["softness"]),
+        topk=int(facts["topk"]),
+        ring=PoseRing(tensors["ring.azimuth"], float(facts["score"]), tuple(facts["span"])),
+        mirror=np.asarray(facts["mirror"]),
+        parents=None if facts["parents"] is None else np.asarray(facts["parents"]),
+        strange=float(facts["strange"]),
+        choice=_choice_from(facts["choice"]),
     )

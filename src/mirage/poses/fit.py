@@ -1,21 +1,29 @@
-"""Descriptors of a sample of photos → the pose bank: circle, poses and ring."""
+"""Descriptors of a sample of photos → the pose bank: circle, number of poses, poses and ring."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
+from mirage import kmeans
 from mirage.config import BackboneConfig, PosesConfig
-from mirage.contracts import FloatArray
-from mirage.poses.azimuth import find_azimuths
+from mirage.contracts import FloatArray, IntArray
+from mirage.errors import MirageError
 from mirage.poses.bank import PoseBank, join_circle
 from mirage.poses.clusters import fit_poses
 from mirage.poses.descriptor import LayoutEncoder
-from mirage.poses.reader import fit_reader
+from mirage.poses.discovery import Circle, discover_circle
+from mirage.poses.reader import ARC
 from mirage.poses.ring import ring_from_distances, ring_from_plane
+from mirage.poses.stability import CountChoice, choose_count
 
 # Of the circle joined to the descriptor, whose own length is about 1: large enough that poses are
 # arcs of the circle and not kinds of object, small enough that unsure views still tell.
 _CIRCLE_RADIUS = 3.0
+_FULL_CIRCLE = 0.5  # a ring score below this is an arc's
+_STRANGE = 8.0  # median deviations beyond the median distance that make a photo an outlier
 
 
 def fit_bank(
@@ -25,24 +33,102 @@ def fit_bank(
     encoder: LayoutEncoder,
     config: PosesConfig,
 ) -> PoseBank:
-    """Fit circle, poses and ring to the descriptors [n, D] of n photos and their mirror images."""
-    reader = fit_reader(sampled, mirrored, find_azimuths(sampled, mirrored, config.seed))
-    azimuth = reader.azimuths(sampled)
-    points = join_circle(sampled, azimuth, _CIRCLE_RADIUS)
+    """Fit circle, poses and ring to the descriptors [n, D] of n photos and their mirror images.
+
+    Raises:
+        MirageError: there are fewer photos than poses, or `poses.front` names none.
+    """
+    circle = discover_circle(sampled, mirrored, config.seed, config.discoveries)
+    span = (0.0, 360.0)
+    if circle is not None and circle.score < _FULL_CIRCLE:
+        opened = circle.reader.opened(*circle.closure.span)
+        circle, span = replace(circle, reader=opened), (0.0, ARC)
+    points = _points(sampled, circle)
+    choice = _choose(points, config)
+    count = choice.chosen
     centroids, softness = fit_poses(
-        points, config.count, restarts=config.restarts, seed=config.seed, max_points=config.sample
+        points[0], count, restarts=config.restarts, seed=config.seed, max_points=config.sample
     )
-    ring = ring_from_plane(centroids[:, -2:], 1.0)
+    if circle is None:
+        gaps = np.linalg.norm(centroids[:, None] - centroids[None, :], axis=2)
+        ring = ring_from_distances(gaps)
+    else:
+        ring = ring_from_plane(centroids[:, -2:], circle.score, span)
     bank = PoseBank(
         backbone=backbone,
         encoder=encoder,
-        circle=reader,
+        circle=None if circle is None else circle.reader,
         centroids=centroids,
         circle_weight=_CIRCLE_RADIUS,
         softness=softness,
-        topk=config.topk,
+        topk=min(config.topk, count),
         ring=ring,
+        mirror=np.arange(count),
+        parents=None,
+        strange=np.inf,
+        choice=choice,
+    )
+    strangeness = bank.strangeness(sampled)
+    middle = float(np.median(strangeness))
+    spread = float(np.median(np.abs(strangeness - middle)))
+    bank = replace(
+        bank,
+        strange=middle + _STRANGE * spread,
+        mirror=pair_mirrored(bank, sampled, mirrored),
+        parents=_parents(points[0], bank, config),
     )
     if config.front is None:
         return bank
+    if config.front >= count:
+        raise MirageError(
+            f"pose {config.front} does not exist",
+            where="configuration key poses.front",
+            todo=f"poses are numbered 0 to {count - 1}",
+        )
     return bank.turned(-float(ring.azimuth[config.front]))
+
+
+def pair_mirrored(bank: PoseBank, photos: FloatArray, mirrored: FloatArray) -> IntArray:
+    """[K] the pose that most mirror images of a pose's photos have.
+
+    Args:
+        photos, mirrored: [n, D] descriptors of photos and of their mirror images.
+    """
+    here, there = (bank.assign_descriptors(part).pose for part in (photos, mirrored))
+    pairs = np.zeros((bank.num_poses, bank.num_poses))
+    np.add.at(pairs, (here, there), 1.0)
+    return (pairs + pairs.T).argmax(axis=1)  # a mirror image's mirror image is the photo
+
+
+def _points(descriptors: FloatArray, circle: Circle | None) -> list[FloatArray]:
+    """[n, E] what poses are clusters of, as each of the independent discoveries sees it."""
+    if circle is None:
+        return [descriptors, descriptors]
+    return [
+        join_circle(descriptors, member.azimuths(descriptors), _CIRCLE_RADIUS)
+        for member in circle.reader.members
+    ]
+
+
+def _choose(points: Sequence[FloatArray], config: PosesConfig) -> CountChoice:
+    if config.count == "auto":
+        return choose_count(points, config.seed, config.sample)
+    count = config.counts[-1]
+    return CountChoice(count, f"{count} poses, as asked for", ())
+
+
+def _parents(points: FloatArray, bank: PoseBank, config: PosesConfig) -> IntArray | None:
+    """[K] the coarse pose of each pose, where two levels were asked for.
+
+    A coarse pose is a union of poses: the coarse cluster that most of a pose's photos are in.
+    """
+    if len(config.counts) < 2:
+        return None
+    coarse = kmeans.fit(
+        points, config.counts[0], seed=config.seed, restarts=config.restarts,
+        max_points=config.sample,
+    ).centroids  # fmt: skip
+    fine, _ = kmeans.assign(points, bank.centroids)
+    shared = np.zeros((bank.num_poses, len(coarse)))
+    np.add.at(shared, (fine, kmeans.assign(points, coarse)[0]), 1.0)
+    return shared.argmax(axis=1)

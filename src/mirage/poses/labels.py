@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from mirage.errors import MirageError
 def write_labels(
     path: Path, image_id: IntArray, paths: Sequence[str], split: Sequence[str], labels: PoseLabels
 ) -> None:
-    """One row an image: image_id, path, split, pose, confidence, azimuth, topk, topk_weight."""
+    """One row an image: image_id, path, split, pose, confidence, azimuth, topk, topk_weight, outlier."""
     table = pa.table(
         {
             "image_id": pa.array(image_id, pa.int64()),
@@ -27,6 +28,7 @@ def write_labels(
             "azimuth": pa.array(labels.azimuth, pa.float32()),
             "topk": pa.array(labels.topk.tolist(), pa.list_(pa.int64())),
             "topk_weight": pa.array(labels.topk_weight.tolist(), pa.list_(pa.float32())),
+            "outlier": pa.array(labels.outlier, pa.bool_()),
         }
     )
     temporary = path.with_suffix(".tmp")
@@ -52,10 +54,11 @@ def read_labels(path: Path) -> PoseLabels:
         azimuth=table["azimuth"].to_numpy(),
         topk=np.stack(table["topk"].to_numpy()),
         topk_weight=np.stack(table["topk_weight"].to_numpy()),
+        outlier=table["outlier"].to_numpy(),
     )
 
 
 def concatenate(parts: Sequence[PoseLabels]) -> PoseLabels:
     """The labels of several batches as one."""
-    names = ("pose", "confidence", "azimuth", "topk", "topk_weight")
+    names = [field.name for field in fields(PoseLabels)]
     return PoseLabels(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))

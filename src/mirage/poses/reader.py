@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from mirage.circle import circular_mean, wrap
+from mirage.circle import circular_distance, circular_mean, wrap
 from mirage.contracts import FloatArray, check_shape
 from mirage.poses.curve import density_of, fit_series, kernel, principal_axes, stations
 
@@ -14,6 +14,8 @@ _STATIONS = 180  # azimuths at which a reading weighs the curve
 _HARMONICS = 10
 _DIMS = 100  # principal coordinates of the descriptor that are read
 _WIDTH = 5.0  # degrees about its azimuth that a photo counts for in the fit
+_TRUST = 15.0  # degrees about a reading that count as agreeing with it
+ARC = 300.0  # degrees that an arc is spread over: its ends must not look like neighbours
 
 
 @dataclass(frozen=True)
@@ -25,25 +27,19 @@ class CurveReader:
         whiten: [D, d] descriptor → coordinates in which the noise has unit variance.
         curve: [S, d] at S azimuths in equal steps from 0.
         log_density: [S] of photos there.
-        turn: (offset, direction): a reading a is reported as offset + direction · a, degrees.
+        azimuth: [S] degrees in [0, 360) that the stations are reported as.
     """
 
     mean: FloatArray
     whiten: FloatArray
     curve: FloatArray
     log_density: FloatArray
-    turn: FloatArray
+    azimuth: FloatArray
 
     def __post_init__(self) -> None:
         check_shape("whiten", self.whiten, (len(self.mean), self.curve.shape[1]))
         check_shape("log_density", self.log_density, (len(self.curve),))
-        check_shape("turn", self.turn, (2,))
-
-    @property
-    def azimuth(self) -> FloatArray:
-        """[S] degrees in [0, 360) of the stations."""
-        offset, direction = self.turn
-        return wrap(offset + direction * np.rad2deg(stations(len(self.curve))))
+        check_shape("azimuth", self.azimuth, (len(self.curve),))
 
     def distances(self, descriptors: FloatArray) -> FloatArray:
         """[N, D] → [N, S] squared distances to the curve, in variances of the noise."""
@@ -65,12 +61,70 @@ class CurveReader:
 
     def reoriented(self, offset: float, direction: int) -> CurveReader:
         """The same curve with azimuth a at offset + direction · a."""
-        turn = np.array([offset + direction * self.turn[0], direction * self.turn[1]], np.float32)
-        return replace(self, turn=turn)
+        return replace(self, azimuth=wrap(offset + direction * self.azimuth))
+
+    def opened(self, low: float, high: float) -> CurveReader:
+        """The same curve as an arc: photos from `low` to `high` degrees are reported as 0 to 300.
+
+        How far an arc really goes is not known; that its ends do not meet is.
+        """
+        along = wrap(self.azimuth - low) / (high - low)
+        beyond = (along - 1.0) / max(360.0 / (high - low) - 1.0, 1e-6)
+        arc = np.where(along <= 1.0, ARC * along, ARC + (360.0 - ARC) * beyond)
+        return replace(self, azimuth=wrap(arc))
+
+
+@dataclass(frozen=True)
+class CircleReader:
+    """Curves found independently of one another: the first reads, the others tell how sure it is.
+
+    Attributes:
+        members: at least one; all report azimuths on the same ring.
+    """
+
+    members: tuple[CurveReader, ...]
+
+    def azimuths(self, descriptors: FloatArray) -> FloatArray:
+        """[N, D] → [N] degrees in [0, 360)."""
+        return self.members[0].azimuths(descriptors)
+
+    def confidence(self, descriptors: FloatArray) -> FloatArray:
+        """[N, D] → [N] in [0, 1]: what all members give to within 15° of the reading, on average.
+
+        One curve alone is sure of nearly every photo, right or wrong; where another discovery puts
+        the photo elsewhere, what was found cannot be known from the photos.
+        """
+        reading = self.azimuths(descriptors)
+        shares = []
+        for member in self.members:
+            near = circular_distance(member.azimuth, reading[:, None]) <= _TRUST
+            shares.append((member.posterior(descriptors) * near).sum(axis=1))
+        return np.mean(shares, axis=0).astype(np.float32)
+
+    def strangeness(self, descriptors: FloatArray) -> FloatArray:
+        """[N, D] → [N] squared distance to the curve, in variances of the noise."""
+        return self.members[0].distances(descriptors).min(axis=1)
+
+    def reoriented(self, offset: float, direction: int) -> CircleReader:
+        """The same curves with azimuth a at offset + direction · a."""
+        return CircleReader(tuple(m.reoriented(offset, direction) for m in self.members))
+
+    def opened(self, low: float, high: float) -> CircleReader:
+        """The same curves as an arc: see `CurveReader.opened`."""
+        return CircleReader(tuple(m.opened(low, high) for m in self.members))
 
     def arrays(self) -> dict[str, FloatArray]:
-        """What `CurveReader(**arrays)` restores it from."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """What `from_arrays` restores it from: [members, …] each."""
+        names = [field.name for field in fields(CurveReader)]
+        return {name: np.stack([getattr(m, name) for m in self.members]) for name in names}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, FloatArray]) -> CircleReader:
+        """The reader that `arrays` came from."""
+        num = len(next(iter(arrays.values())))
+        return cls(
+            tuple(CurveReader(**{name: a[i] for name, a in arrays.items()}) for i in range(num))
+        )
 
 
 def fit_reader(descriptors: FloatArray, mirrored: FloatArray, azimuth: FloatArray) -> CurveReader:
@@ -92,5 +146,5 @@ def fit_reader(descriptors: FloatArray, mirrored: FloatArray, azimuth: FloatArra
         whiten=whiten.astype(np.float32),
         curve=curve.astype(np.float32),
         log_density=np.log(density_of(share)).astype(np.float32),
-        turn=np.array([0.0, 1.0], np.float32),
+        azimuth=np.rad2deg(station),
     )

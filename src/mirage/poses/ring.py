@@ -8,10 +8,12 @@ from mirage.circle import circular_distance, wrap
 from mirage.contracts import FloatArray, IntArray, PoseRing
 
 
-def ring_from_plane(points: FloatArray, score: float) -> PoseRing:
+def ring_from_plane(
+    points: FloatArray, score: float, span: tuple[float, float] = (0.0, 360.0)
+) -> PoseRing:
     """A ring where every pose sits in the direction of its point [K, 2] in the circle's plane."""
     degrees = wrap(np.rad2deg(np.arctan2(points[:, 1], points[:, 0])).astype(np.float32))
-    return PoseRing(degrees, score)
+    return PoseRing(degrees, score, span)
 
 
 def ring_from_distances(distances: FloatArray) -> PoseRing:
