@@ -20,9 +20,15 @@ def new_figure(width: float = 7.6, height: float = 3.2) -> Figure:
     return figure
 
 
-def add_axes(figure: Figure, x: str, y: str, place: tuple[int, int, int] = (1, 1, 1)) -> Axes:
+def add_axes(
+    figure: Figure,
+    x: str,
+    y: str,
+    place: tuple[int, int, int] = (1, 1, 1),
+    sharey: Axes | None = None,
+) -> Axes:
     """Axes named `x` and `y`; `place` is rows, columns and number of a subplot."""
-    axes = figure.add_subplot(*place, facecolor=PAPER)
+    axes = figure.add_subplot(*place, facecolor=PAPER, sharey=sharey)
     axes.set_xlabel(x, color=MUTED, fontsize=9)
     axes.set_ylabel(y, color=MUTED, fontsize=9)
     axes.tick_params(colors=MUTED, labelsize=8, length=3, which="both")
