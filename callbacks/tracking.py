@@ -5,6 +5,8 @@ from __future__ import annotations
 import netrc
 import os
 import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,37 @@ def wandb_logger(folder: Path, name: str, config: dict[str, Any]) -> WandbLogger
     )
     logger._wandb_init.pop("anonymous", None)  # wandb warns of it, and Lightning always passes it
     return logger
+
+
+def log_poses(
+    logger: WandbLogger, pictures: Sequence[Path], files: Sequence[Path], facts: dict[str, Any]
+) -> None:
+    """Log pictures under `poses/`, and files as one artifact of type `poses`.
+
+    Args:
+        files: go into the artifact, copied at once, so that what changes later does no harm.
+        facts: the artifact's metadata: where the files come from.
+    """
+    run = logger.experiment
+    shown = {f"poses/{path.stem}": wandb.Image(str(path)) for path in pictures}
+    run.log(shown | {"trainer/global_step": 0})
+    artifact = wandb.Artifact(f"poses-{run.id}", type="poses", metadata=facts)
+    with _staging_in(Path(str(logger.save_dir))):
+        for file in files:
+            artifact.add_file(str(file))
+    run.log_artifact(artifact)
+
+
+@contextmanager
+def _staging_in(folder: Path) -> Iterator[None]:
+    """W&B copies an artifact's files to the home folder, unless this variable names another."""
+    own = os.environ.get("WANDB_DATA_DIR")
+    os.environ["WANDB_DATA_DIR"] = own or str(folder)
+    try:
+        yield
+    finally:
+        if own is None:
+            del os.environ["WANDB_DATA_DIR"]
 
 
 def log_pictures(logger: WandbLogger, name: str, sheet: Path, film: Path, step: int) -> None:

@@ -49,8 +49,9 @@ COMMANDS = {
         (),
         "Read the poses of new photos from the run's bank.",
         "poses",
-        ("PHOTO_OR_FOLDER…", "--json"),
-        "mirage assign holiday.jpg more_photos/ run=runs/mine --json",
+        ("PHOTO_OR_FOLDER…", "--json",
+         "--explain  (a picture of each photo's parts beside its pose's examples)"),
+        "mirage assign holiday.jpg more_photos/ run=runs/mine --explain",
     ),
     "train": Command(
         ("training",),
@@ -133,7 +134,7 @@ def _dispatch(words: list[str]) -> int:
     flags = [word for word in rest if word.startswith("--")]
     photos = [word for word in rest if name == "assign" and not _is_override(word)]
     photos = [word for word in photos if word not in flags]
-    unknown = set(flags) - ({"--json"} if name == "assign" else set())
+    unknown = set(flags) - ({"--json", "--explain"} if name == "assign" else set())
     if unknown:
         raise MirageError(
             f"unknown option {sorted(unknown)[0]}", where="command line", todo="write key=value"
@@ -144,7 +145,7 @@ def _dispatch(words: list[str]) -> int:
     config = load_config([w for w in rest if w not in flags and w not in photos])
     folder = RunFolder(Path(config.run))
     if name == "assign":
-        print(_stage("assign")(config, folder, photos, "--json" in flags), end="\n")
+        print(_stage("assign")(config, folder, photos, "--json" in flags, "--explain" in flags))
         return 0
     run_command(name, config)
     return 0

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
-import json
 import os
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,6 @@ import lightning
 import numpy as np
 import pytest
 import wandb
-from wandb.proto import wandb_internal_pb2
 
 from callbacks.orbits import OrbitReference, OrbitViews
 from callbacks.tracking import has_wandb_key, wandb_logger
@@ -27,23 +23,7 @@ from mirage.model.lit import PoseDiffusion
 MakeDenoiser = Callable[..., PoseDenoiser]
 MakeData = Callable[[int], PosedImages]
 
-VARIABLES = ("WANDB_API_KEY", "WANDB_MODE", "WANDB_SILENT", "NETRC")
-
-
-@pytest.fixture(autouse=True)
-def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A person without a key, whose terminal must not be asked anything."""
-    for name in VARIABLES:
-        monkeypatch.setenv(name, "")  # so that what is set below is undone afterwards
-        monkeypatch.delenv(name)
-    (tmp_path / "home").mkdir()
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-
-    def refuse(*_: object, **__: object) -> str:
-        raise AssertionError("a prompt")
-
-    monkeypatch.setattr(builtins, "input", refuse)
-    monkeypatch.setattr("getpass.getpass", refuse)
+pytestmark = pytest.mark.usefixtures("nobody")
 
 
 def test_a_key_is_found_in_the_environment_or_netrc(
@@ -62,46 +42,13 @@ def test_a_key_is_found_in_the_environment_or_netrc(
     assert has_wandb_key()
 
 
-def records(data: bytes) -> Iterator[wandb_internal_pb2.Record]:
-    """The records of a .wandb file: LevelDB's log format after 7 bytes of W&B's own.
-
-    https://github.com/google/leveldb/blob/main/doc/log_format.md
-    """
-    assert data[:4] == b":W&B"
-    at, pending = 7, b""
-    while at + 7 <= len(data):
-        if (room := 32768 - at % 32768) < 7:  # the rest of a block is too short for a header
-            at += room
-            continue
-        _, length, kind = struct.unpack("<IHB", data[at : at + 7])
-        pending += data[at + 7 : at + 7 + length]
-        at += 7 + length
-        if kind in (1, 4):  # whole, or the last part
-            yield wandb_internal_pb2.Record.FromString(pending)
-            pending = b""
-
-
-def read_back(file: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The config and the history rows of an offline run."""
-    config: dict[str, Any] = {}
-    history: list[dict[str, Any]] = []
-    for record in records(file.read_bytes()):
-        for change in (*record.run.config.update, *record.config.update):
-            config[change.key] = json.loads(change.value_json)
-        if record.HasField("history"):
-            items = record.history.item
-            history.append(
-                {i.key or "/".join(i.nested_key): json.loads(i.value_json) for i in items}
-            )
-    return config, history
-
-
 def test_without_a_key_a_training_is_recorded_offline_in_its_folder(
     tmp_path: Path,
     make_denoiser: MakeDenoiser,
     make_data: MakeData,
     ring: PoseRing,
     photo: np.ndarray,
+    read_back: Callable[[Path], Any],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     folder = tmp_path / "run" / "wandb"
@@ -123,13 +70,13 @@ def test_without_a_key_a_training_is_recorded_offline_in_its_folder(
     assert "wandb" not in capfd.readouterr().err
 
     (file,) = folder.rglob("run-*.wandb")
-    config, history = read_back(file)
-    assert config["poses"] == {"count": 4}
+    run = read_back(file)
+    assert run.config["poses"] == {"count": 4}
     losses = {
-        row["trainer/global_step"]: row["train/loss"] for row in history if "train/loss" in row
+        row["trainer/global_step"]: row["train/loss"] for row in run.history if "train/loss" in row
     }
     assert sorted(losses) == [1, 3] and all(0 < loss < 100 for loss in losses.values())
-    pictures = [row for row in history if "views/orbits/path" in row]
+    pictures = [row for row in run.history if "views/orbits/path" in row]
     assert [row["trainer/global_step"] for row in pictures] == [2, 4]
     for row, step in zip(pictures, (2, 4), strict=True):
         for name, suffix in (("views/orbits", ".png"), ("views/turning", ".gif")):

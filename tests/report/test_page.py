@@ -14,7 +14,7 @@ from PIL import Image
 from mirage.contracts import Orbit
 from mirage.errors import MirageError
 from mirage.report import page as pages
-from mirage.report.page import OrbitView, ReportPage, Table, write_page
+from mirage.report.page import OrbitView, Panel, ReportPage, Table, write_page
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 RNG = np.random.default_rng(0)
@@ -40,9 +40,7 @@ def make_page(text: str = "cars") -> ReportPage:
                 text, orbit, {text: 255 - orbit.frames, "hard": orbit.frames}, {text: {text: 1.5}}
             )
         ],
-        ring=picture,
-        montage=picture,
-        parts=picture,
+        poses=[Panel(text, picture, text, text), Panel(text, picture, text, text, whole=True)],
         curve=picture,
         tables=[Table(text, [text, "PSNR"], [[text, 18.13], ["none", None]], text)],
         config_text=text,
@@ -144,6 +142,17 @@ def test_sprite_holds_each_frame_where_its_position_says(html: str) -> None:
         cell = sprite[top + 3 : top + height - 3, left + 3 : left + width - 3]
         assert abs(cell.mean() - 20 * index) < 3
     assert data[0]["labels"][3] == "108° · pose 3"
+
+
+def test_panels_keep_their_order_and_only_whole_ones_are_fitted(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (60, 40), "white")
+    panels = [Panel(f"t{i}", picture, f"a{i}", f"c{i}", whole=i == 1) for i in range(3)]
+    write_page(tmp_path / "x.html", ReportPage("poses", poses=panels))
+    reader = Reader((tmp_path / "x.html").read_text())
+    assert [image["alt"] for image in reader.all("img")] == ["a0", "a1", "a2"]
+    classes = [str(figure["class"]).split() for figure in reader.all("figure")]
+    assert classes == [["panel"], ["panel", "whole"], ["panel"]]
+    assert re.findall(r"\b[tc]\d\b", "".join(reader.text)) == ["t0", "c0", "t1", "c1", "t2", "c2"]
 
 
 def test_only_what_is_given_is_shown(tmp_path: Path) -> None:

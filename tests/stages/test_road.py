@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from mirage.cli import COMMANDS, main
 from mirage.sampler.pipeline import load_pipeline
@@ -65,7 +66,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_stage_leaves_its_files(run: Path) -> None:
     for name in (
         "config.yaml", "images/manifest.parquet", "images/rejected.csv", "poses/bank.safetensors",
-        "poses/montage.png", "poses/ring.png", "poses/parts.png", "train/last.ckpt",
+        "poses/montage.png", "poses/ring.png", "poses/parts.png", "poses/part_masks.png",
+        "poses/sizes.png", "poses/doubts.png", "train/last.ckpt",
         "train/best.ckpt", "train/metrics.csv", "model/model_index.json", "model/bank.safetensors",
         "views/contact_sheet.png", "evaluate/figures.json", "report/index.html",
     ):  # fmt: skip
@@ -94,9 +96,30 @@ def test_assign_reads_saved_photos_as_the_poses_stage_did(
     capsys.readouterr()
     assert mirage("assign", *photos, f"run={run}", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert [set(row) for row in found] == [{"path", "pose", "azimuth", "confidence"}] * 5
+    assert [set(row) for row in found] == [{"path", "pose", "azimuth", "confidence", "outlier"}] * 5
     assert [row["path"] for row in found] == photos
     assert [row["pose"] for row in found] == [row["pose"] for row in labels]
+
+
+def test_assign_explains_each_photo_in_a_picture_of_its_own(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two folders hold a photo of the same name; explained again, pictures are drawn over."""
+    photos = sorted((run / "images" / "turntable").rglob("[!.]*.png"))[:2]
+    for name, photo in zip("ab", photos, strict=True):
+        (tmp_path / name).mkdir()
+        shutil.copy(photo, tmp_path / name / "car.png")
+    (tmp_path / "a" / "broken.png").write_bytes(b"no picture")
+    words = ["assign", str(tmp_path / "a"), str(tmp_path / "b"), f"run={run}", "--explain"]
+    assert mirage(*words) == 0
+    said = capsys.readouterr().out
+    assert str(run / "assign") in said and "broken.png" in said
+    assert mirage(*words, "--json") == 0
+    output = capsys.readouterr()
+    pictures = [Path(row["picture"]) for row in json.loads(output.out)]
+    assert "broken.png" in output.err
+    assert sorted(pictures) == sorted((run / "assign").iterdir()) and len(pictures) == 2
+    assert all(min(Image.open(picture).size) > 200 for picture in pictures)
 
 
 def test_views_json_names_what_was_asked_and_found(run: Path) -> None:

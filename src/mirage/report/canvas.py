@@ -69,10 +69,14 @@ class Tile:
 
 @dataclass(frozen=True)
 class Row:
-    """A title beside lines of tiles; a second line of the title is drawn muted."""
+    """A title beside lines of tiles; further lines of the title are drawn muted.
+
+    A ruled row is set apart from the one above by a line.
+    """
 
     title: str
     tiles: Sequence[Tile]
+    ruled: bool = False
 
 
 def draw_rows(rows: Sequence[Row], columns: int, *, heading: str = "") -> Image.Image:
@@ -88,18 +92,36 @@ def draw_rows(rows: Sequence[Row], columns: int, *, heading: str = "") -> Image.
     used = min(columns, max((len(row.tiles) for row in rows), default=0))
     lines = [max(1, -(-len(row.tiles) // columns)) for row in rows]
     width = max(left + used * (cell_width + GAP) - GAP, MARGIN + _width(heading, 16, True)) + MARGIN
-    height = top + sum(lines) * line_height + (len(rows) - 1) * GAP + MARGIN - GAP
+    apart = 2 * GAP * sum(row.ruled for row in rows)
+    height = top + sum(lines) * line_height + (len(rows) - 1) * GAP + apart + MARGIN - GAP
     canvas = Image.new("RGB", (width, max(height, 2 * MARGIN)), PAPER)
     draw = ImageDraw.Draw(canvas)
     if heading:
         draw.text((MARGIN, MARGIN - 4), heading, INK, font(16, bold=True))
     for row, num_lines in zip(rows, lines, strict=True):
+        if row.ruled:
+            draw.line((MARGIN, top, width - MARGIN, top), fill=RULE, width=1)
+            top += 2 * GAP
         _draw_title(draw, row.title, top + cell_height // 2)
         for index, tile in enumerate(row.tiles):
             x = left + index % columns * (cell_width + GAP)
             y = top + index // columns * line_height
             _draw_tile(canvas, tile, x, y, cell_width, cell_height)
         top += num_lines * line_height + GAP
+    return canvas
+
+
+def beside(panels: Sequence[Image.Image], heading: str) -> Image.Image:
+    """Panels next to each other under one heading, aligned at the top."""
+    top = 34
+    width = sum(panel.width for panel in panels) - MARGIN * (len(panels) - 1)
+    width = max(width, 2 * MARGIN + _width(heading, 16, True))
+    canvas = Image.new("RGB", (width, top + max(panel.height for panel in panels)), PAPER)
+    left = 0
+    for panel in panels:
+        canvas.paste(panel, (left, top))
+        left += panel.width - MARGIN  # neighbours share a margin
+    ImageDraw.Draw(canvas).text((MARGIN, MARGIN - 4), heading, INK, font(16, bold=True))
     return canvas
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 from PIL import Image
 
 from mirage.contracts import FloatArray, check_shape
-from mirage.report.canvas import ACCENT, INK, MUTED, PAPER, RULE
+from mirage.report.axes import add_axes, add_legend, new_figure, to_picture
+from mirage.report.canvas import ACCENT, INK, RULE
 
 
 def training_curve(
@@ -28,16 +25,15 @@ def training_curve(
         validation: steps and losses of held-out photos.
     """
     at, loss = _finite(steps, losses)
-    figure = Figure(figsize=(7.6, 3.2), dpi=160, facecolor=PAPER, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot(facecolor=PAPER)
+    figure = new_figure()
+    axes = add_axes(figure, "step", "loss")
     axes.plot(at, loss, color=RULE, linewidth=1.0)
     axes.plot(at, _smooth(loss), color=INK, linewidth=1.6, label="training")
     drawn = loss
     if validation is not None:
         held_at, held = _finite(*validation)
         axes.plot(held_at, held, color=ACCENT, linewidth=1.6, marker="o", ms=3.5, label="held out")
-        axes.legend(frameon=False, labelcolor=INK, fontsize=9)
+        add_legend(axes)
         drawn = np.concatenate([loss, held])
     if drawn.size and drawn.min() > 0 and drawn.max() > 4 * drawn.min():
         axes.set_yscale("log")
@@ -45,14 +41,7 @@ def training_curve(
         axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    axes.set_xlabel("step", color=MUTED, fontsize=9)
-    axes.set_ylabel("loss", color=MUTED, fontsize=9)
-    axes.tick_params(colors=MUTED, labelsize=8, length=3, which="both")
-    axes.grid(True, which="both", color=RULE, linewidth=0.6)
-    axes.spines[:].set_visible(False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor=PAPER)
-    return Image.open(buffer).convert("RGB")
+    return to_picture(figure)
 
 
 def _finite(steps: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:

@@ -93,6 +93,23 @@ class OrbitView:
 
 
 @dataclass(frozen=True)
+class Panel:
+    """A picture with words.
+
+    Attributes:
+        alt: what it shows, for those who hear the page.
+        caption: one sentence on what to look for.
+        whole: drawn to the width of the screen; a grid of photos is not, but scrolls sideways.
+    """
+
+    title: str
+    picture: Image.Image
+    alt: str
+    caption: str
+    whole: bool = False
+
+
+@dataclass(frozen=True)
 class ReportPage:
     """All that the page shows; what is empty or None is left out.
 
@@ -100,7 +117,8 @@ class ReportPage:
         title, summary: the heading and one line below it.
         facts: (name, value) of a few figures to see first.
         orbits: one viewer a reference; the first turns in the heading.
-        ring, montage, parts, curve: pictures from `panels` and `curves`.
+        poses: pictures of the poses found, in the order in which to read them.
+        curve: the training curve.
         tables: figures.
         config_text: the run's configuration, as text.
     """
@@ -109,9 +127,7 @@ class ReportPage:
     summary: str = ""
     facts: Sequence[tuple[str, Cell]] = ()
     orbits: Sequence[OrbitView] = ()
-    ring: Image.Image | None = None
-    montage: Image.Image | None = None
-    parts: Image.Image | None = None
+    poses: Sequence[Panel] = ()
     curve: Image.Image | None = None
     tables: Sequence[Table] = ()
     config_text: str = ""

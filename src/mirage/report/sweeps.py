@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 from PIL import Image
 
-from mirage.report.canvas import ACCENT, INK, MUTED, PAPER, RULE
+from mirage.report.axes import add_axes, add_legend, new_figure, to_picture
+from mirage.report.canvas import ACCENT, INK, MUTED
 
 _COLOURS = (INK, ACCENT, "#2f6f9f", "#6b8e23", "#8a5a9e", MUTED)
 _WIDE = 8.0  # numbers that span this factor are drawn on a logarithmic axis
@@ -43,27 +41,20 @@ def draw_panels(x: str, panels: Mapping[str, Sequence[Series]]) -> Image.Image:
     numeric = all(isinstance(at, int | float) for line in series for at in line.x)
     names = list(dict.fromkeys(_name(at) for line in series for at in line.x))
     height = 3.2 if numeric else 0.9 + 0.26 * max(len(names), 4)
-    figure = Figure((3.8 * len(panels), height), dpi=160, facecolor=PAPER, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(3.8 * len(panels), height)
     first: Axes | None = None
     for position, (title, lines) in enumerate(panels.items(), start=1):
-        axes = figure.add_subplot(
-            1, len(panels), position, facecolor=PAPER, sharey=None if numeric else first
-        )
+        place = (1, len(panels), position)
+        axes = add_axes(figure, x if numeric else "", "", place, None if numeric else first)
         first = first or axes
-        _draw_lines(axes, x, lines) if numeric else _draw_dots(axes, names, lines)
+        _draw_lines(axes, lines) if numeric else _draw_dots(axes, names, lines)
         axes.set_title(title, color=INK, fontsize=9, loc="left")
-        axes.tick_params(colors=MUTED, labelsize=8, length=3, which="both")
-        axes.grid(True, color=RULE, linewidth=0.6)
-        axes.spines[:].set_visible(False)
         if len(lines) > 1:
-            axes.legend(frameon=False, labelcolor=INK, fontsize=8)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor=PAPER)
-    return Image.open(buffer).convert("RGB")
+            add_legend(axes)
+    return to_picture(figure)
 
 
-def _draw_lines(axes: Axes, x: str, lines: Sequence[Series]) -> None:
+def _draw_lines(axes: Axes, lines: Sequence[Series]) -> None:
     ticks = sorted({float(at) for line in lines for at in line.x})
     if ticks and ticks[0] > 0 and ticks[-1] >= _WIDE * ticks[0]:
         axes.set_xscale("log", base=2)
@@ -78,7 +69,6 @@ def _draw_lines(axes: Axes, x: str, lines: Sequence[Series]) -> None:
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(x, color=MUTED, fontsize=9)
 
 
 def _draw_dots(axes: Axes, names: Sequence[str], lines: Sequence[Series]) -> None:

@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from mirage.errors import MirageError
 
 STAGES = ("images", "poses", "train", "model", "views", "evaluate", "report")
@@ -89,6 +91,12 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def save_picture(path: Path, picture: Image.Image) -> None:
+    """Save a picture by way of a temporary name."""
+    with replacing(path) as temporary:
+        picture.save(temporary)
 
 
 def write_json(path: Path, content: Any) -> None:

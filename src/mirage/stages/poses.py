@@ -19,12 +19,11 @@ from mirage.images.progress import show_progress
 from mirage.poses.bank import PoseBank
 from mirage.poses.discover import discover
 from mirage.poses.labels import concatenate, write_labels
-from mirage.report.panels import montage, part_masks, ring_picture
-from mirage.stages.folder import RunFolder, hash_of, replacing, write_json
+from mirage.stages.folder import RunFolder, hash_of, write_json
+from mirage.stages.pose_pictures import draw_poses
 from mirage.stages.pretrained import find_pretrained, match_pretrained
 
 BANK_FILE, LABELS_FILE, SUMMARY_FILE = "bank.safetensors", "labels.parquet", "summary.json"
-_MONTAGE_COLUMNS = 12
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -76,7 +75,6 @@ def _discover(config: Config, folder: RunFolder) -> dict[str, Any]:
     write_labels(
         target / LABELS_FILE, np.arange(len(images)), list(images.path), list(images.split), labels
     )
-    _draw(config, folder, images, backbone, bank, labels)
     counts = np.bincount(labels.pose, minlength=bank.num_poses)
     summary = {
         "num_images": len(images),
@@ -88,6 +86,7 @@ def _discover(config: Config, folder: RunFolder) -> dict[str, Any]:
         "circle_found": bank.circle is not None,
         "pretrained": pretrained,
     }
+    draw_poses(target, images, backbone, bank, labels, summary, config.poses.seed)
     write_json(target / SUMMARY_FILE, summary)
     return summary
 
@@ -129,43 +128,3 @@ def _relate_to_pretrained(
     facts = asdict(agreement) | {"name": config.pretrained, "holds": agreement.holds,
                                  "verdict": str(agreement)}  # fmt: skip
     return bank, labels, facts
-
-
-def _draw(
-    config: Config, folder: RunFolder, images: ImageSet, backbone: Backbone, bank: PoseBank,
-    labels: PoseLabels,
-) -> None:  # fmt: skip
-    """montage.png, ring.png and parts.png, from photos drawn at random."""
-    rng = np.random.default_rng(config.poses.seed)
-    order = np.argsort(bank.ring.azimuth)
-    groups, thumbnails, counts, titles = [], [], [], []
-    for pose in order:
-        members = np.flatnonzero(labels.pose == pose)
-        shown = rng.permutation(members)[:_MONTAGE_COLUMNS]
-        photos = [images.load_square(int(i), 96) for i in shown]
-        title = f"pose {pose} · {bank.ring.azimuth[pose]:.0f}°\n{len(members)} photos"
-        groups.append((title, photos))
-        surest = members[np.argsort(labels.confidence[members])[::-1][:1]]
-        thumbnails += [images.load_square(int(i), 96) for i in surest] or [_blank(96)]
-        counts.append(len(members))
-        titles.append(f"{pose}")
-    azimuth = bank.ring.azimuth[order]
-    save_picture(folder["poses"] / "montage.png", montage(groups, _MONTAGE_COLUMNS))
-    pictures = np.stack(thumbnails)
-    ring = ring_picture(azimuth, pictures, np.asarray(counts), bank.ring.score, titles)
-    save_picture(folder["poses"] / "ring.png", ring)
-    chosen = rng.permutation(len(images))[:12]
-    squares = np.stack([images.load_square(int(i), backbone.size) for i in chosen])
-    maps = bank.part_maps(backbone(squares)).cpu().numpy()
-    masks = part_masks(squares, maps, bank.encoder.weights)
-    save_picture(folder["poses"] / "parts.png", masks)
-
-
-def _blank(size: int) -> ByteArray:
-    return np.full((size, size, 3), 255, np.uint8)
-
-
-def save_picture(path: Any, picture: Any) -> None:
-    """Save a PIL picture by way of a temporary name."""
-    with replacing(path) as temporary:
-        picture.save(temporary)

@@ -15,8 +15,10 @@ from mirage.errors import MirageError
 from mirage.experiment import config_text
 from mirage.report.curves import training_curve
 from mirage.report.page import OrbitView, ReportPage, Table, write_page
+from mirage.report.ring import FULL_CIRCLE, arc_of
 from mirage.stages.evaluate import FIGURES, VIEW_COLUMNS
 from mirage.stages.folder import RunFolder, read_json
+from mirage.stages.pose_panels import pose_panels
 from mirage.stages.views import read_orbit
 
 
@@ -25,15 +27,14 @@ def run(config: Config, folder: RunFolder) -> str:
     folder.key("poses")
     summary = read_json(folder["poses"] / "summary.json")
     figures = _figures(folder)
+    measured = figures["poses"] if figures is not None else {}
     path = folder["report"] / "index.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     page = ReportPage(
         title=f"MIRAGE · {folder.root.name}",
         summary=_summary(summary),
         orbits=_orbits(folder),
-        ring=_picture(folder["poses"] / "ring.png"),
-        montage=_picture(folder["poses"] / "montage.png"),
-        parts=_picture(folder["poses"] / "parts.png"),
+        poses=pose_panels(folder["poses"], measured.get("reliability", ())),
         curve=_curve(folder["train"] / "metrics.csv"),
         tables=_tables(figures),
         config_text=config_text(config),
@@ -51,11 +52,20 @@ def _figures(folder: RunFolder) -> dict[str, Any] | None:
 
 
 def _summary(summary: dict[str, Any]) -> str:
-    found = "a circle of" if summary["circle_found"] else "no full circle, but"
-    return (
+    _, covered = arc_of(tuple(summary.get("span", FULL_CIRCLE)))
+    if not summary["circle_found"]:
+        found = "no full circle, but"
+    elif covered < 360:
+        found = f"an arc of {covered:.0f}° with"
+    else:
+        found = "a circle of"
+    text = (
         f"{summary['num_images']} unposed photos; {found} {summary['num_poses']} poses found in "
-        f"them, ring score {summary['ring_score']:.2f}."
+        f"them, ring score {summary['ring_score']:.2f}"
     )
+    if "outliers" in summary:
+        text += f"; {summary['outliers']} outliers"
+    return text + "."
 
 
 def _orbits(folder: RunFolder) -> list[OrbitView]:
@@ -72,13 +82,6 @@ def _orbits(folder: RunFolder) -> list[OrbitView]:
         name = "/".join(Path(facts["reference"]).parts[-2:])  # file names alone often repeat
         views.append(OrbitView(name, orbit, frames, {facts["mode"]: scores}))
     return views
-
-
-def _picture(path: Path) -> Image.Image | None:
-    if not path.exists():
-        return None
-    with Image.open(path) as picture:
-        return picture.convert("RGB")
 
 
 def _curve(path: Path) -> Image.Image | None:
@@ -103,6 +106,9 @@ def _tables(figures: dict[str, Any] | None) -> list[Table]:
     ]
     for name in ("image_azimuth_error", "pose_azimuth_error"):
         rows += [[f"{name} {k}", round(v, 3)] for k, v in poses.get(name, {}).items()]
+    tables = [Table("Poses", ["figure", "value"], rows)]
+    if poses.get("baselines"):
+        tables.append(_baselines(poses))
     views = [
         [
             cell if isinstance(cell := row.get(c), str | None) else round(cell, 3)
@@ -111,7 +117,25 @@ def _tables(figures: dict[str, Any] | None) -> list[Table]:
         for row in figures["views"]
     ]
     note = "PSNR and SSIM against the true render of the same object; copying wins colour alone."
-    return [Table("Poses", ["figure", "value"], rows), Table("Views", VIEW_COLUMNS, views, note)]
+    return [*tables, Table("Views", VIEW_COLUMNS, views, note)]
+
+
+_ERRORS = ("median_deg", "p90_deg", "beyond_90")
+
+
+def _baselines(poses: dict[str, Any]) -> Table:
+    """Azimuth errors of the poses beside simpler ways to find them."""
+    own = {"name": "this run"} | poses.get("pose_azimuth_error", {})
+    own["homogeneity"] = poses.get("homogeneity")
+    names = ("name", *_ERRORS, "homogeneity")
+    rows = [[row.get(name) for name in names] for row in (own, *poses["baselines"])]
+    return Table(
+        "Poses and simpler ways to find them",
+        ("", "median error", "90th percentile", "beyond 90°", "homogeneity"),
+        rows,
+        "Each photo at the azimuth of its pose, against the truth; errors in degrees, and the "
+        "share of photos more than 90° off.",
+    )
 
 
 def _headline(figures: dict[str, Any] | None) -> str:

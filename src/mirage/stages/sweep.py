@@ -23,9 +23,9 @@ from mirage.errors import MirageError
 from mirage.multirun import Job, Multirun
 from mirage.report.sweeps import Series, draw_panels
 from mirage.stages.evaluate import FIGURES
-from mirage.stages.folder import RunFolder, read_json, replacing
+from mirage.stages.folder import RunFolder, read_json, replacing, save_picture
 from mirage.stages.images import images_key
-from mirage.stages.poses import SUMMARY_FILE, save_picture
+from mirage.stages.poses import SUMMARY_FILE
 
 TABLE, TABLE_CSV, LOG = "table.md", "table.csv", "log.txt"
 SHARED = "_images"  # a run for each distinct image settings, of which only the images are made

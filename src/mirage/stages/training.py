@@ -7,7 +7,7 @@ import sys
 import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import lightning
 import numpy as np
@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressB
 from callbacks.ema import WarmupEMA
 from callbacks.history import MetricsFile
 from callbacks.orbits import OrbitReference, OrbitViews
+from callbacks.poses import PoseRecord
 from callbacks.tracking import wandb_logger
 from datamodules.cache import build_cache, open_cache
 from datamodules.posed import PosedImages
@@ -31,6 +32,8 @@ from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.sampler.pipeline import export_pipeline, load_pipeline
 from mirage.stages.folder import RunFolder, hash_of, read_json
+from mirage.stages.pose_panels import pose_files
+from mirage.stages.poses import BANK_FILE, LABELS_FILE, SUMMARY_FILE
 from mirage.stages.pretrained import find_pretrained
 
 LAST = "last.ckpt"
@@ -86,8 +89,8 @@ def prepare_pixels(config: Config, images: ImageSet, folder: RunFolder) -> ByteA
 def _fit(config: Config, folder: RunFolder) -> None:
     lightning.seed_everything(config.train.seed, verbose=False)
     images = open_images(folder["images"])
-    labels = read_labels(folder["poses"] / "labels.parquet")
-    bank = PoseBank.load(folder["poses"] / "bank.safetensors")
+    labels = read_labels(folder["poses"] / LABELS_FILE)
+    bank = PoseBank.load(folder["poses"] / BANK_FILE)
     pixels = prepare_pixels(config, images, folder)
     denoiser = PoseDenoiser.build(config.model, config.data.resolution, bank.num_poses)
     if config.pretrained is not None:
@@ -125,13 +128,17 @@ def _trainer(
     config: Config, folder: RunFolder, bank: PoseBank, references: list[OrbitReference]
 ) -> lightning.Trainer:
     _quieten_lightning()
-    train = folder["train"]
+    train, poses = folder["train"], folder["poses"]
     views = replace(config.views, count=_VALIDATION_VIEWS, mode="soft")
     callbacks: list[Callback] = [
         OrbitViews(references, bank.ring, views, train / "orbits"),  # sees the EMA: before it
         *build_targets(config.train.callbacks),
         WarmupEMA(config.train.ema_decay),
         MetricsFile(train / "metrics.csv", every=10),
+        PoseRecord(
+            pose_files(poses), [poses / LABELS_FILE, poses / BANK_FILE],
+            _provenance(config, folder), train / "wandb" / "poses_logged.txt",
+        ),
         ModelCheckpoint(
             train, filename="best", monitor="val/loss", save_top_k=1, enable_version_counter=False,
         ),
@@ -160,6 +167,19 @@ def _trainer(
     )
 
 
+def _provenance(config: Config, folder: RunFolder) -> dict[str, Any]:
+    """What the poses were found with, and what was found."""
+    summary = read_json(folder["poses"] / SUMMARY_FILE)
+    return {
+        "key": folder.key("poses"),
+        "images": asdict(config.images),
+        "backbone": asdict(config.backbone),
+        "parts": asdict(config.parts),
+        "poses": asdict(config.poses),
+        **{name: summary[name] for name in ("num_images", "num_poses", "ring_score")},
+    }
+
+
 def _precision(asked: str) -> Literal["bf16-mixed", "32-true"]:
     """bf16 where it is faster: on a GPU. On a CPU small convolutions are slower in it."""
     if asked == "bf16" or (asked == "auto" and torch.cuda.is_available()):
@@ -175,13 +195,13 @@ def _quieten_lightning() -> None:
 def _start_from_pretrained(config: Config, folder: RunFolder, denoiser: PoseDenoiser) -> None:
     assert config.pretrained is not None
     trained = load_pipeline(find_pretrained(config.pretrained)).denoiser
-    related = read_json(folder["poses"] / "summary.json")["pretrained"]
+    related = read_json(folder["poses"] / SUMMARY_FILE)["pretrained"]
     start_from(denoiser, trained, related["mapping"] if related["holds"] else None)
 
 
 def _export(config: Config, folder: RunFolder) -> None:
     """model/ holds the averaged weights of the last checkpoint."""
-    bank_file = folder["poses"] / "bank.safetensors"
+    bank_file = folder["poses"] / BANK_FILE
     bank = PoseBank.load(bank_file)
     denoiser = PoseDenoiser.build(config.model, config.data.resolution, bank.num_poses)
     state = torch.load(folder["train"] / LAST, map_location="cpu", weights_only=True)["state_dict"]

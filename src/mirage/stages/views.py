@@ -22,8 +22,8 @@ from mirage.report.films import save_gif, save_mp4
 from mirage.report.panels import contact_sheet
 from mirage.sampler.orbit import ring_azimuths, sample_orbit
 from mirage.sampler.pipeline import BANK, load_pipeline
-from mirage.stages.folder import RunFolder, hash_of, read_json, write_json
-from mirage.stages.poses import device, save_picture
+from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
+from mirage.stages.poses import device
 
 SHEET = "contact_sheet.png"
 _SURE_ENOUGH = 0.05  # below this confidence the pose of a reference is said to be unsure

@@ -1,0 +1,173 @@
+"""The pictures that the poses stage leaves, for a person to judge the poses by.
+
+Photos are drawn at random throughout, never the best ones; only the thumbnails on the ring are the
+surest photo of each pose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from mirage.contracts import ByteArray, IntArray, PoseLabels
+from mirage.features.backbone import Backbone
+from mirage.images.manifest import ImageSet
+from mirage.images.progress import show_progress
+from mirage.poses.bank import PoseBank
+from mirage.report.galleries import Doubt, doubtful_photos, flip_pairs
+from mirage.report.panels import montage
+from mirage.report.parts import SeenPhotos, part_masks, part_rows
+from mirage.report.pose_plots import pose_sizes, stability_curve
+from mirage.report.ring import FULL_CIRCLE, ring_picture
+from mirage.stages.folder import save_picture
+
+_SIDE = 96  # of a thumbnail, pixels
+_DOUBT_SIDE = 128
+_MEMBERS = 24  # photos of each pose on the montage
+_DOUBTS = 24  # photos of each kind of doubt
+_PAIRED = 8  # photos a row of the flip pairs
+_LOOKED_AT = 64  # photos whose parts are drawn
+_MASKED = 12  # of these, photos drawn with all their parts
+
+
+def draw_poses(
+    target: Path,
+    images: ImageSet,
+    backbone: Backbone,
+    bank: PoseBank,
+    labels: PoseLabels,
+    summary: dict[str, Any],
+    seed: int,
+) -> None:
+    """Write the pictures into `target`, and take away those of an earlier discovery.
+
+    What the summary does not tell (the counts tried, the mirror poses) is not drawn.
+
+    Args:
+        labels: of all N photos, by image id.
+        summary: what summary.json is to say.
+        seed: of the photos drawn.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = [
+        rng.permutation(np.flatnonzero(labels.pose == pose))[:_MEMBERS]
+        for pose in range(bank.num_poses)
+    ]
+    surest = surest_photos(labels, bank.num_poses, 1)
+    outlying = rng.permutation(np.flatnonzero(outliers(labels)))[:_DOUBTS]
+    inlying = np.flatnonzero(~outliers(labels))
+    unsure = inlying[np.argsort(labels.confidence[inlying], kind="stable")[:_DOUBTS]]
+    photos = _load(images, [*drawn, *surest], _SIDE)
+    doubted = _load(images, [unsure, outlying], _DOUBT_SIDE)
+    chosen = rng.permutation(len(images))[:_LOOKED_AT]
+    seen = look_at(np.stack(list(_load(images, [chosen], backbone.size).values())), backbone, bank)
+
+    def doubts(ids: IntArray) -> list[Doubt]:
+        return [
+            Doubt(
+                doubted[int(i)],
+                int(labels.pose[i]),
+                float(labels.azimuth[i]),
+                float(labels.confidence[i]),
+            )
+            for i in ids
+        ]
+
+    doubtful = [("least sure", doubts(unsure))]
+    if len(outlying):
+        num_outliers = len(labels) - len(inlying)
+        doubtful.append((f"outliers\n{num_outliers} in all", doubts(outlying)))
+    members = [[photos[int(i)] for i in ids] for ids in drawn]
+    pictures: dict[str, Image.Image | None] = {
+        "montage": _montage(members, bank, summary),
+        "ring": _ring([[photos[int(i)] for i in ids] for ids in surest], bank, summary),
+        "parts": part_masks(seen.first(_MASKED), bank.encoder.weights),
+        "part_masks": part_rows(seen, bank.encoder.weights),
+        "pairs": _pairs(members, bank, summary),
+        "sizes": pose_sizes(np.asarray(summary["counts"]), bank.ring.azimuth),
+        "stability": _stability(summary),
+        "doubts": doubtful_photos(doubtful),
+    }
+    for name, picture in pictures.items():
+        if picture is None:
+            (target / f"{name}.png").unlink(missing_ok=True)
+        else:
+            save_picture(target / f"{name}.png", picture)
+
+
+def look_at(photos: ByteArray, backbone: Backbone, bank: PoseBank) -> SeenPhotos:
+    """What the bank sees in photos [B, H, W, 3] uint8, a batch at a time."""
+    size = backbone.config.batch_size
+    maps, masks = [], []
+    for start in range(0, len(photos), size):
+        features = backbone(photos[start : start + size])
+        maps.append(bank.part_maps(features).cpu().numpy())
+        masks.append(bank.masks(features).cpu().numpy())
+    return SeenPhotos(photos, np.concatenate(maps), np.concatenate(masks))
+
+
+def surest_photos(labels: PoseLabels, num_poses: int, count: int) -> list[IntArray]:
+    """The ids of each pose's photos of highest confidence, at most `count`, surest first."""
+    order = np.argsort(-labels.confidence, kind="stable")
+    pose = labels.pose[order]
+    return [order[pose == k][:count] for k in range(num_poses)]
+
+
+def outliers(labels: PoseLabels) -> npt.NDArray[np.bool_]:
+    """[N] whether a photo fits no pose."""
+    flags: npt.NDArray[np.bool_] = getattr(labels, "outlier", np.zeros(len(labels), bool))
+    return flags
+
+
+def _load(images: ImageSet, ids: Iterable[IntArray], size: int) -> dict[int, ByteArray]:
+    """Photos by id, each decoded once."""
+    wanted = np.array(list(dict.fromkeys(int(i) for part in ids for i in part)), np.int64)
+    batches = show_progress(images.batches(wanted, size, 64), "pictures", -(-len(wanted) // 64))
+    return {
+        int(i): photo for some, photos in batches for i, photo in zip(some, photos, strict=True)
+    }
+
+
+def _montage(
+    members: list[list[ByteArray]], bank: PoseBank, summary: dict[str, Any]
+) -> Image.Image:
+    parents = summary.get("parents")
+    groups = []
+    for pose in np.argsort(bank.ring.azimuth):
+        title = f"pose {pose} · {bank.ring.azimuth[pose]:.0f}°\n{summary['counts'][pose]} photos"
+        if parents is not None:
+            title += f"\nin coarse pose {parents[pose]}"
+        groups.append((title, members[pose]))
+    return montage(groups)
+
+
+def _ring(surest: list[list[ByteArray]], bank: PoseBank, summary: dict[str, Any]) -> Image.Image:
+    blank = np.full((_SIDE, _SIDE, 3), 255, np.uint8)
+    thumbnails = np.stack([photos[0] if photos else blank for photos in surest])
+    return ring_picture(
+        bank.ring.azimuth, thumbnails, np.asarray(summary["counts"]), bank.ring.score,
+        [str(pose) for pose in range(bank.num_poses)], tuple(summary.get("span", FULL_CIRCLE)),
+    )  # fmt: skip
+
+
+def _pairs(
+    members: list[list[ByteArray]], bank: PoseBank, summary: dict[str, Any]
+) -> Image.Image | None:
+    if summary.get("mirror") is None:
+        return None
+    return flip_pairs(members, np.asarray(summary["mirror"]), bank.ring.azimuth, _PAIRED)
+
+
+def _stability(summary: dict[str, Any]) -> Image.Image | None:
+    count = summary.get("count") or {}
+    tried = count.get("candidates")
+    if not tried:
+        return None
+    names = ("count", "open_bits", "low", "high")
+    counts, bits, low, high = (np.asarray([row[name] for row in tried]) for name in names)
+    return stability_curve(counts, bits, low, high, count["chosen"], count["why"])
