@@ -72,7 +72,7 @@ class OrbitViews(Callback):
             reference.photo,
             reference.pose,
             reference.azimuth,
-            ring_azimuths(self.config.count),
+            ring_azimuths(self.ring, self.config.count),
             self.config,
         )
         pl_module.train(training)
@@ -80,7 +80,7 @@ class OrbitViews(Callback):
 
     def _write(self, trainer: lightning.Trainer, frames: ByteArray) -> None:
         """`frames`: [R, V, H, W, 3]."""
-        azimuths = ring_azimuths(self.config.count)
+        azimuths = ring_azimuths(self.ring, self.config.count)
         orbits = [
             Orbit(r.photo, f, azimuths, np.zeros(len(f), np.int64), r.pose)
             for r, f in zip(self.references, frames, strict=True)

@@ -19,11 +19,12 @@ class PosedBatches(Dataset[dict[str, Tensor]]):
 
     The batch of all ranks is drawn together and each takes its part, so the number of ranks does
     not change what a step sees. Each label is drawn from its soft top-k: the most likely pose with
-    the image's own azimuth, or another candidate with that pose's azimuth on the ring.
+    the image's own azimuth, or another candidate with that pose's azimuth on the ring. Where the
+    labels of mirror images are known, half of the images are drawn as their mirror images.
 
     Args:
         pixels: [N, H, W, 3] uint8, usually a memory map.
-        labels: of the same N images.
+        labels: of the same N images. flipped: of their mirror images, or None.
         ids: the images to draw from. batch_size: of this rank.
     """
 
@@ -31,6 +32,7 @@ class PosedBatches(Dataset[dict[str, Tensor]]):
         self,
         pixels: ByteArray,
         labels: PoseLabels,
+        flipped: PoseLabels | None,
         ring: PoseRing,
         ids: IntArray,
         probabilities: FloatArray,
@@ -40,7 +42,8 @@ class PosedBatches(Dataset[dict[str, Tensor]]):
         rank: int,
         world_size: int,
     ) -> None:
-        self.pixels, self.labels, self.ring, self.ids = pixels, labels, ring, ids
+        self.pixels, self.labels, self.flipped, self.ring = pixels, labels, flipped, ring
+        self.ids = ids
         self.probabilities, self.batch_size, self.num_steps = probabilities, batch_size, num_steps
         self.seed, self.rank, self.world_size = seed, rank, world_size
 
@@ -53,7 +56,16 @@ class PosedBatches(Dataset[dict[str, Tensor]]):
         drawn = rng.choice(self.ids, size=total, p=self.probabilities)
         column = _draw_columns(self.labels.topk_weight[drawn], rng.random(total))
         mine = slice(self.rank, None, self.world_size)
-        return posed_batch(self.pixels, self.labels, self.ring, drawn[mine], column[mine])
+        batch = posed_batch(self.pixels, self.labels, self.ring, drawn[mine], column[mine])
+        if self.flipped is None:
+            return batch
+        turned = posed_batch(self.pixels, self.flipped, self.ring, drawn[mine], column[mine])
+        turned["image"] = turned["image"].flip(2)
+        flip = torch.from_numpy(rng.random(total)[mine] < 0.5)
+        return {
+            name: torch.where(flip.view(-1, *[1] * (value.ndim - 1)), turned[name], value)
+            for name, value in batch.items()
+        }
 
 
 def _draw_columns(weights: FloatArray, uniform: FloatArray) -> IntArray:
@@ -117,6 +129,7 @@ class PosedImages(lightning.LightningDataModule):
 
     Args:
         pixels: [N, H, W, 3] uint8. labels: of the N images. ring: the poses' azimuths.
+        flipped: labels of the images' mirror images, which double the data; None leaves them out.
         train_ids, heldout_ids: which of the N images are whose.
         balance: see `balanced_probabilities`.
         num_steps: optimizer steps of the whole training.
@@ -134,9 +147,10 @@ class PosedImages(lightning.LightningDataModule):
         num_steps: int,
         seed: int,
         workers: int = 0,
+        flipped: PoseLabels | None = None,
     ) -> None:
         super().__init__()
-        self.pixels, self.labels, self.ring = pixels, labels, ring
+        self.pixels, self.labels, self.ring, self.flipped = pixels, labels, ring, flipped
         self.train_ids, self.heldout_ids = train_ids, heldout_ids
         self.batch_size, self.balance, self.num_steps = batch_size, balance, num_steps
         self.seed, self.workers = seed, workers
@@ -149,7 +163,7 @@ class PosedImages(lightning.LightningDataModule):
             self.labels.pose[self.train_ids], self.ring.num_poses, self.balance
         )
         batches = PosedBatches(
-            self.pixels, self.labels, self.ring, self.train_ids, probabilities,
+            self.pixels, self.labels, self.flipped, self.ring, self.train_ids, probabilities,
             self.batch_size, self.num_steps, self.seed, rank, world_size,
         )  # fmt: skip
         sampler = _StepsFrom(lambda: trainer.global_step if trainer else 0, self.num_steps)

@@ -164,6 +164,7 @@ class DataConfig:
     resolution: int = 32  # side of the images the model sees, pixels
     batch_size: int = 64
     balance: float = 0.5  # 0 draws images evenly, 1 draws poses evenly
+    mirror: bool = True  # half of the images as mirror images, with the mirror pose as their label
     workers: int = 0  # loader processes; the cache is memory-mapped, so 0 is usually best
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ P parts, K poses, T candidates kept of a soft label. Azimuths are degrees in [0,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,10 @@ class PoseLabels:
 
     def __len__(self) -> int:
         return len(self.pose)
+
+    def take(self, rows: IntArray) -> PoseLabels:
+        """The labels of the images `rows`, in that order."""
+        return PoseLabels(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from mirage import kmeans
 from mirage.circle import circular_difference
@@ -90,7 +91,7 @@ def links_across(descriptors: FloatArray, mirrored: FloatArray, azimuth: FloatAr
     return shares
 
 
-def _widest_cover(empty: FloatArray, edges: FloatArray) -> tuple[float, float]:
+def _widest_cover(empty: npt.NDArray[np.bool_], edges: FloatArray) -> tuple[float, float]:
     """The curve without its widest run of empty bins, as (low, high) with high > low."""
     if not empty.any() or empty.all():
         return 0.0, 360.0

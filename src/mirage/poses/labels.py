@@ -17,7 +17,7 @@ from mirage.errors import MirageError
 def write_labels(
     path: Path, image_id: IntArray, paths: Sequence[str], split: Sequence[str], labels: PoseLabels
 ) -> None:
-    """One row an image: image_id, path, split, pose, confidence, azimuth, topk, topk_weight, outlier."""
+    """One row an image: its id, path and split, and the fields of its label."""
     table = pa.table(
         {
             "image_id": pa.array(image_id, pa.int64()),

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mirage.circle import circular_distance
+from mirage.circle import circular_distance, wrap
 from mirage.config import ViewsConfig
 from mirage.contracts import ByteArray, FloatArray, IntArray, Orbit, PoseCondition, PoseRing
 from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
@@ -19,9 +19,11 @@ from mirage.sampler.shared import Reference, SharedDenoiser
 from mirage.sampler.solve import SOLVERS, Observer
 
 
-def ring_azimuths(count: int) -> FloatArray:
-    """[count] azimuths round the whole circle from 0°, evenly."""
-    return np.arange(count) * (360.0 / count)
+def ring_azimuths(ring: PoseRing, count: int) -> FloatArray:
+    """[count] azimuths round the whole circle from 0°, evenly; of an arc, from end to end."""
+    if ring.closed:
+        return np.arange(count) * (360.0 / count)
+    return wrap(np.linspace(*ring.span, count))
 
 
 def nearest_pose(ring: PoseRing, azimuth: FloatArray) -> IntArray:

@@ -53,6 +53,7 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
         unet: the network. embedding: the pose embedding.
         sigma_data: EDM's standard deviation of the images.
         ring_azimuth: azimuth of every pose, degrees. ring_score: how well they close a circle.
+        ring_span: degrees that the photos covered, (0, 360) unless only an arc.
     """
 
     def __init__(
@@ -62,16 +63,22 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
         sigma_data: float = 0.5,  # diffusers takes arguments without a default for modules
         ring_azimuth: Sequence[float] = (),
         ring_score: float = 0.0,
+        ring_span: Sequence[float] = (0.0, 360.0),
     ) -> None:
         super().__init__()
         self.register_modules(unet=unet, embedding=embedding)
         self.register_to_config(
-            sigma_data=sigma_data, ring_azimuth=list(ring_azimuth), ring_score=ring_score
+            sigma_data=sigma_data,
+            ring_azimuth=list(ring_azimuth),
+            ring_score=ring_score,
+            ring_span=list(ring_span),
         )
 
     @property
     def ring(self) -> PoseRing:
-        return PoseRing(np.asarray(self.config.ring_azimuth), float(self.config.ring_score))
+        low, high = self.config.ring_span
+        azimuth = np.asarray(self.config.ring_azimuth)
+        return PoseRing(azimuth, float(self.config.ring_score), (low, high))
 
     @property
     def denoiser(self) -> PoseDenoiser:
@@ -106,7 +113,11 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
                 todo=f"poses are numbered 0 to {ring.num_poses - 1}",
             )
         photo = _square_photo(image, denoiser.resolution)
-        asked = ring_azimuths(azimuths) if isinstance(azimuths, int) else np.asarray(azimuths)
+        asked = (
+            ring_azimuths(self.ring, azimuths)
+            if isinstance(azimuths, int)
+            else np.asarray(azimuths)
+        )
         own = ring.azimuth[reference_pose] if reference_azimuth is None else reference_azimuth
         config = _views_config(views)
         orbit = sample_orbit(denoiser, ring, photo, reference_pose, float(own), asked, config)
@@ -156,6 +167,7 @@ def export_pipeline(
         sigma_data=denoiser.sigma_data,
         ring_azimuth=[float(a) for a in ring.azimuth],
         ring_score=ring.score,
+        ring_span=list(ring.span),
     )
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -180,7 +192,12 @@ def load_pipeline(folder: Path) -> MiragePipeline:
         embedding = PoseEmbedding.from_pretrained(folder / "embedding", **how)
         facts = MiragePipeline.load_config(folder)
         return MiragePipeline(
-            unet, embedding, facts["sigma_data"], facts["ring_azimuth"], facts["ring_score"]
+            unet,
+            embedding,
+            facts["sigma_data"],
+            facts["ring_azimuth"],
+            facts["ring_score"],
+            facts.get("ring_span", (0.0, 360.0)),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MirageError(

@@ -24,7 +24,6 @@ from mirage.images.sources import SUFFIXES
 from mirage.poses.bank import PoseBank
 from mirage.stages.explain import Explainer
 from mirage.stages.folder import RunFolder
-from mirage.stages.pose_pictures import outliers
 from mirage.stages.poses import BANK_FILE, device
 
 
@@ -55,7 +54,7 @@ def run(
     rows: list[dict[str, Any]] = []
     for names, squares in reader.batches(paths, backbone.config.batch_size):
         labels = bank.assign(backbone(squares))
-        outlier = outliers(labels)
+        outlier = labels.outlier
         found = [
             {
                 "path": str(name),

@@ -64,7 +64,7 @@ def run(config: Config, folder: RunFolder) -> str:
 
 def _measure(config: Config, folder: RunFolder) -> dict[str, Any]:
     turner = Turner.open(folder["model"])
-    azimuths = ring_azimuths(config.evaluate.views)
+    azimuths = ring_azimuths(turner.bank.ring, config.evaluate.views)
     if config.images.source == "turntable":
         poses, alignment = _measure_poses(config, turner)
         cases = _turntable_cases(config, turner, alignment, azimuths)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from mirage.contracts import ByteArray, IntArray, PoseLabels
@@ -59,8 +58,8 @@ def draw_poses(
         for pose in range(bank.num_poses)
     ]
     surest = surest_photos(labels, bank.num_poses, 1)
-    outlying = rng.permutation(np.flatnonzero(outliers(labels)))[:_DOUBTS]
-    inlying = np.flatnonzero(~outliers(labels))
+    outlying = rng.permutation(np.flatnonzero(labels.outlier))[:_DOUBTS]
+    inlying = np.flatnonzero(~labels.outlier)
     unsure = inlying[np.argsort(labels.confidence[inlying], kind="stable")[:_DOUBTS]]
     photos = _load(images, [*drawn, *surest], _SIDE)
     doubted = _load(images, [unsure, outlying], _DOUBT_SIDE)
@@ -116,12 +115,6 @@ def surest_photos(labels: PoseLabels, num_poses: int, count: int) -> list[IntArr
     order = np.argsort(-labels.confidence, kind="stable")
     pose = labels.pose[order]
     return [order[pose == k][:count] for k in range(num_poses)]
-
-
-def outliers(labels: PoseLabels) -> npt.NDArray[np.bool_]:
-    """[N] whether a photo fits no pose."""
-    flags: npt.NDArray[np.bool_] = getattr(labels, "outlier", np.zeros(len(labels), bool))
-    return flags
 
 
 def _load(images: ImageSet, ids: Iterable[IntArray], size: int) -> dict[int, ByteArray]:

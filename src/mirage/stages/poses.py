@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -50,9 +50,10 @@ def device() -> torch.device:
 def _discover(config: Config, folder: RunFolder) -> dict[str, Any]:
     images = open_images(folder["images"])
     train, held_out = images.ids(TRAIN), images.ids(HELDOUT)
-    if len(train) < config.poses.count:
+    asked = max(config.poses.counts, default=0)
+    if len(train) < asked:
         raise MirageError(
-            f"{len(train)} training photos cannot form {config.poses.count} poses",
+            f"{len(train)} training photos cannot form {asked} poses",
             where="configuration key poses.count",
             todo="add photos or ask for fewer poses",
         )
@@ -62,10 +63,8 @@ def _discover(config: Config, folder: RunFolder) -> dict[str, Any]:
         return images.batches(ids, config.backbone.size, config.backbone.batch_size)
 
     bank, found = discover(batches, backbone, config.parts, config.poses, len(train))
-    labels = _in_id_order(
-        concatenate([found, assign_images(batches(held_out), backbone, bank)]),
-        np.concatenate([train, held_out]),
-    )
+    both = concatenate([found, assign_images(batches(held_out), backbone, bank)])
+    labels = both.take(np.argsort(np.concatenate([train, held_out])))
     pretrained = None
     if config.pretrained is not None:
         bank, labels, pretrained = _relate_to_pretrained(config, images, backbone, bank, labels)
@@ -84,6 +83,11 @@ def _discover(config: Config, folder: RunFolder) -> dict[str, Any]:
         "counts": counts.tolist(),
         "mean_confidence": float(labels.confidence.mean()),
         "circle_found": bank.circle is not None,
+        "span": list(bank.ring.span),
+        "mirror": bank.mirror.tolist(),
+        "parents": None if bank.parents is None else bank.parents.tolist(),
+        "outliers": int(labels.outlier.sum()),
+        "count": asdict(bank.choice) | {"asked": config.poses.count},
         "pretrained": pretrained,
     }
     draw_poses(target, images, backbone, bank, labels, summary, config.poses.seed)
@@ -99,11 +103,6 @@ def assign_images(
     return concatenate([bank.assign(batch) for _, batch in features])
 
 
-def _in_id_order(labels: PoseLabels, ids: IntArray) -> PoseLabels:
-    order = np.argsort(ids)
-    return PoseLabels(*(getattr(labels, name)[order] for name in asdict(labels)))
-
-
 def _relate_to_pretrained(
     config: Config, images: ImageSet, backbone: Backbone, bank: PoseBank, labels: PoseLabels
 ) -> tuple[PoseBank, PoseLabels, dict[str, Any]]:
@@ -117,14 +116,10 @@ def _relate_to_pretrained(
     ids = images.ids(TRAIN)[: config.parts.sample]
     batches = images.batches(ids, old.backbone.size, old.backbone.batch_size)
     theirs = assign_images(batches, reader, old)
-    ours = PoseLabels(*(getattr(labels, name)[ids] for name in asdict(labels)))
-    agreement, match = match_pretrained(ours, bank, theirs, old)
+    agreement, match = match_pretrained(labels.take(ids), bank, theirs, old)
     if agreement.holds and config.poses.front is None:
         bank = bank.reoriented(match.alignment.offset, match.alignment.direction)
-        azimuth = match.alignment.carry(labels.azimuth)
-        labels = PoseLabels(
-            labels.pose, labels.confidence, azimuth, labels.topk, labels.topk_weight
-        )
+        labels = replace(labels, azimuth=match.alignment.carry(labels.azimuth))
     facts = asdict(agreement) | {"name": config.pretrained, "holds": agreement.holds,
                                  "verdict": str(agreement)}  # fmt: skip
     return bank, labels, facts

@@ -100,7 +100,7 @@ def _fit(config: Config, folder: RunFolder) -> None:
     data = PosedImages(
         pixels, labels, bank.ring, images.ids(TRAIN), images.ids(HELDOUT),
         config.data.batch_size, config.data.balance, config.train.steps, config.train.seed,
-        config.data.workers,
+        config.data.workers, bank.flipped(labels) if config.data.mirror else None,
     )  # fmt: skip
     references = pick_references(pixels, labels, images.ids(HELDOUT), _VALIDATION_REFERENCES)
     trainer = _trainer(config, folder, bank, references)

@@ -67,13 +67,14 @@ def run(config: Config, folder: RunFolder) -> str:
     model_key = folder.key("model")
     turner = Turner.open(folder["model"])
     references = find_references(config, folder, turner)
+    azimuths = ring_azimuths(turner.bank.ring, config.views.count)
     made = 0
     for reference in show_progress(references, "views", len(references)):
         target = folder["views"] / reference.name
         settings = asdict(config.views) | {"references": None, "chunk": None}
         key = hash_of(model_key, settings, reference.pose, reference.photo.tobytes().hex())
         if not _is_made(target, key):
-            orbit = turn(turner, reference, ring_azimuths(config.views.count), config)
+            orbit = turn(turner, reference, azimuths, config)
             _write(turner, reference, orbit, config, target, key)
             made += 1
     if config.views.reference == "heldout":
