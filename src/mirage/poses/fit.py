@@ -12,7 +12,7 @@ from mirage.config import BackboneConfig, PosesConfig
 from mirage.contracts import FloatArray, IntArray
 from mirage.errors import MirageError
 from mirage.poses.bank import PoseBank, join_circle
-from mirage.poses.clusters import fit_poses
+from mirage.poses.clusters import fit_mirrored_poses, fit_poses, softness_of
 from mirage.poses.descriptor import LayoutEncoder
 from mirage.poses.discovery import Circle, discover_circle
 from mirage.poses.reader import ARC
@@ -46,9 +46,13 @@ def fit_bank(
     points = _points(sampled, circle)
     choice = _choose(points, config)
     count = choice.chosen
-    centroids, softness = fit_poses(
-        points[0], count, restarts=config.restarts, seed=config.seed, max_points=config.sample
-    )
+    how = {"restarts": config.restarts, "seed": config.seed, "max_points": config.sample}
+    if circle is not None and span == (0.0, 360.0):
+        centroids, mirror = fit_mirrored_poses(
+            points[0], _points(mirrored, circle)[0], count, **how
+        )
+    else:
+        centroids, mirror = fit_poses(points[0], count, **how), None
     if circle is None:
         gaps = np.linalg.norm(centroids[:, None] - centroids[None, :], axis=2)
         ring = ring_from_distances(gaps)
@@ -60,10 +64,10 @@ def fit_bank(
         circle=None if circle is None else circle.reader,
         centroids=centroids,
         circle_weight=_CIRCLE_RADIUS,
-        softness=softness,
+        softness=softness_of(points[0], centroids),
         topk=min(config.topk, count),
         ring=ring,
-        mirror=np.arange(count),
+        mirror=np.arange(count) if mirror is None else mirror,
         parents=None,
         strange=np.inf,
         choice=choice,
@@ -74,7 +78,7 @@ def fit_bank(
     bank = replace(
         bank,
         strange=middle + _STRANGE * spread,
-        mirror=pair_mirrored(bank, sampled, mirrored),
+        mirror=pair_mirrored(bank, sampled, mirrored) if mirror is None else mirror,
         parents=_parents(points[0], bank, config),
     )
     if config.front is None:
