@@ -42,7 +42,7 @@ COMMANDS = {
         "images",
         ("backbone=dinov2|effnet_lite", "backbone.weights=FILE", "poses.count=INT",
          "parts.count=INT",
-         "poses.front=POSE", "pretrained=NAME|null"),
+         "poses.sample=INT", "poses.front=POSE", "pretrained=NAME|null"),
         "mirage poses backbone=effnet_lite poses.count=12 run=runs/mine",
     ),
     "assign": Command(
@@ -154,11 +154,16 @@ def _dispatch(words: list[str]) -> int:
 def run_command(name: str, config: Config) -> None:
     """Run the stages of a command; each ends with a line that says what it wrote."""
     from mirage.experiment import save_config
+    from mirage.ranks import find_ranks
     from mirage.stages.folder import RunFolder
 
-    save_config(config)
+    speaks = find_ranks().is_first
+    if speaks:
+        save_config(config)
     for stage in COMMANDS[name].stages:
-        print(_stage(stage)(config, RunFolder(Path(config.run))), flush=True)
+        line = _stage(stage)(config, RunFolder(Path(config.run)))
+        if speaks:
+            print(line, flush=True)
 
 
 def _sweep(words: list[str]) -> str:

@@ -103,7 +103,7 @@ class BackboneConfig:
 class PartsConfig:
     count: int = 256  # parts, P
     dims: int = 64  # principal components the patch features are reduced to
-    sample: int = 400_000  # patches kept of a first look at the photos
+    sample: int = 400_000  # patches the parts are fitted on, of photos of poses.sample
     temperature: float = 0.05  # of the softmax over parts
     seed: int = 0
 
@@ -119,7 +119,7 @@ class PosesConfig:
     restarts: int = 10  # k-means restarts, the lowest inertia wins
     topk: int = 3  # poses kept in a soft label
     dims: int = 256  # principal components a part layout is reduced to
-    sample: int = 50_000  # photos the poses are fitted on
+    sample: int = 8_000  # photos the parts and poses are fitted on, drawn at random
     front: int | None = None  # the pose put at azimuth 0; None leaves the offset free
     seed: int = 0
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,15 @@ from PIL import Image
 from mirage.config import ImagesConfig, TurntableConfig
 from mirage.contracts import HELDOUT, TRAIN
 from mirage.errors import MirageError
-from mirage.images.manifest import build_manifest, open_images, split_objects
+from mirage.images import manifest, survey
+from mirage.images.entry import Entry, Source
+from mirage.images.manifest import (
+    build_manifest,
+    highest_heldout,
+    object_hashes,
+    open_images,
+)
+from mirage.images.sources import FolderSource
 
 
 def save_photos(folder: Path, count: int, side: int = 32) -> list[np.ndarray]:  # type: ignore[type-arg]
@@ -59,23 +69,88 @@ def test_too_few_photos_end_with_the_reasons_counted(tmp_path: Path) -> None:
         build_manifest(config_for(tmp_path / "photos"), tmp_path / "images")
 
 
-def test_objects_stay_whole_and_both_sides_have_some() -> None:
+def held_out(objects: list[str], fraction: float, seed: int) -> set[str]:
+    hashes = object_hashes(objects, seed)
+    limit = highest_heldout(hashes, fraction)
+    return {name for name, hashed in zip(objects, hashes, strict=True) if hashed <= limit}
+
+
+def test_a_share_of_the_objects_is_held_out() -> None:
     objects = [f"car{index // 5}" for index in range(100)]
-    split = split_objects(objects, 0.2, seed=0)
-    sides = {
-        name: {s for o, s in zip(objects, split, strict=True) if o == name} for name in objects
-    }
-    assert all(len(side) == 1 for side in sides.values())
-    assert split.count(HELDOUT) == 20
-    assert set(split_objects(["a", "b"], 0.01, 0)) == {TRAIN, HELDOUT}
-    assert split != split_objects(objects, 0.2, seed=1)
+    held = held_out(objects, 0.2, seed=0)
+    assert len(held) == 4
+    assert held != held_out(objects, 0.2, seed=1)
+    assert len(held_out(["a", "b"], 0.01, 0)) == len(held_out(["a", "b"], 0.99, 0)) == 1
 
 
 def test_adding_photos_moves_few_of_the_others() -> None:
     names = [f"photo{index}" for index in range(1100)]
-    before, after = split_objects(names[:1000], 0.1, 0), split_objects(names, 0.1, 0)
-    moved = sum(a != b for a, b in zip(before, after[:1000], strict=True))
-    assert moved <= 25
+    before, after = held_out(names[:1000], 0.1, 0), held_out(names, 0.1, 0)
+    moved = before ^ (after & set(names[:1000]))
+    assert len(moved) <= 25
+
+
+def test_photos_of_one_object_fall_on_the_same_side(tmp_path: Path) -> None:
+    save_photos(tmp_path, 12)
+    rows = [f"{i:03d}.png,car{i // 3}\n" for i in range(12)]
+    (tmp_path / "list.csv").write_text("path,object_id\n" + "".join(rows))
+    build_manifest(config_for(tmp_path / "list.csv", "csv"), tmp_path / "images")
+    images = open_images(tmp_path / "images")
+    sides: dict[str, set[str]] = {}
+    for name, side in zip(images.object_id, images.split, strict=True):
+        sides.setdefault(name, set()).add(side)
+    assert len(sides) == 4 and all(len(side) == 1 for side in sides.values())
+    assert set(images.split) == {TRAIN, HELDOUT}
+
+
+class Watched:
+    """A source that counts what is read, and stops at a photo."""
+
+    def __init__(self, source: Source, stops_at: str = "") -> None:
+        self.source, self.stops_at = source, stops_at
+        self.num_read = 0
+
+    def entries(self) -> Iterator[Entry]:
+        return self.source.entries()
+
+    def read(self, path: str) -> bytes:
+        if path == self.stops_at:
+            raise KeyboardInterrupt
+        self.num_read += 1
+        return self.source.read(path)
+
+
+def test_a_stopped_build_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, config = tmp_path / "photos", config_for(tmp_path / "photos")
+    save_photos(photos, 23)
+    (photos / "020.png").write_bytes((photos / "003.png").read_bytes())
+    build_manifest(config, tmp_path / "whole")
+    monkeypatch.setattr(survey, "_BLOCK", 4)
+    stopped, rest = (Watched(FolderSource(photos), stop) for stop in ("014.png", ""))
+    for source in (stopped, rest):
+        monkeypatch.setattr(manifest, "open_source", lambda *_, source=source: source)
+        with pytest.raises(KeyboardInterrupt) if source is stopped else nullcontext():
+            build_manifest(config, tmp_path / "images")
+    assert rest.num_read == 23 - 12  # the block in hand, and those after it
+    for name in ("manifest.parquet", "rejected.csv"):
+        whole, resumed = (tmp_path / folder / name for folder in ("whole", "images"))
+        if name == "rejected.csv":
+            assert resumed.read_text() == whole.read_text()
+        else:
+            assert pq.read_table(resumed).equals(pq.read_table(whole))
+    assert not (tmp_path / "images" / "work").exists()
+
+
+def test_what_was_looked_at_under_other_settings_is_not_used(tmp_path: Path) -> None:
+    save_photos(tmp_path / "photos", 6)
+    strict = config_for(tmp_path / "photos", min_count=7)
+    with pytest.raises(MirageError, match="6 usable photos"):
+        build_manifest(strict, tmp_path / "images", "before")
+    (tmp_path / "photos" / "002.png").write_bytes(b"damaged")
+    build_manifest(config_for(tmp_path / "photos"), tmp_path / "images", "after")
+    assert len(open_images(tmp_path / "images")) == 5
 
 
 def test_a_split_column_is_obeyed(tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ from torch.nn.functional import avg_pool2d, normalize
 
 from mirage.circle import align_rings
 from mirage.config import BackboneConfig, PartsConfig, PosesConfig
-from mirage.contracts import ByteArray, FloatArray, PoseLabels
+from mirage.contracts import ByteArray, FloatArray, IntArray, PoseLabels
 from mirage.features.backbone import Backbone
 from mirage.poses.bank import PoseBank
-from mirage.poses.discover import discover
+from mirage.poses.discover import Described, Read, describe
+from mirage.poses.fit import fit_bank
+from mirage.poses.labels import concatenate
 
 SIDE, PATCH, BATCH = 60, 4, 50
 GREY, NOSE, TAIL, WHEEL = (120, 120, 120), (250, 60, 60), (60, 250, 60), (20, 20, 90)
@@ -67,19 +69,83 @@ def photos(num: int, seed: int) -> tuple[FloatArray, ByteArray]:
     return azimuth, np.stack([draw(float(a), rng) for a in np.deg2rad(azimuth)])
 
 
-@pytest.fixture(scope="module")
-def found() -> tuple[PoseBank, PoseLabels, FloatArray]:
-    azimuth, images = photos(900, seed=0)
+PARTS = PartsConfig(count=24, dims=4, temperature=0.1)
+POSES = PosesConfig(count=8, dims=64)
 
-    def batches() -> Iterator[tuple[np.ndarray, ByteArray]]:
-        for start in range(0, len(images), BATCH):
-            rows = np.arange(start, start + BATCH)
+
+def reader(images: ByteArray, batch: int = BATCH) -> Read:
+    """Streams them in batches."""
+
+    def read(ids: IntArray) -> Iterator[tuple[IntArray, ByteArray]]:
+        for start in range(0, len(ids), batch):
+            rows = ids[start : start + batch]
             yield rows, images[rows]
 
-    parts = PartsConfig(count=24, dims=4, temperature=0.1)
+    return read
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[PoseBank, PoseLabels, FloatArray]:
+    azimuth, images = photos(900, seed=0)
     backbone = cast(Backbone, ColourPatches())
-    bank, labels = discover(batches, backbone, parts, PosesConfig(count=8, dims=64))
-    return bank, labels, azimuth
+    described = describe(
+        reader(images), 900, np.arange(900), backbone, PARTS, POSES, tmp_path_factory.mktemp("work")
+    )
+    sampled, mirrored = described.photos.take(described.sample), described.mirrored.read()
+    bank = fit_bank(sampled, mirrored, backbone.config, described.encoder, POSES)
+    return bank, concatenate([bank.assign_descriptors(d) for d in described.photos]), azimuth
+
+
+class Stopping(ColourPatches):
+    """Stops after a number of batches; counts them."""
+
+    config = BackboneConfig(name="effnet_lite", batch_size=2)
+
+    def __init__(self, stops_after: int) -> None:
+        self.stops_after, self.num_batches = stops_after, 0
+
+    def __call__(self, images: ByteArray) -> Tensor:
+        if self.num_batches == self.stops_after:
+            raise KeyboardInterrupt
+        self.num_batches += 1
+        return super().__call__(images)
+
+
+def test_a_stopped_description_goes_on_where_it_was(tmp_path: Path) -> None:
+    _, images = photos(70, seed=3)
+    train = np.arange(70)[::2]
+    poses = PosesConfig(count=8, dims=8, sample=33)
+    parts = PartsConfig(count=8, dims=4, temperature=0.1, sample=33 * 225)
+
+    def go_on(folder: Path, stops_after: int) -> tuple[Described | None, int]:
+        network = Stopping(stops_after)
+        try:
+            arguments = (
+                reader(images, 2),
+                70,
+                train,
+                cast(Backbone, network),
+                parts,
+                poses,
+                folder,
+            )
+            return describe(*arguments), network.num_batches
+        except KeyboardInterrupt:
+            return None, network.num_batches
+
+    straight, needed = go_on(tmp_path / "straight", 1000)
+    assert straight is not None
+    starts, passed = 0, 0
+    described = None
+    while described is None:  # stopped every 17 batches; a block is 16
+        described, num = go_on(tmp_path / "stopped", 17)
+        starts, passed = starts + 1, passed + num
+    assert starts > 3 and passed - needed < 16 * (starts - 1)  # none does all again
+    np.testing.assert_array_equal(described.sample, straight.sample)
+    np.testing.assert_array_equal(described.photos.read(), straight.photos.read())
+    np.testing.assert_array_equal(described.mirrored.read(), straight.mirrored.read())
+    assert set(described.sample) < set(train) and len(described.sample) == 33
+    assert not (tmp_path / "stopped" / "patches").exists()  # features are not kept
 
 
 def test_the_full_turn_is_found(found: tuple[PoseBank, PoseLabels, FloatArray]) -> None:

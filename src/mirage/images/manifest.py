@@ -5,26 +5,29 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
+import shutil
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
 from mirage.config import ImagesConfig
 from mirage.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray
 from mirage.errors import MirageError
+from mirage.files import replacing
+from mirage.images.column import Column
 from mirage.images.decode import UndecodableError, decode, to_square
-from mirage.images.entry import Entry, Source
-from mirage.images.progress import show_progress
 from mirage.images.sources import open_source
+from mirage.images.survey import Survey, in_order
 from mirage.images.turntable.render import name_set, render_set
 
 MANIFEST, REJECTED, SOURCE = "manifest.parquet", "rejected.csv", "source.json"
@@ -44,26 +47,19 @@ COLUMNS = pa.schema(
         "box": pa.list_(pa.int32()),
     }
 )
-_THREADS = 4  # Pillow decodes outside the interpreter lock
+
+Hashes = npt.NDArray[np.uint64]
 
 
-@dataclass(frozen=True)
-class _Checked:
-    """A photo that was looked at: its facts, or the reason to reject it."""
-
-    entry: Entry
-    reason: str = ""
-    width: int = 0
-    height: int = 0
-    num_bytes: int = 0
-    sha256: str = ""
-
-
-def build_manifest(config: ImagesConfig, folder: Path) -> None:
+def build_manifest(config: ImagesConfig, folder: Path, key: str = "all") -> None:
     """Look at every photo of the source and write the manifest and the rejections.
 
     Rejected, with a reason, and no hindrance to the rest: unreadable, truncated, tiny, absurdly
-    large and duplicate files.
+    large and duplicate files. A stopped one goes on where it was. Memory holds some 70 bytes a
+    photo, to find the duplicates and to draw the split.
+
+    Args:
+        key: names what the outcome depends on; what was looked at under another key is dropped.
 
     Raises:
         MirageError: the source cannot be read, or too few photos are usable.
@@ -80,33 +76,29 @@ def build_manifest(config: ImagesConfig, folder: Path) -> None:
             todo="add images.path=FOLDER (or a .tar or .csv file with images.source=tar or csv)",
         )
     source = open_source(kind, path)
-    usable, rejected = _check_all(source, config)
-    _write_rejected(folder / REJECTED, rejected)
-    if len(usable) < config.min_count:
-        reasons = Counter(check.reason.split(":")[0] for check in rejected)
+    work = folder / "work"
+    for other in work.glob("*"):
+        if other.name != key:
+            shutil.rmtree(other)
+    survey = Survey(work / key)
+    survey.complete(source, config)
+    first = _first_of_same_bytes(survey)
+    reasons = _write_rejected(folder / REJECTED, survey, first)
+    num_usable = len(first) - reasons.total()
+    if num_usable < config.min_count:
         listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
         raise MirageError(
-            f"{len(usable)} usable photos, at least {config.min_count} are needed"
+            f"{num_usable} usable photos, at least {config.min_count} are needed"
             + (f" (rejected: {listed})" if listed else ""),
             where=str(path),
             todo=f"see {folder / REJECTED}, add photos, or lower images.min_count",
         )
-    objects = [check.entry.object_id or f"photo:{check.sha256[:16]}" for check in usable]
-    drawn = split_objects(objects, config.heldout_fraction, config.seed)
-    split = [check.entry.split or side for check, side in zip(usable, drawn, strict=True)]
-    for side in (TRAIN, HELDOUT):
-        if side not in split:
-            raise MirageError(
-                f"no photo is in the split {side!r}",
-                where=str(path),
-                todo="let the split column name both, or leave it empty; one object is not enough",
-            )
-    _write_manifest(folder / MANIFEST, usable, objects, split)
+    _write_manifest(folder / MANIFEST, survey, first, config, str(path))
     facts = {"kind": kind, "path": str(Path(path).resolve()), "fit": config.fit,
              "max_pixels": config.max_pixels}  # fmt: skip
-    temporary = folder / f"{SOURCE}.tmp"
-    temporary.write_text(json.dumps(facts))
-    temporary.replace(folder / SOURCE)
+    with replacing(folder / SOURCE) as temporary:
+        temporary.write_text(json.dumps(facts))
+    shutil.rmtree(work)
 
 
 def fingerprint(config: ImagesConfig) -> str:
@@ -114,130 +106,138 @@ def fingerprint(config: ImagesConfig) -> str:
     if config.source == "turntable" or config.path is None:
         return ""
     root = Path(config.path).expanduser()
-    files = sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else [root]
     digest = hashlib.sha256()
-    for file in files:
-        if file.exists():
-            facts = file.stat()
+    for file in _files_below(root) if root.is_dir() else [str(root)]:
+        if os.path.isfile(file):
+            facts = os.stat(file)
             digest.update(f"{file} {facts.st_size} {facts.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
-def split_objects(objects: list[str], heldout_fraction: float, seed: int) -> list[str]:
-    """The split of each photo, by object: all photos of one object fall on the same side.
+def _files_below(root: Path) -> Iterator[str]:
+    """In a fixed order, with the names of one folder at a time in memory."""
+    for folder, subfolders, names in os.walk(root):
+        subfolders.sort()
+        yield from (os.path.join(folder, name) for name in sorted(names))
 
-    Objects are ranked by a hash of (seed, object), and the lowest are held out, at least one; so
-    adding photos moves few of the others.
+
+def object_hashes(objects: Sequence[str], seed: int) -> Hashes:
+    """A number for each object, from the seed and its name; the objects of the lowest are held out.
+
+    All photos of one object fall on the same side, and adding photos moves few of the others.
     """
-    names = sorted(
-        set(objects), key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
-    )
-    count = min(max(1, round(heldout_fraction * len(names))), max(1, len(names) - 1))
-    held = set(names[:count])
-    return [HELDOUT if name in held else TRAIN for name in objects]
+    digests = (hashlib.sha256(f"{seed}/{name}".encode()).digest() for name in objects)
+    return np.array([int.from_bytes(digest[:8], "big") for digest in digests], np.uint64)
 
 
-def _check_all(source: Source, config: ImagesConfig) -> tuple[list[_Checked], list[_Checked]]:
-    usable: list[_Checked] = []
-    rejected: list[_Checked] = []
-    first_of: dict[str, str] = {}
-    entries = list(source.entries())
-    checks = _in_order(lambda entry: _check(source, entry, config), entries)
-    for check in show_progress(checks, "images", len(entries)):
-        reason = check.reason
-        # A file is one photo whatever its box: boxes a pixel apart would let it into both splits.
-        if not reason and check.sha256 in first_of:
-            reason = f"duplicate: of {first_of[check.sha256]}"
-        if reason:
-            rejected.append(_Checked(check.entry, reason))
-        else:
-            first_of[check.sha256] = check.entry.path
-            usable.append(check)
-    return usable, rejected
+def highest_heldout(hashes: Hashes, heldout_fraction: float) -> np.uint64:
+    """The highest hash that is held out, given those of the objects of all photos.
+
+    At least one object is held out, and one is not, where there are two.
+    """
+    hashes = np.unique(hashes)
+    count = min(max(1, round(heldout_fraction * len(hashes))), max(1, len(hashes) - 1))
+    return np.uint64(hashes[count - 1])
 
 
-def _check(source: Source, entry: Entry, config: ImagesConfig) -> _Checked:
-    if entry.refused:
-        return _Checked(entry, entry.refused)
-    try:
-        data = source.read(entry.path)
-        image = decode(data, config.max_pixels, entry.box)
-    except UndecodableError as error:
-        return _Checked(entry, str(error))
-    except (OSError, EOFError) as error:
-        return _Checked(entry, f"unreadable: {type(error).__name__}")
-    if min(image.size) < config.min_side:
-        return _Checked(entry, f"tiny: {image.width} × {image.height} pixels")
-    digest = hashlib.sha256(data).hexdigest()
-    return _Checked(entry, "", image.width, image.height, len(data), digest)
+def _first_of_same_bytes(survey: Survey) -> IntArray:
+    """[M] of all photos of the source: the first one with the same bytes; −1 if it is refused.
+
+    A file is one photo whatever its box: boxes a pixel apart would let it into both splits.
+    """
+    parts = [np.empty(0, "S16")]  # half a SHA-256 tells any two photos apart
+    for table in survey:
+        parts.append(np.array([bytes.fromhex(h or "")[:16] for h in table["sha256"].to_pylist()]))
+    digests = np.concatenate(parts, dtype="S16")
+    looked_at = np.flatnonzero(digests != b"")
+    _, first, same = np.unique(digests[looked_at], return_index=True, return_inverse=True)
+    result = np.full(len(digests), -1)
+    result[looked_at] = looked_at[first[same]]
+    return result
 
 
-def _in_order(work: Any, items: list[Any], ahead: int = 64) -> Iterator[Any]:
-    """`work` of each item, in order, on a few threads and at most `ahead` items early."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        waiting = iter(items)
-        running = [pool.submit(work, item) for item in islice(waiting, ahead)]
-        while running:
-            yield running.pop(0).result()
-            running.extend(pool.submit(work, item) for item in islice(waiting, 1))
-
-
-def _write_rejected(path: Path, rejected: list[_Checked]) -> None:
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
+def _write_rejected(path: Path, survey: Survey, first: IntArray) -> Counter[str]:
+    """How many were rejected, by reason."""
+    reasons: Counter[str] = Counter()
+    start = 0
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("file", "reason"))
-        writer.writerows((check.entry.path, check.reason) for check in rejected)
-    temporary.replace(path)
+        for table in survey:
+            rows = np.arange(start, start + len(table))
+            start += len(table)
+            for place in np.flatnonzero(first[rows] != rows):
+                reason = table["refused"][place].as_py()
+                if not reason:
+                    reason = f"duplicate: of {survey.path_of(int(first[rows[place]]))}"
+                writer.writerow((table["path"][place].as_py(), reason))
+                reasons[reason.split(":")[0]] += 1
+    return reasons
 
 
 def _write_manifest(
-    path: Path, usable: list[_Checked], objects: list[str], split: list[str]
+    path: Path, survey: Survey, first: IntArray, config: ImagesConfig, source: str
 ) -> None:
-    table = pa.table(
-        {
-            "image_id": range(len(usable)),
-            "path": [check.entry.path for check in usable],
-            "width": [check.width for check in usable],
-            "height": [check.height for check in usable],
-            "num_bytes": [check.num_bytes for check in usable],
-            "sha256": [check.sha256 for check in usable],
-            "split": split,
-            "object_id": objects,
-            "azimuth": [check.entry.azimuth for check in usable],
-            "viewpoint": [check.entry.viewpoint for check in usable],
-            "box": [check.entry.box for check in usable],
-        },
-        schema=COLUMNS,
-    )
-    temporary = path.with_suffix(".tmp")
-    pq.write_table(table, temporary)
-    temporary.replace(path)
+    hashes = [object_hashes(table["object_id"].to_pylist(), config.seed)
+              for table in _usable(survey, first)]  # fmt: skip
+    limit = highest_heldout(np.concatenate(hashes), config.heldout_fraction)
+    found: set[str] = set()
+    start = 0
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, COLUMNS) as writer:
+        for table, hashed in zip(_usable(survey, first), hashes, strict=True):
+            drawn = np.where(hashed <= limit, HELDOUT, TRAIN).tolist()
+            given = table["split"].to_pylist()
+            split = [asked or side for asked, side in zip(given, drawn, strict=True)]
+            columns = {name: table[name] for name in COLUMNS.names if name in table.column_names}
+            columns |= {"image_id": np.arange(start, start + len(table)), "split": split}
+            writer.write_table(pa.table({n: columns[n] for n in COLUMNS.names}, COLUMNS))
+            found |= set(split)
+            start += len(table)
+        for side in (TRAIN, HELDOUT):
+            if side not in found:
+                raise MirageError(
+                    f"no photo is in the split {side!r}",
+                    where=source,
+                    todo="let the split column name both, or leave it empty; "
+                    "one object is not enough",
+                )
+
+
+def _usable(survey: Survey, first: IntArray) -> Iterator[pa.Table]:
+    """The facts of the photos that are usable; one of no known object is an object of its own."""
+    start = 0
+    for table in survey:
+        rows = np.arange(start, start + len(table))
+        start += len(table)
+        table = table.filter(pa.array(first[rows] == rows))
+        pairs = zip(table["object_id"].to_pylist(), table["sha256"].to_pylist(), strict=True)
+        objects = pa.array(
+            [known or f"photo:{sha256[:16]}" for known, sha256 in pairs], pa.string()
+        )
+        place = table.column_names.index("object_id")
+        yield table.set_column(place, "object_id", objects)
 
 
 class ImageSet:
     """The usable photos of a run, by image id (0 to N − 1).
 
+    What is known of them is read where it is looked at: memory does not grow with N.
+
     Attributes:
-        image_id: [N] int, 0 to N − 1.
         path, split, object_id: [N] strings.
-        azimuth: [N] true azimuth in degrees, NaN where unknown; for evaluation only.
         viewpoint: [N] named sides they were seen from, empty where unknown; for evaluation only.
         num_rejected: photos that were not usable.
     """
 
     def __init__(self, folder: Path) -> None:
-        table = pq.read_table(folder / MANIFEST, schema=COLUMNS)
+        self._manifest = folder / MANIFEST
         facts = json.loads((folder / SOURCE).read_text())
         self.fit, self.max_pixels = str(facts["fit"]), int(facts["max_pixels"])
-        self.image_id: IntArray = table["image_id"].to_numpy()
-        self.path = np.asarray(table["path"].to_pylist(), dtype=object)
-        self.split = np.asarray(table["split"].to_pylist(), dtype=object)
-        self.object_id = np.asarray(table["object_id"].to_pylist(), dtype=object)
-        self.azimuth: FloatArray = np.asarray(table["azimuth"].to_numpy(), dtype=np.float64)
-        viewpoints = table["viewpoint"].fill_null("")
-        self.viewpoint = np.asarray(viewpoints.to_pylist(), dtype=object)
-        self._box = table["box"]
+        self.path = Column(self._manifest, "path")
+        self.split = Column(self._manifest, "split")
+        self.object_id = Column(self._manifest, "object_id")
+        self.viewpoint = Column(self._manifest, "viewpoint", missing="")
+        self._box = Column(self._manifest, "box")
         with (folder / REJECTED).open(newline="", encoding="utf-8") as file:
             self.num_rejected = sum(1 for _ in csv.DictReader(file))
         self._source = open_source(facts["kind"], facts["path"])
@@ -245,9 +245,16 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.path)
 
+    @cached_property
+    def azimuth(self) -> FloatArray:
+        """[N] true azimuth in degrees, NaN where unknown; for evaluation only."""
+        return pq.read_table(self._manifest, columns=["azimuth"])["azimuth"].to_numpy()
+
     def ids(self, split: str) -> IntArray:
-        """The image ids of a split."""
-        return np.flatnonzero(self.split == split)
+        """The image ids of a split, ascending; 8 bytes an image."""
+        batches = pq.ParquetFile(self._manifest).iter_batches(columns=["split"])
+        chosen = [np.asarray(pc.equal(batch["split"], split)) for batch in batches]
+        return np.flatnonzero(np.concatenate(chosen))
 
     def load(self, image_id: int) -> Image.Image:
         """The photo, RGB; of a picture with a box, what the box holds.
@@ -257,7 +264,7 @@ class ImageSet:
         """
         name = self.path[image_id]
         try:
-            return decode(self._source.read(name), self.max_pixels, self._box[image_id].as_py())
+            return decode(self._source.read(name), self.max_pixels, self._box[image_id])
         except (OSError, KeyError, UndecodableError) as error:
             raise MirageError(
                 f"a photo of the manifest can no longer be read: {error}",
@@ -273,7 +280,7 @@ class ImageSet:
         self, ids: IntArray, size: int, batch_size: int
     ) -> Iterator[tuple[IntArray, ByteArray]]:
         """Yield (ids [B], [B, size, size, 3] uint8) in order, decoded on a few threads."""
-        squares = _in_order(lambda i: self.load_square(int(i), size), list(ids), 2 * batch_size)
+        squares = in_order(lambda i: self.load_square(int(i), size), list(ids), 2 * batch_size)
         for start in range(0, len(ids), batch_size):
             part = np.asarray(ids[start : start + batch_size])
             yield part, np.stack(list(islice(squares, len(part))))

@@ -1,73 +1,136 @@
-"""Photos to a pose bank and labels: two passes, neither of which keeps all features."""
+"""Photos to descriptors, at any number of photos: two passes, neither of which keeps all features.
+
+The first looks at a sample of photos and fits what turns patch features into a descriptor. The
+second streams all photos, and the mirror images of the sample. What is done is kept in files, so
+that several processes share the work, and a stopped one goes on where it was.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from mirage.config import PartsConfig, PosesConfig
-from mirage.contracts import FloatArray, PoseLabels
+from mirage.contracts import ByteArray, FloatArray, IntArray
 from mirage.features.backbone import Backbone
+from mirage.features.blocks import Blocks
 from mirage.features.extract import ImageBatch
-from mirage.features.sample import FeatureSample, sample_features
-from mirage.images.progress import show_progress
+from mirage.features.sample import draw_sample
 from mirage.parts.codebook import PartCodebook, fit_codebook
 from mirage.parts.foreground import part_weights
-from mirage.poses.bank import PoseBank
 from mirage.poses.descriptor import LayoutEncoder, fit_layout_encoder, pool_layout
-from mirage.poses.fit import fit_bank
+from mirage.poses.encoder_file import load_encoder, save_encoder
+from mirage.ranks import ALONE, Ranks
 
 _CHUNK = 256  # photos of the sample turned into layouts at once
 _LAYOUT_SAMPLE = 3000  # layouts the reduction is fitted to
+_BLOCK = 16  # batches of a block: at most that much is done again after a kill
+ENCODER_FILE = "encoder.npz"
 
-
-def discover(
-    batches: Callable[[], Iterable[ImageBatch]],
-    backbone: Backbone,
-    parts_config: PartsConfig,
-    poses_config: PosesConfig,
-    num_images: int | None = None,
-) -> tuple[PoseBank, PoseLabels]:
-    """Find parts, poses and ring in photos of one kind of object.
-
-    Args:
-        batches: starts a stream of (ids [B], photos [B, H, W, 3] uint8); called twice, and must
-            give the same photos in the same order.
-        num_images: for the progress bar only.
-
-    Returns:
-        The bank, and the labels of all photos in the order of the stream.
-
-    Raises:
-        MirageError: there are too few photos for the poses asked for.
-    """
-    total = None if num_images is None else -(-num_images // backbone.config.batch_size)
-    sample = sample_features(
-        show_progress(batches(), "parts", total), backbone, parts_config.sample, parts_config.seed
-    )
-    encoder = _fit_encoder(sample, parts_config, poses_config)
-    described = _describe(show_progress(batches(), "poses", total), backbone, encoder, sample)
-    del sample
-    bank = fit_bank(described.sampled, described.mirrored, backbone.config, encoder, poses_config)
-    return bank, bank.assign_descriptors(described.photos)
+Read = Callable[[IntArray], Iterable[ImageBatch]]  # starts a stream of the photos with these ids
 
 
 @dataclass(frozen=True)
-class _Descriptors:
-    """photos: [N, D] of all. sampled, mirrored: [n, D] of the sample and its mirror images."""
+class Described:
+    """What was found out about the photos, before any pose.
 
-    photos: FloatArray
-    sampled: FloatArray
-    mirrored: FloatArray
+    Attributes:
+        encoder: patch features → descriptor.
+        sample: [n] ids of the photos that poses are fitted to, ascending.
+        photos: [N, D] descriptors of all photos, by id.
+        mirrored: [n, D] descriptors of the mirror images of the sample.
+    """
+
+    encoder: LayoutEncoder
+    sample: IntArray
+    photos: Blocks
+    mirrored: Blocks
+
+
+def describe(
+    read: Read,
+    num_photos: int,
+    train: IntArray,
+    backbone: Backbone,
+    parts_config: PartsConfig,
+    poses_config: PosesConfig,
+    folder: Path,
+    ranks: Ranks = ALONE,
+) -> Described:
+    """Fit the encoder to a sample of the photos, and describe all of them.
+
+    Args:
+        read: given ids, starts a stream of (ids [B], photos [B, H, W, 3] uint8) in that order.
+        num_photos: N; ids are 0 to N − 1.
+        train: ids of the photos that may be fitted to.
+        folder: where the work is kept; must be used with the same arguments only.
+        ranks: the processes that share the work; all of them call this, with one folder.
+
+    Raises:
+        MirageError: there are too few photos for the parts asked for.
+    """
+    drawn = draw_sample(train, poses_config.sample, parts_config.seed)
+    first_look = np.sort(drawn[: max(1, parts_config.sample // int(np.prod(backbone.grid)))])
+    sample = np.sort(drawn)
+    size = _BLOCK * backbone.config.batch_size
+    encoder = _shared_encoder(
+        Blocks(folder / "patches", len(first_look), size),
+        lambda rows: _patches(read(first_look[rows]), backbone),
+        parts_config, poses_config, folder / ENCODER_FILE, ranks,
+    )  # fmt: skip
+    photos = Blocks(folder / "photos", num_photos, size)
+    mirrored = Blocks(folder / "mirrored", len(sample), size)
+    mirrored.fill(
+        lambda rows: (encoder(backbone(_flip(images))) for _, images in read(sample[rows])),
+        "mirror images", ranks,
+    )  # fmt: skip
+    photos.fill(
+        lambda rows: (encoder(backbone(images)) for _, images in read(rows)), "photos", ranks
+    )
+    ranks.wait()
+    return Described(encoder, sample, photos, mirrored)
+
+
+def _shared_encoder(
+    patches: Blocks, compute: Callable[[IntArray], Iterator[FloatArray]],
+    parts_config: PartsConfig, poses_config: PosesConfig, file: Path, ranks: Ranks,
+) -> LayoutEncoder:  # fmt: skip
+    """All look at the sample, the first process fits the encoder, and all read it from the file."""
+    # Were it asked of each process, one that comes late would not wait with those that came early.
+    ranks.wait()
+    fitted = file.exists()
+    ranks.wait()
+    if not fitted:
+        patches.fill(compute, "parts", ranks)
+        ranks.wait()
+        if ranks.is_first:
+            save_encoder(file, _fit_encoder(patches.read(), parts_config, poses_config))
+        ranks.wait()
+    if ranks.is_first:  # features are kept no longer than they are needed
+        shutil.rmtree(patches.folder, ignore_errors=True)
+    return load_encoder(file)
+
+
+def _patches(batches: Iterable[ImageBatch], backbone: Backbone) -> Iterator[FloatArray]:
+    """[B, h, w, C] fp16 of every batch."""
+    for _, images in batches:
+        yield backbone(images).cpu().numpy().astype(np.float16)
+
+
+def _flip(images: ByteArray) -> ByteArray:
+    """[B, H, W, 3], left and right exchanged."""
+    return np.ascontiguousarray(images[:, :, ::-1])
 
 
 def _fit_encoder(
-    sample: FeatureSample, parts_config: PartsConfig, poses_config: PosesConfig
+    features: FloatArray, parts_config: PartsConfig, poses_config: PosesConfig
 ) -> LayoutEncoder:
-    features = sample.features
+    """From patch features [n, h, w, C] of the photos first looked at."""
     codebook = fit_codebook(features.reshape(-1, features.shape[-1]), parts_config)
     weights = part_weights(_mean_part_map(features, codebook))
     layouts = [
@@ -90,28 +153,3 @@ def _mean_part_map(features: FloatArray, codebook: PartCodebook) -> FloatArray:
 
 def _chunks(features: FloatArray) -> Iterable[FloatArray]:
     return (features[start : start + _CHUNK] for start in range(0, len(features), _CHUNK))
-
-
-def _describe(
-    batches: Iterable[ImageBatch],
-    backbone: Backbone,
-    encoder: LayoutEncoder,
-    sample: FeatureSample,
-) -> _Descriptors:
-    """Descriptors of all photos, and of the mirror images of those in the sample."""
-    photos: list[FloatArray] = []
-    sampled: list[FloatArray] = []
-    mirrored: list[FloatArray] = []
-    for ids, images in batches:
-        rows = np.array([sample.row_of.get(int(image_id), -1) for image_id in ids])
-        known = rows >= 0
-        batch = np.empty((len(ids), encoder.basis.shape[1]), np.float32)
-        if known.any():  # the sample's features need no second look
-            batch[known] = encoder(torch.from_numpy(sample.features[rows[known]]))
-            sampled.append(batch[known])
-            flipped = np.ascontiguousarray(images[known][:, :, ::-1])
-            mirrored.append(encoder(backbone(flipped)))
-        if not known.all():
-            batch[~known] = encoder(backbone(images[~known]))
-        photos.append(batch)
-    return _Descriptors(*(np.concatenate(part) for part in (photos, sampled, mirrored)))

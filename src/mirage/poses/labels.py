@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,52 +10,71 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mirage.contracts import IntArray, PoseLabels
+from mirage.contracts import PoseLabels
 from mirage.errors import MirageError
+from mirage.files import replacing
+from mirage.images.column import Column
+
+_SCHEMA = pa.schema(
+    {
+        "image_id": pa.int64(),
+        "path": pa.string(),
+        "split": pa.string(),
+        "pose": pa.int64(),
+        "confidence": pa.float32(),
+        "azimuth": pa.float32(),
+        "topk": pa.list_(pa.int64()),
+        "topk_weight": pa.list_(pa.float32()),
+        "outlier": pa.bool_(),
+    }
+)
 
 
-def write_labels(
-    path: Path, image_id: IntArray, paths: Sequence[str], split: Sequence[str], labels: PoseLabels
-) -> None:
-    """One row an image: its id, path and split, and the fields of its label."""
-    table = pa.table(
-        {
-            "image_id": pa.array(image_id, pa.int64()),
-            "path": pa.array(list(paths), pa.string()),
-            "split": pa.array(list(split), pa.string()),
-            "pose": pa.array(labels.pose, pa.int64()),
-            "confidence": pa.array(labels.confidence, pa.float32()),
-            "azimuth": pa.array(labels.azimuth, pa.float32()),
-            "topk": pa.array(labels.topk.tolist(), pa.list_(pa.int64())),
-            "topk_weight": pa.array(labels.topk_weight.tolist(), pa.list_(pa.float32())),
-            "outlier": pa.array(labels.outlier, pa.bool_()),
-        }
-    )
-    temporary = path.with_suffix(".tmp")
-    pq.write_table(table, temporary)
-    temporary.replace(path)
+def write_labels(path: Path, labels: Iterable[PoseLabels], paths: Column, split: Column) -> None:
+    """One row an image: its id, path and split, and the fields of its label.
+
+    Args:
+        labels: of the images in the order of their ids, in pieces; a piece is a row group.
+        paths, split: of all images.
+    """
+    start = 0
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, _SCHEMA) as writer:
+        for part in labels:
+            rows = slice(start, start + len(part))
+            columns = {
+                "image_id": np.arange(rows.start, rows.stop),
+                "path": paths[rows],
+                "split": split[rows],
+                "pose": part.pose,
+                "confidence": part.confidence,
+                "azimuth": part.azimuth,
+                "topk": list(part.topk),
+                "topk_weight": list(part.topk_weight),
+                "outlier": part.outlier,
+            }
+            writer.write_table(pa.table(columns, _SCHEMA))
+            start = rows.stop
 
 
 def read_labels(path: Path) -> PoseLabels:
-    """The labels of all images, in the order of their ids.
+    """The labels of all images, in the order of their ids: some 50 bytes an image.
 
     Raises:
         MirageError: the file is missing or damaged.
     """
+    names = ("pose", "confidence", "azimuth", "topk", "topk_weight")
     try:
-        table = pq.read_table(path).sort_by("image_id")
-    except (OSError, pa.ArrowException) as error:
+        table = pq.read_table(path, columns=list(names))
+        columns = {name: table[name].combine_chunks() for name in names}
+        flat = {name: columns[name].to_numpy() for name in names[:3]}
+        wide = {
+            name: columns[name].flatten().to_numpy().reshape(len(table), -1) for name in names[3:]
+        }
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise MirageError(
             "the pose labels cannot be read", where=str(path), todo="run `mirage poses` again"
         ) from error
-    return PoseLabels(
-        pose=table["pose"].to_numpy(),
-        confidence=table["confidence"].to_numpy(),
-        azimuth=table["azimuth"].to_numpy(),
-        topk=np.stack(table["topk"].to_numpy()),
-        topk_weight=np.stack(table["topk_weight"].to_numpy()),
-        outlier=table["outlier"].to_numpy(),
-    )
+    return PoseLabels(**flat, **wide)
 
 
 def concatenate(parts: Sequence[PoseLabels]) -> PoseLabels:

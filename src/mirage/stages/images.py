@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from mirage.config import Config
+from mirage.contracts import HELDOUT
 from mirage.images.manifest import build_manifest, fingerprint, open_images
+from mirage.ranks import join_ranks
 from mirage.stages.folder import RunFolder, hash_of
 
 
 def run(config: Config, folder: RunFolder) -> str:
     """Build the manifest unless it is there; returns the closing line."""
     key = images_key(config)
+    ranks = join_ranks()
     if not folder.is_done("images", key):
-        if folder["images"].is_symlink():  # shared by the runs of a sweep: not this run's to change
-            folder["images"].unlink()
-        folder.reopen("images")
-        build_manifest(config.images, folder["images"])
-        folder.finish("images", key)
+        ranks.wait()  # one that came late must not find it done
+        if ranks.is_first:
+            _build(config, folder, key)
+        ranks.wait()
     images = open_images(folder["images"])
-    held_out = int((images.split == "heldout").sum())
     return (
-        f"images: {len(images)} usable, {held_out} of them held out, "
+        f"images: {len(images)} usable, {len(images.ids(HELDOUT))} of them held out, "
         f"{images.num_rejected} rejected → {folder['images']}"
     )
+
+
+def _build(config: Config, folder: RunFolder, key: str) -> None:
+    if folder["images"].is_symlink():  # shared by the runs of a sweep: not this run's to change
+        folder["images"].unlink()
+    folder.reopen("images")
+    build_manifest(config.images, folder["images"], key)
+    folder.finish("images", key)
 
 
 def images_key(config: Config) -> str:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from mirage.config import Config
-from mirage.contracts import HELDOUT, TRAIN, ByteArray, IntArray, PoseLabels
+from mirage.contracts import TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.features.extract import extract_features
 from mirage.images.manifest import ImageSet, open_images
 from mirage.images.progress import show_progress
 from mirage.poses.bank import PoseBank
-from mirage.poses.discover import discover
-from mirage.poses.labels import concatenate, write_labels
+from mirage.poses.discover import describe
+from mirage.poses.fit import fit_bank
+from mirage.poses.labels import concatenate, read_labels, write_labels
+from mirage.ranks import Ranks, find_ranks, join_ranks
 from mirage.stages.folder import RunFolder, hash_of, write_json
 from mirage.stages.pose_pictures import draw_poses
 from mirage.stages.pretrained import find_pretrained, match_pretrained
 
 BANK_FILE, LABELS_FILE, SUMMARY_FILE = "bank.safetensors", "labels.parquet", "summary.json"
+WORK = "work"
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -32,24 +38,31 @@ def run(config: Config, folder: RunFolder) -> str:
         "poses", folder.key("images"), config.backbone, config.parts, config.poses,
         config.pretrained,
     )  # fmt: skip
+    ranks = join_ranks()
     if not folder.is_done("poses", key):
+        ranks.wait()  # one that came late must not find it done
         folder.reopen("poses")
-        summary = _discover(config, folder)
-        folder.finish("poses", key)
-        if summary["pretrained"] is not None:
-            print(summary["pretrained"]["verdict"])
+        # BLAS rounds by its number of threads, of which torchrun gives each process another.
+        with threadpool_limits(1, user_api="blas"):
+            _discover(config, folder, key, ranks)
+        ranks.wait()
+    if ranks.is_first:
+        shutil.rmtree(folder["poses"] / WORK, ignore_errors=True)
     bank = PoseBank.load(folder["poses"] / BANK_FILE)
     return f"poses: {bank.num_poses} poses, ring score {bank.ring.score:.2f} → {folder['poses']}"
 
 
 def device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The GPU where there is one; processes that work together take one each."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", find_ranks().local_rank % torch.cuda.device_count())
 
 
-def _discover(config: Config, folder: RunFolder) -> dict[str, Any]:
+def _discover(config: Config, folder: RunFolder, key: str, ranks: Ranks) -> None:
+    """All processes describe the photos; the first one finds the poses."""
     images = open_images(folder["images"])
-    train, held_out = images.ids(TRAIN), images.ids(HELDOUT)
+    train = images.ids(TRAIN)
     asked = max(config.poses.counts, default=0)
     if len(train) < asked:
         raise MirageError(
@@ -58,29 +71,36 @@ def _discover(config: Config, folder: RunFolder) -> dict[str, Any]:
             todo="add photos or ask for fewer poses",
         )
     backbone = load_backbone(config.backbone, device())
-
-    def batches(ids: IntArray = train) -> Iterator[tuple[IntArray, ByteArray]]:
-        return images.batches(ids, config.backbone.size, config.backbone.batch_size)
-
-    bank, found = discover(batches, backbone, config.parts, config.poses, len(train))
-    both = concatenate([found, assign_images(batches(held_out), backbone, bank)])
-    labels = both.take(np.argsort(np.concatenate([train, held_out])))
+    work = _work_folder(config, folder, ranks)
+    described = describe(
+        lambda ids: images.batches(ids, config.backbone.size, config.backbone.batch_size),
+        len(images), train, backbone, config.parts, config.poses, work, ranks,
+    )  # fmt: skip
+    if not ranks.is_first:
+        return
+    sampled, mirrored = described.photos.take(described.sample), described.mirrored.read()
+    bank = fit_bank(sampled, mirrored, backbone.config, described.encoder, config.poses)
     pretrained = None
     if config.pretrained is not None:
-        bank, labels, pretrained = _relate_to_pretrained(config, images, backbone, bank, labels)
+        bank, pretrained = _relate_to_pretrained(
+            config, images, backbone, bank, described.sample, sampled
+        )
     target = folder["poses"]
-    target.mkdir(parents=True, exist_ok=True)
     bank.save(target / BANK_FILE)
+    blocks = show_progress(described.photos, "labels", len(described.photos))
     write_labels(
-        target / LABELS_FILE, np.arange(len(images)), list(images.path), list(images.split), labels
+        target / LABELS_FILE,
+        (bank.assign_descriptors(block) for block in blocks),
+        images.path,
+        images.split,
     )
-    counts = np.bincount(labels.pose, minlength=bank.num_poses)
+    labels = read_labels(target / LABELS_FILE)
     summary = {
         "num_images": len(images),
         "num_poses": bank.num_poses,
         "ring_score": float(bank.ring.score),
         "azimuth": [float(a) for a in bank.ring.azimuth],
-        "counts": counts.tolist(),
+        "counts": np.bincount(labels.pose, minlength=bank.num_poses).tolist(),
         "mean_confidence": float(labels.confidence.mean()),
         "circle_found": bank.circle is not None,
         "span": list(bank.ring.span),
@@ -92,7 +112,35 @@ def _discover(config: Config, folder: RunFolder) -> dict[str, Any]:
     }
     draw_poses(target, images, backbone, bank, labels, summary, config.poses.seed)
     write_json(target / SUMMARY_FILE, summary)
-    return summary
+    folder.finish("poses", key)
+    if pretrained is not None:
+        print(pretrained["verdict"])
+
+
+_FIT_ONLY = (
+    "count",
+    "discoveries",
+    "restarts",
+    "topk",
+    "front",
+    "seed",
+)  # of poses.*: not in a descriptor
+
+
+def _work_folder(config: Config, folder: RunFolder, ranks: Ranks) -> Path:
+    """Where the descriptors are until the stage is done, named by all that they depend on.
+
+    What is kept of other settings goes.
+    """
+    layout = {k: v for k, v in asdict(config.poses).items() if k not in _FIT_ONLY}
+    key = hash_of("descriptors", folder.key("images"), config.backbone, config.parts, layout)
+    work = folder["poses"] / WORK / key
+    if ranks.is_first:
+        work.mkdir(parents=True, exist_ok=True)
+        for other in work.parent.iterdir():
+            if other != work:
+                shutil.rmtree(other)
+    return work
 
 
 def assign_images(
@@ -104,22 +152,21 @@ def assign_images(
 
 
 def _relate_to_pretrained(
-    config: Config, images: ImageSet, backbone: Backbone, bank: PoseBank, labels: PoseLabels
-) -> tuple[PoseBank, PoseLabels, dict[str, Any]]:
-    """Turn the new ring the way the pretrained one runs, as far as the two agree.
+    config: Config, images: ImageSet, backbone: Backbone, bank: PoseBank, sample: IntArray,
+    sampled: FloatArray,
+) -> tuple[PoseBank, dict[str, Any]]:  # fmt: skip
+    """Turn the new ring the way the pretrained one runs, as far as the two agree on the sample.
 
     Offset and direction of a ring are free, so they are chosen to be those that the weights know.
     """
     assert config.pretrained is not None
     old = PoseBank.load(find_pretrained(config.pretrained) / BANK_FILE)
     reader = backbone if old.backbone == backbone.config else load_backbone(old.backbone, device())
-    ids = images.ids(TRAIN)[: config.parts.sample]
-    batches = images.batches(ids, old.backbone.size, old.backbone.batch_size)
+    batches = images.batches(sample, old.backbone.size, old.backbone.batch_size)
     theirs = assign_images(batches, reader, old)
-    agreement, match = match_pretrained(labels.take(ids), bank, theirs, old)
+    agreement, match = match_pretrained(bank.assign_descriptors(sampled), bank, theirs, old)
     if agreement.holds and config.poses.front is None:
         bank = bank.reoriented(match.alignment.offset, match.alignment.direction)
-        labels = replace(labels, azimuth=match.alignment.carry(labels.azimuth))
-    facts = asdict(agreement) | {"name": config.pretrained, "holds": agreement.holds,
-                                 "verdict": str(agreement)}  # fmt: skip
-    return bank, labels, facts
+    return bank, asdict(agreement) | {
+        "name": config.pretrained, "holds": agreement.holds, "verdict": str(agreement),
+    }  # fmt: skip

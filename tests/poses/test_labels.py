@@ -1,0 +1,65 @@
+"""Labels written in pieces are read as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mirage.contracts import PoseLabels
+from mirage.errors import MirageError
+from mirage.images.column import Column
+from mirage.poses.labels import concatenate, read_labels, write_labels
+
+
+def some_labels(num: int, seed: int) -> PoseLabels:
+    rng = np.random.default_rng(seed)
+    topk, weight = rng.integers(0, 5, (num, 3)), rng.random((num, 3)).astype(np.float32)
+    confidence, azimuth = rng.random((2, num)).astype(np.float32)
+    return PoseLabels(topk[:, 0], confidence, 360 * azimuth, topk, weight)
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    table = pa.table({"path": [f"{i}.png" for i in range(25)], "split": ["train"] * 25})
+    pq.write_table(table, tmp_path / "manifest.parquet", row_group_size=7)
+    return tmp_path / "manifest.parquet"
+
+
+def test_pieces_come_back_in_order(tmp_path: Path, manifest: Path) -> None:
+    parts = [some_labels(num, seed) for seed, num in enumerate((10, 10, 5))]
+    columns = Column(manifest, "path"), Column(manifest, "split")
+    write_labels(tmp_path / "labels.parquet", iter(parts), *columns)
+    read, whole = read_labels(tmp_path / "labels.parquet"), concatenate(parts)
+    for name in ("pose", "confidence", "azimuth", "topk", "topk_weight"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(whole, name))
+    rows = pq.read_table(tmp_path / "labels.parquet")
+    assert rows["image_id"].to_pylist() == list(range(25))
+    assert rows["path"].to_pylist() == [f"{i}.png" for i in range(25)]
+
+
+def test_a_stopped_write_leaves_the_labels_before_it(tmp_path: Path, manifest: Path) -> None:
+    columns = Column(manifest, "path"), Column(manifest, "split")
+    write_labels(tmp_path / "labels.parquet", [some_labels(25, 0)], *columns)
+
+    def stopped():  # type: ignore[no-untyped-def]
+        yield some_labels(10, 1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_labels(tmp_path / "labels.parquet", stopped(), *columns)
+    np.testing.assert_array_equal(
+        read_labels(tmp_path / "labels.parquet").pose, some_labels(25, 0).pose
+    )
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("content", [None, b"nonsense"])
+def test_missing_and_damaged_files_are_told(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "labels.parquet").write_bytes(content)
+    with pytest.raises(MirageError, match="labels cannot be read"):
+        read_labels(tmp_path / "labels.parquet")

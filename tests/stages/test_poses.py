@@ -1,0 +1,117 @@
+"""The poses stage gives the same labels however often it is stopped and however many share it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+from mirage.cli import main
+
+TINY = [
+    "backbone=effnet_lite",
+    "backbone.size=32",
+    "backbone.layers=[2,3]",
+    "backbone.batch_size=2",  # blocks of 32 photos
+    "images.source=folder",
+    "parts.count=8",
+    "poses.count=4",
+    "poses.dims=16",
+    "poses.restarts=2",
+]
+ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+
+
+def mirage(*words: str) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(list(words))
+    assert not stop.value.code
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose poses are still to be found, of blurred noise."""
+    root = tmp_path_factory.mktemp("runs")
+    (root / "photos").mkdir()
+    for index, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (200, 4, 4, 3))):
+        photo = Image.fromarray(pixels.astype(np.uint8)).resize((32, 32), Image.Resampling.BICUBIC)
+        photo.save(root / "photos" / f"{index:03d}.png")
+    mirage("images", *TINY, f"images.path={root / 'photos'}", f"run={root / 'images'}")
+    return root / "images"
+
+
+@pytest.fixture(scope="module")
+def straight(images: Path) -> Path:
+    """The poses found in one go by one process."""
+    run = shutil.copytree(images, images.with_name("straight"))
+    mirage("poses", f"run={run}")
+    return run
+
+
+def assert_same(run: Path, other: Path) -> None:
+    labels, expected = (pq.read_table(r / "poses" / "labels.parquet") for r in (run, other))
+    assert labels.equals(expected)
+    bank, old = (load_file(r / "poses" / "bank.safetensors") for r in (run, other))
+    for name, array in old.items():
+        np.testing.assert_array_equal(bank[name], array, err_msg=name)
+    assert not (run / "poses" / "work").exists()
+
+
+def kill_when(reached: Callable[[], bool], words: list[str]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mirage.cli", *words], stdout=subprocess.DEVNULL, env=ENVIRONMENT
+    )
+    end = time.monotonic() + 300.0
+    while not reached():
+        assert process.poll() is None and time.monotonic() < end, "it ended before the signal"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.timeout(900)
+def test_a_run_killed_again_and_again_equals_one_that_was_not(
+    images: Path, straight: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(images, tmp_path / "run")
+    done: dict[Path, int] = {}
+    for sign in ("patches/0000001.npy", "photos/0000002.npy", "bank.safetensors"):
+        kill_when(
+            lambda sign=sign: bool(list(run.rglob(f"poses/**/{sign}"))), ["poses", f"run={run}"]
+        )  # type: ignore[misc]
+        for file, time_ns in done.items():  # nothing is done twice
+            assert not file.exists() or file.stat().st_mtime_ns == time_ns
+        blocks = run.glob("poses/work/*/[pm]*/[0-9]*.npy")
+        done |= {file: file.stat().st_mtime_ns for file in blocks}
+    assert len({file.parent.name for file in done}) >= 2 and len(done) > 7
+    assert not (run / "poses" / ".stamp.json").exists()
+    mirage("poses", f"run={run}")
+    assert_same(run, straight)
+
+
+def torchrun(*words: str) -> subprocess.CompletedProcess[str]:
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return subprocess.run(
+        [sys.executable, *command, "-m", "mirage.cli", *words],
+        env=ENVIRONMENT, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.timeout(900)
+def test_two_processes_find_what_one_finds(images: Path, straight: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(images, tmp_path / "run")
+    shared = torchrun("poses", f"run={run}")
+    assert shared.returncode == 0, shared.stderr
+    assert shared.stdout.count("poses: 4 poses") == 1
+    assert_same(run, straight)
