@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 EXTRA ?= cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types imports unit format clean
+.PHONY: help setup demo test lint types imports unit bench format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,11 @@ imports: $(READY)
 
 unit: $(READY)
 	$(BIN)/pytest
+
+bench: $(READY) ## Time k-means and features against their peers
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRA),bench]'
+	$(BIN)/python benchmarks/kmeans.py
+	$(BIN)/python benchmarks/features.py
 
 format: $(READY) ## Format and mend what the linter can
 	$(BIN)/ruff format .

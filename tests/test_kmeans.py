@@ -1,5 +1,7 @@
+import faiss
 import numpy as np
 import pytest
+import torch
 
 from mirage import kmeans
 from mirage.errors import MirageError
@@ -69,3 +71,60 @@ def test_too_few_points_and_bad_numbers_are_told() -> None:
         kmeans.fit(np.zeros((2, 4)), 3)
     with pytest.raises(MirageError, match="not finite"):
         kmeans.fit(np.full((5, 4), np.nan), 3)
+
+
+@pytest.mark.parametrize("spherical", [False, True])
+def test_a_fit_ends_where_faiss_ends_from_the_same_seed(spherical: bool) -> None:
+    # More points than one task takes, and not a multiple of it.
+    points = kmeans.normalize_rows(np.random.default_rng(7).standard_normal((5000, 6)))
+    peer = faiss.Kmeans(
+        6, 10, niter=8, nredo=3, seed=11, spherical=spherical, max_points_per_centroid=5000
+    )
+    peer.train(points)
+    ours = kmeans.fit(points, 10, seed=11, restarts=3, iterations=8, spherical=spherical, gpus=0)
+    np.testing.assert_allclose(ours.centroids, peer.centroids, atol=1e-3)
+
+
+def test_a_fit_that_no_longer_moves_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    assign_on_cpu = kmeans._assign_on_cpu
+    monkeypatch.setattr(
+        kmeans, "_assign_on_cpu", lambda *args: (calls.append(1), assign_on_cpu(*args))[1]
+    )
+    points, _ = blobs()
+    kmeans.fit(points, 3, iterations=1000, gpus=0)
+    assert len(calls) < 50
+
+
+def test_copies_of_few_points_leave_no_centroid_without_a_value() -> None:
+    points = np.repeat(np.eye(3, dtype=np.float32), 20, axis=0)
+    clusters = kmeans.fit(points, 7)
+    assert np.isfinite(clusters.centroids).all()
+    assert clusters.objective == pytest.approx(0.0, abs=1e-3)
+
+
+def test_a_fit_leaves_the_number_of_threads_as_it_was() -> None:
+    before = torch.get_num_threads()
+    kmeans.fit(blobs()[0], 3, num_threads=2)
+    assert torch.get_num_threads() == before
+
+
+def test_more_gpus_than_there_are_is_told() -> None:
+    with pytest.raises(MirageError, match="GPUs are asked for"):
+        kmeans.fit(blobs()[0], 3, gpus=faiss.get_num_gpus() + 1)
+
+
+@pytest.mark.skipif(faiss.get_num_gpus() == 0, reason="FAISS sees no GPU")
+@pytest.mark.parametrize("spherical", [False, True])
+def test_gpus_give_the_labels_of_the_cpu(spherical: bool) -> None:
+    points = kmeans.normalize_rows(np.random.default_rng(8).standard_normal((20_000, 32)))
+    labels = [
+        kmeans.nearest(
+            points,
+            kmeans.fit(points, 16, seed=1, spherical=spherical, gpus=gpus).centroids,
+            spherical=spherical,
+            gpus=gpus,
+        )[0][:, 0]
+        for gpus in (0, None)
+    ]
+    assert (labels[0] == labels[1]).mean() >= 0.995

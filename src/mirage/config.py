@@ -84,7 +84,7 @@ class BackboneConfig:
     size: int = 224  # side of the network's input, pixels
     layers: list[int] = field(default_factory=lambda: [-1])  # blocks whose feature maps are joined
     batch_size: int = 64
-    precision: str = "auto"  # auto | fp32 | bf16; auto takes bf16 where the hardware has it
+    precision: str = "auto"  # auto | fp32 | bf16; auto takes bf16 where it is faster
 
     def __post_init__(self) -> None:
         _one_of("backbone.name", self.name, ("dinov2", "effnet_lite"))

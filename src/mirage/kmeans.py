@@ -1,16 +1,32 @@
-"""K-means by FAISS: fit and assign. The only import of faiss."""
+"""K-means: Lloyd's iterations on all processors or on FAISS's GPUs. The only import of faiss."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import faiss
 import numpy as np
+import torch
+from faiss.contrib.clustering import reassign_centroids
 
 from mirage.contracts import FloatArray, IntArray
 from mirage.errors import MirageError
+from mirage.threads import compute_pool
+
+# Rows assigned at once: their products with a few hundred centroids stay in a core's cache.
+_BLOCK = 512
+# Rows of one task. Both are constants, so that sums are added in one order whatever the number
+# of threads.
+_SPAN = 8 * _BLOCK
+# How a FAISS fit spreads its restarts over the seeds.
+_RESTART_SEEDS = 15486557
+
+# Centroids [K, D] → the nearest of every point [N], and the sum of every centroid's points [K, D].
+_Assigner = Callable[[FloatArray], tuple[IntArray, FloatArray]]
 
 
 @dataclass(frozen=True)
@@ -25,17 +41,6 @@ class Clusters:
 
     centroids: FloatArray
     objective: float
-
-
-@contextmanager
-def _threads(num_threads: int | None) -> Iterator[None]:
-    before = faiss.omp_get_max_threads()
-    if num_threads is not None:
-        faiss.omp_set_num_threads(num_threads)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)
 
 
 def _rows(points: FloatArray) -> FloatArray:
@@ -62,20 +67,27 @@ def fit(
     spherical: bool = False,
     max_points: int | None = None,
     num_threads: int | None = None,
+    gpus: int | None = None,
 ) -> Clusters:
     """Lloyd's k-means; the same seed gives the same centroids, whatever the number of threads.
+
+    Start and iterations are those of `faiss.Kmeans`, and so are the centroids, to rounding. On
+    a CPU the assignment is faster (see benchmarks/kmeans.py), and a fit that no longer moves ends.
 
     Args:
         points: [N, D]; of unit length when `spherical`.
         num_clusters: K.
         restarts: fits from different starts; the best objective wins.
+        iterations: at most so many a restart.
         spherical: maximise the cosine instead of minimising the squared distance.
         max_points: train on a seeded subsample of this many points; None takes every point
             (FAISS alone would silently keep 256 a centroid).
-        num_threads: None leaves FAISS's own choice.
+        num_threads: None takes torch's number.
+        gpus: how many of FAISS's GPUs to use, 0 for the CPU; None takes all there are.
 
     Raises:
-        MirageError: there are fewer points than clusters, or a point is not finite.
+        MirageError: there are fewer points than clusters, a point is not finite, or there are
+            fewer GPUs than `gpus`.
     """
     rows = _rows(points)
     if len(rows) < num_clusters:
@@ -89,25 +101,144 @@ def fit(
     if max_points is not None and len(rows) > max_points:
         chosen = np.random.default_rng(seed).choice(len(rows), max_points, replace=False)
         rows = rows[np.sort(chosen)]
-    with _threads(num_threads):
-        kmeans = faiss.Kmeans(
-            rows.shape[1],
-            num_clusters,
-            niter=iterations,
-            nredo=restarts,
-            seed=seed,
-            spherical=spherical,
-            min_points_per_centroid=1,
-            max_points_per_centroid=-(-len(rows) // num_clusters),
-        )
-        kmeans.train(rows)
-    # FAISS stops a restart early once it has converged, so its log does not say which value is
-    # whose: one more assignment gives the objective of the centroids that won.
-    _, values = nearest(
-        rows, np.asarray(kmeans.centroids), spherical=spherical, num_threads=num_threads
+    with _assigner(rows, spherical, num_threads, gpus) as assign_rows:
+        fits = [
+            _lloyd(rows, start, iterations, spherical, assign_rows)
+            for start in _starts(rows, num_clusters, seed, restarts)
+        ]
+    return (max if spherical else min)(fits, key=lambda clusters: clusters.objective)
+
+
+def _starts(rows: FloatArray, num_clusters: int, seed: int, restarts: int) -> Iterator[FloatArray]:
+    """The points that FAISS would start from."""
+    order = np.empty(len(rows), np.int32)
+    for restart in range(restarts):
+        faiss.rand_perm(faiss.swig_ptr(order), len(order), seed + 1 + restart * _RESTART_SEEDS)
+        yield rows[order[:num_clusters]]
+
+
+def _lloyd(
+    rows: FloatArray,
+    start: FloatArray,
+    iterations: int,
+    spherical: bool,
+    assign_rows: _Assigner,
+) -> Clusters:
+    random = np.random.RandomState(1234)  # of FAISS, for the splits
+    centroids = normalize_rows(start) if spherical else start
+    ids, sums = assign_rows(centroids)
+    for _ in range(iterations):
+        counts = np.bincount(ids, minlength=len(centroids))
+        centroids = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
+        reassign_centroids(counts, centroids, random)  # a cluster left empty takes half of another
+        if spherical:
+            centroids = normalize_rows(centroids)
+        before = ids
+        ids, sums = assign_rows(centroids)
+        if np.array_equal(ids, before):
+            break
+    return Clusters(centroids, _objective(rows, centroids, ids, spherical))
+
+
+def _objective(rows: FloatArray, centroids: FloatArray, ids: IntArray, spherical: bool) -> float:
+    total = 0.0
+    for span in _cut(slice(0, len(rows)), _SPAN):
+        points, own = rows[span], centroids[ids[span]]
+        values = points * own if spherical else (points - own) ** 2
+        total += float(values.sum(dtype=np.float64))
+    return total
+
+
+def _cut(span: slice, size: int) -> list[slice]:
+    """`span` in pieces of `size`; the last may be shorter."""
+    starts = range(span.start, span.stop, size)
+    return [slice(start, min(start + size, span.stop)) for start in starts]
+
+
+@contextmanager
+def _assigner(
+    rows: FloatArray, spherical: bool, num_threads: int | None, gpus: int | None
+) -> Iterator[_Assigner]:
+    """What assigns `rows`, over and over, to centroids that move."""
+    if _num_gpus(gpus) > 0:
+        yield partial(_assign_on_gpus, rows, _index(rows.shape[1], spherical, _num_gpus(gpus)))
+        return
+    with compute_pool(num_threads) as pool:
+        yield partial(_assign_on_cpu, rows, spherical, pool)
+
+
+def _assign_on_cpu(
+    rows: FloatArray, spherical: bool, pool: ThreadPoolExecutor, centroids: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    points, centres = torch.from_numpy(rows), torch.from_numpy(centroids)
+    # The nearest centroid has the largest x·c − |c|²/2: |x|² is the same for all of them.
+    bias = torch.zeros(len(centres)) if spherical else -0.5 * centres.square().sum(dim=1)
+    columns = centres.T.contiguous()
+    ids = np.empty(len(rows), np.int64)
+
+    def assign_span(span: slice) -> FloatArray:
+        products = torch.empty(_BLOCK, len(centres))
+        for block in _cut(span, _BLOCK):
+            scores = products[: block.stop - block.start]
+            torch.addmm(bias, points[block], columns, out=scores)
+            scores.numpy().argmax(axis=1, out=ids[block])  # several times faster than torch's
+        return _sums(rows[span], ids[span], len(centroids))
+
+    return ids, _total(pool.map(assign_span, _cut(slice(0, len(rows)), _SPAN)))
+
+
+def _assign_on_gpus(
+    rows: FloatArray, index: faiss.Index, centroids: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    index.reset()
+    index.add(centroids)
+    ids = index.search(rows, 1)[1][:, 0]
+    return ids, _total(
+        _sums(rows[span], ids[span], len(centroids)) for span in _cut(slice(0, len(rows)), _SPAN)
     )
-    objective = values.sum(dtype=np.float64)
-    return Clusters(np.array(kmeans.centroids), float(objective))
+
+
+def _sums(rows: FloatArray, ids: IntArray, num_clusters: int) -> FloatArray:
+    sums = torch.zeros(num_clusters, rows.shape[1])
+    return sums.index_add_(0, torch.from_numpy(ids), torch.from_numpy(rows)).numpy()
+
+
+def _total(parts: Iterable[FloatArray]) -> FloatArray:
+    parts = iter(parts)
+    total = next(parts).astype(np.float64)
+    for part in parts:
+        total += part
+    return total
+
+
+def _num_gpus(wanted: int | None) -> int:
+    found = faiss.get_num_gpus()  # none, where FAISS was built for the CPU
+    if wanted is not None and wanted > found:
+        raise MirageError(
+            f"{wanted} GPUs are asked for, FAISS sees {found}",
+            where="k-means",
+            todo="ask for fewer, or install faiss-gpu in place of faiss-cpu",
+        )
+    return found if wanted is None else wanted
+
+
+def _index(dim: int, spherical: bool, num_gpus: int) -> faiss.Index:
+    index = faiss.IndexFlatIP(dim) if spherical else faiss.IndexFlatL2(dim)
+    if num_gpus == 0:
+        return index
+    # Named one by one: to FAISS a number of 1 is True, and True is all of them.
+    return faiss.index_cpu_to_gpus_list(index, gpus=list(range(num_gpus)))
+
+
+@contextmanager
+def _faiss_threads(num_threads: int | None) -> Iterator[None]:
+    before = faiss.omp_get_max_threads()
+    if num_threads is not None:
+        faiss.omp_set_num_threads(num_threads)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def nearest(
@@ -117,17 +248,22 @@ def nearest(
     num_nearest: int = 1,
     spherical: bool = False,
     num_threads: int | None = None,
+    gpus: int | None = None,
 ) -> tuple[IntArray, FloatArray]:
-    """The nearest centroids of every point.
+    """The nearest centroids of every point, by FAISS.
+
+    Args:
+        num_threads, gpus: as of `fit`.
 
     Returns:
         ids [N, num_nearest] int64, nearest first, and their squared distances (spherical: inner
         products) [N, num_nearest] fp32.
     """
     rows, centres = _rows(points), _rows(centroids)
-    metric = faiss.METRIC_INNER_PRODUCT if spherical else faiss.METRIC_L2
-    with _threads(num_threads):
-        values, ids = faiss.knn(rows, centres, num_nearest, metric=metric)
+    index = _index(centres.shape[1], spherical, _num_gpus(gpus))
+    index.add(centres)
+    with _faiss_threads(num_threads):
+        values, ids = index.search(rows, num_nearest)
     return ids, values
 
 

@@ -66,6 +66,19 @@ def test_a_photo_has_the_same_features_alone_and_in_a_batch(lite: Backbone) -> N
     torch.testing.assert_close(lite(batch)[1:2], lite(batch[1:2]), rtol=1e-4, atol=1e-4)
 
 
+def test_more_photos_than_a_core_takes_at_once_keep_their_order(lite: Backbone) -> None:
+    batch = photos(2 * module._CPU_BLOCK + 1)
+    one_by_one = torch.cat([lite(photo[None]) for photo in batch])
+    torch.testing.assert_close(lite(batch), one_by_one, rtol=1e-4, atol=1e-4)
+
+
+def test_auto_takes_bf16_on_a_cpu_only_with_a_matrix_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for has_unit in (False, True):
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda has=has_unit: has)
+        assert module._wants_bf16("auto", torch.device("cpu")) is has_unit
+        assert module._wants_bf16("bf16", torch.device("cpu"))
+
+
 def test_photos_of_another_size_are_resized(lite: Backbone) -> None:
     small = np.full((1, 32, 32, 3), 90, np.uint8)
     large = np.full((1, SIZE, SIZE, 3), 90, np.uint8)

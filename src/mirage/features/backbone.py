@@ -19,8 +19,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from mirage.config import BackboneConfig
 from mirage.contracts import ByteArray
 from mirage.errors import MirageError
+from mirage.threads import compute_pool
 
 _HUB_TIMEOUT = 5.0  # seconds for one answer from the hub before it counts as out of reach
+# Photos that a CPU's core passes through the network at once: their maps stay in its cache.
+_CPU_BLOCK = 4
 _EFFNET_LITE = "tf_efficientnet_lite2"
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
@@ -58,6 +61,13 @@ class Backbone:
         if pixels.shape[-2:] != (self.size, self.size):
             pixels = F.interpolate(pixels, (self.size, self.size), mode="bilinear", antialias=True)
         pixels = ((pixels - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
+        if self.device.type != "cpu":
+            return self._features(pixels)
+        with compute_pool() as pool:
+            return torch.cat(list(pool.map(self._features, pixels.split(_CPU_BLOCK))))
+
+    @torch.inference_mode()  # holds for the thread that calls
+    def _features(self, pixels: Tensor) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
             maps = self._feature_maps(pixels)
         finest = max(maps, key=lambda m: m.shape[-1]).shape[-2:]
@@ -177,8 +187,8 @@ def _wants_bf16(precision: str, device: torch.device) -> bool:
         return precision == "bf16"
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    capability = torch.backends.cpu.get_cpu_capability()
-    return "AVX512" in capability and torch.cpu._is_avx512_bf16_supported()
+    # Without a matrix unit bf16 is slower than fp32, even where AVX-512 knows the type.
+    return torch.cpu._is_amx_tile_supported()
 
 
 def _fetch_weights(model: str) -> str:
