@@ -6,6 +6,7 @@ P parts, K poses, T candidates kept of a soft label. Azimuths are degrees in [0,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -59,6 +60,12 @@ class PoseLabels:
 
     def __len__(self) -> int:
         return len(self.pose)
+
+    @classmethod
+    def join(cls, parts: Sequence[PoseLabels]) -> PoseLabels:
+        """The labels of several batches as one."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def take(self, rows: IntArray) -> PoseLabels:
         """The labels of the images `rows`, in that order."""

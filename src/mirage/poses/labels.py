@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -75,9 +74,3 @@ def read_labels(path: Path) -> PoseLabels:
             "the pose labels cannot be read", where=str(path), todo="run `mirage poses` again"
         ) from error
     return PoseLabels(**flat, **wide)
-
-
-def concatenate(parts: Sequence[PoseLabels]) -> PoseLabels:
-    """The labels of several batches as one."""
-    names = [field.name for field in fields(PoseLabels)]
-    return PoseLabels(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))

@@ -111,6 +111,43 @@ def azimuth_figures(
     }
 
 
+def wrong_half(found_deg: npt.ArrayLike, true_deg: npt.ArrayLike, axis: float) -> float:
+    """Share of photos taken for the other side of the object: rear for front with axis 0.
+
+    Photos within 15° of the border between the two halves are not counted: there a small error
+    crosses it.
+
+    Args:
+        found_deg, true_deg: [N] degrees, aligned; 0 is the front.
+        axis: degrees of the middle of one half: 0 tells front from rear, 90 left from right.
+    """
+    found, true = (np.cos(np.deg2rad(np.subtract(a, axis))) for a in (found_deg, true_deg))
+    _require_items(len(true), "halves")
+    told = np.abs(true) > np.sin(np.deg2rad(15.0))
+    return float(((found * true < 0) & told).sum() / max(told.sum(), 1))
+
+
+def reliability(
+    confidence: npt.ArrayLike, error_deg: npt.ArrayLike, close: float, num_bins: int = 10
+) -> list[dict[str, float]]:
+    """Bins of equal counts by rising confidence [N]: how often an error [N] is below `close`.
+
+    Keys of a bin: confidence (mean), accuracy, median_error, count.
+    """
+    confidence, error = np.asarray(confidence, float), np.asarray(error_deg, float)
+    _require_items(len(error), "reliability")
+    order = np.argsort(confidence, kind="stable")
+    return [
+        {
+            "confidence": float(confidence[rows].mean()),
+            "accuracy": float((error[rows] < close).mean()),
+            "median_error": float(np.median(error[rows])),
+            "count": len(rows),
+        }
+        for rows in np.array_split(order, min(num_bins, len(order)))
+    ]
+
+
 # --- views against truth -------------------------------------------------------------------------
 
 

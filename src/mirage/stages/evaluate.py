@@ -11,24 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from mirage.circle import RingAlignment, align_rings, circular_distance
+from mirage.circle import RingAlignment, circular_distance
 from mirage.config import Config
-from mirage.contracts import ByteArray, FloatArray, IntArray
-from mirage.images.decode import to_square
+from mirage.contracts import ByteArray, FloatArray
 from mirage.images.progress import show_progress
-from mirage.images.turntable.objects import ObjectSpec, sample_objects
-from mirage.images.turntable.pictures import render
 from mirage.report import metrics
 from mirage.sampler.orbit import nearest_pose, ring_azimuths
 from mirage.stages.folder import RunFolder, hash_of, read_json, write_json
+from mirage.stages.pose_figures import fresh_photo, fresh_specs, measure_poses
+from mirage.stages.poses import SUMMARY_FILE
 from mirage.stages.views import Reference, Turner, find_references, turn, with_mode
 
 FIGURES = "figures.json"
-_TRUE_BINS = 24  # true azimuths are compared with clusters in bins of 15°
 
 
 @dataclass(frozen=True)
@@ -44,74 +41,41 @@ class Case:
 
 
 def run(config: Config, folder: RunFolder) -> str:
-    """Measure unless it is measured; prints the tables and returns the closing line."""
+    """Measure unless it is measured; prints the tables and returns the closing line.
+
+    Poses are measured as soon as there are poses, views where a model is trained too.
+    """
+    has_model = folder.is_done("model")
     key = hash_of(
-        "evaluate", folder.key("model"), config.views, config.evaluate.seed,
-        config.evaluate.objects, config.evaluate.photos, config.evaluate.views,
-        config.evaluate.modes,
+        "evaluate", folder.key("model") if has_model else folder.key("poses"), config.views,
+        config.evaluate.seed, config.evaluate.objects, config.evaluate.photos,
+        config.evaluate.views, config.evaluate.modes,
     )  # fmt: skip
     path = folder["evaluate"] / FIGURES
     if not folder.is_done("evaluate", key):
         folder.reopen("evaluate")
-        write_json(path, _measure(config, folder))
+        write_json(path, _measure(config, folder, has_model))
         folder.finish("evaluate", key)
     figures = read_json(path)
     if config.evaluate.json is not None:
         write_json(Path(config.evaluate.json), figures)
     print_figures(figures)
-    return f"evaluate: {len(figures['views'])} rows → {path}"
+    without = "" if has_model else " (no views: train a model first)"
+    return f"evaluate: poses, {len(figures['views'])} rows of views{without} → {path}"
 
 
-def _measure(config: Config, folder: RunFolder) -> dict[str, Any]:
+def _measure(config: Config, folder: RunFolder, has_model: bool) -> dict[str, Any]:
+    poses, alignment = measure_poses(config, folder)
+    poses = read_json(folder["poses"] / SUMMARY_FILE) | poses
+    if not has_model:
+        return {"poses": poses, "views": []}
     turner = Turner.open(folder["model"])
     azimuths = ring_azimuths(turner.bank.ring, config.evaluate.views)
-    if config.images.source == "turntable":
-        poses, alignment = _measure_poses(config, turner)
+    if alignment is not None:
         cases = _turntable_cases(config, turner, alignment, azimuths)
     else:
-        poses, cases = {}, [Case(r, None) for r in find_references(config, folder, turner)]
-    poses = read_json(folder["poses"] / "summary.json") | poses
+        cases = [Case(r, None) for r in find_references(config, folder, turner)]
     return {"poses": poses, "views": _measure_views(config, turner, cases, azimuths)}
-
-
-def _specs(config: Config) -> list[ObjectSpec]:
-    turntable, count, seed = config.images.turntable, config.evaluate.objects, config.evaluate.seed
-    return sample_objects(turntable.category, count, seed, "evaluate", turntable.variant)
-
-
-def _render(config: Config, spec: ObjectSpec, azimuth: float, side: int) -> ByteArray:
-    """As a photo of the set would reach a network of input `side`."""
-    picture = render(spec, azimuth, config.images.turntable.size)
-    return to_square(Image.fromarray(picture), side, config.images.fit)
-
-
-def _measure_poses(config: Config, turner: Turner) -> tuple[dict[str, Any], RingAlignment]:
-    """Figures of the poses on fresh renders, and the one free offset and direction of the ring."""
-    rng = np.random.default_rng([config.evaluate.seed, 1])
-    low, high = config.images.turntable.azimuths
-    true: list[float] = []
-    poses: list[IntArray] = []
-    found: list[FloatArray] = []
-    for spec in show_progress(_specs(config), "evaluate poses", config.evaluate.objects):
-        azimuths = rng.uniform(low, high, config.evaluate.photos) % 360.0
-        photos = np.stack([_render(config, spec, a, turner.backbone.size) for a in azimuths])
-        labels = turner.read_poses(photos)
-        true += azimuths.tolist()
-        poses.append(labels.pose)
-        found.append(labels.azimuth)
-    truth, pose = np.asarray(true), np.concatenate(poses)
-    bins = (truth // (360.0 / _TRUE_BINS)).astype(int)
-    alignment = align_rings(np.concatenate(found), truth)
-    on_ring = turner.bank.ring.azimuth[pose]
-    figures = {
-        "fresh_photos": len(truth),
-        "nmi": metrics.nmi(pose, bins),
-        "purity": metrics.purity(pose, bins),
-        "homogeneity": metrics.homogeneity(pose, bins),
-        "image_azimuth_error": metrics.azimuth_figures(np.concatenate(found), truth, alignment),
-        "pose_azimuth_error": metrics.azimuth_figures(on_ring, truth, alignment),
-    }
-    return figures, alignment
 
 
 def _turntable_cases(
@@ -121,15 +85,15 @@ def _turntable_cases(
     low, high = config.images.turntable.azimuths
     cases = []
     size = turner.denoiser.resolution
-    for spec in _specs(config):
+    for spec in fresh_specs(config):
         azimuth = float(rng.uniform(low, high)) % 360.0
-        labels = turner.read_poses(_render(config, spec, azimuth, turner.backbone.size)[None])
+        labels = turner.read_poses(fresh_photo(config, spec, azimuth, turner.backbone.size)[None])
         reference = Reference(
-            spec.object_id, spec.object_id, _render(config, spec, azimuth, size),
+            spec.object_id, spec.object_id, fresh_photo(config, spec, azimuth, size),
             int(labels.pose[0]), float(labels.azimuth[0]), float(labels.confidence[0]),
         )  # fmt: skip
         true = alignment.carry(azimuths)
-        truth = np.stack([_render(config, spec, float(a), size) for a in true])
+        truth = np.stack([fresh_photo(config, spec, float(a), size) for a in true])
         cases.append(Case(reference, truth))
     return cases
 
@@ -185,19 +149,47 @@ VIEW_COLUMNS = ("mode", "psnr", "ssim", "target_pose_accuracy", "azimuth_error",
 def print_figures(figures: dict[str, Any]) -> None:
     """The figures as tables, to standard output."""
     console = Console(width=110)
-    poses = Table("poses", "value", title="Poses on photos that no stage has seen")
-    for name in ("nmi", "purity", "homogeneity"):
-        if name in figures["poses"]:
-            poses.add_row(name, f"{figures['poses'][name]:.3f}")
-    for name in ("image_azimuth_error", "pose_azimuth_error"):
-        for figure, value in figures["poses"].get(name, {}).items():
-            poses.add_row(f"{name} {figure}", f"{value:.3g}")
-    poses.add_row("ring_score", f"{figures['poses']['ring_score']:.3f}")
+    console.print(*_pose_tables(figures["poses"]), sep="\n")
+    if not figures["views"]:
+        return
     views = Table(*VIEW_COLUMNS, title="Views")
     for row in figures["views"]:
         cells = [row.get(name) for name in VIEW_COLUMNS]
         views.add_row(
             *("–" if c is None else c if isinstance(c, str) else f"{c:.3f}" for c in cells)
         )
-    console.print(poses)
     console.print(views)
+
+
+_FIGURES = ("ring_score", "nmi", "purity", "homogeneity", "left_right", "front_rear",
+            "false_outliers", "outliers_found")  # fmt: skip
+_COMPARED = ("median_deg", "p90_deg", "beyond_90", "homogeneity")
+
+
+def _pose_tables(poses: dict[str, Any]) -> list[Table]:
+    plain = Table("poses", "value", title="Poses on photos that no stage has seen")
+    plain.add_row("number", f"{poses['num_poses']} ({poses['count']['why']})")
+    for name in _FIGURES:
+        if name in poses:
+            plain.add_row(name, f"{poses[name]:.3f}")
+    if "pose_azimuth_error" not in poses:
+        return [plain]
+    compared = Table(
+        "", *_COMPARED, title="Error of a photo's azimuth, degrees"
+    )
+
+    def row(name: str, figures: dict[str, float]) -> None:
+        cells = [figures.get(column) for column in _COMPARED]
+        compared.add_row(name, *("–" if c is None else f"{c:.3g}" for c in cells))
+
+    row("its pose's", poses["pose_azimuth_error"] | {"homogeneity": poses["homogeneity"]})
+    row("its own", poses["image_azimuth_error"])
+    for baseline in poses["baselines"]:
+        row(baseline["name"], baseline)
+    sure = Table("confidence", "accuracy (≤ 15°)", "median error", "photos", title="Reliability")
+    for part in poses["reliability"]:
+        sure.add_row(
+            f"{part['confidence']:.2f}", f"{part['accuracy']:.2f}",
+            f"{part['median_error']:.1f}°", str(part["count"]),
+        )  # fmt: skip
+    return [plain, compared, sure]

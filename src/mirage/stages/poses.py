@@ -22,7 +22,7 @@ from mirage.images.progress import show_progress
 from mirage.poses.bank import PoseBank
 from mirage.poses.discover import describe
 from mirage.poses.fit import fit_bank
-from mirage.poses.labels import concatenate, read_labels, write_labels
+from mirage.poses.labels import read_labels, write_labels
 from mirage.ranks import Ranks, find_ranks, join_ranks
 from mirage.stages.folder import RunFolder, hash_of, write_json
 from mirage.stages.pose_pictures import draw_poses
@@ -148,7 +148,7 @@ def assign_images(
 ) -> PoseLabels:
     """Labels of photos from the bank alone, streamed."""
     features = extract_features(show_progress(batches, "assign"), backbone)
-    return concatenate([bank.assign(batch) for _, batch in features])
+    return PoseLabels.join([bank.assign(batch) for _, batch in features])
 
 
 def _relate_to_pretrained(
