@@ -61,16 +61,15 @@ def read_labels(path: Path) -> PoseLabels:
     Raises:
         MirageError: the file is missing or damaged.
     """
-    names = ("pose", "confidence", "azimuth", "topk", "topk_weight")
+    flat, wide = ("pose", "confidence", "azimuth", "outlier"), ("topk", "topk_weight")
     try:
-        table = pq.read_table(path, columns=list(names))
-        columns = {name: table[name].combine_chunks() for name in names}
-        flat = {name: columns[name].to_numpy() for name in names[:3]}
-        wide = {
-            name: columns[name].flatten().to_numpy().reshape(len(table), -1) for name in names[3:]
-        }
+        table = pq.read_table(path, columns=[*flat, *wide])
+        columns = {name: table[name].combine_chunks() for name in table.column_names}
+        arrays = {name: columns[name].to_numpy(zero_copy_only=False) for name in flat}
+        for name in wide:
+            arrays[name] = columns[name].flatten().to_numpy().reshape(len(table), -1)
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise MirageError(
             "the pose labels cannot be read", where=str(path), todo="run `mirage poses` again"
         ) from error
-    return PoseLabels(**flat, **wide)
+    return PoseLabels(**arrays)
