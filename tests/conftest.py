@@ -51,7 +51,9 @@ def make_data(ring: PoseRing) -> MakeData:
 
     def make(num_steps: int) -> PosedImages:
         pose = np.arange(16) % 4
-        labels = PoseLabels(pose, np.ones(16), pose * 90.0, pose[:, None], np.ones((16, 1)))
+        labels = PoseLabels(
+            pose, np.ones(16), pose * 90.0, pose[:, None], np.ones((16, 1)), np.zeros(16, bool)
+        )
         pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 16, 3), dtype=np.uint8)
         train_ids, heldout_ids = np.arange(12), np.arange(12, 16)
         return PosedImages(pixels, labels, ring, train_ids, heldout_ids, 4, 0.0, num_steps, 0)

@@ -19,6 +19,7 @@ def labels(**changes: np.ndarray) -> PoseLabels:
         "azimuth": np.zeros(3),
         "topk": np.zeros((3, 2), int),
         "topk_weight": np.full((3, 2), 0.5),
+        "outlier": np.zeros(3, bool),
     }
     return PoseLabels(**(fields | changes))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,16 +27,18 @@ def labels() -> PoseLabels:
     pose = np.arange(NUM) % 4
     topk = np.stack([pose, (pose + 1) % 4], axis=1)
     weight = np.tile([0.7, 0.3], (NUM, 1))
-    return PoseLabels(pose, np.linspace(0, 1, NUM), pose * 90.0 + 5, topk, weight)
+    return PoseLabels(
+        pose, np.linspace(0, 1, NUM), pose * 90.0 + 5, topk, weight, np.zeros(NUM, bool)
+    )
 
 
 def batches(pixels: np.ndarray, labels: PoseLabels, ring: PoseRing, **changes: Any) -> PosedBatches:
     ids = np.arange(30)
     settings: dict[str, Any] = {
-        "ids": ids, "probabilities": np.full(30, 1 / 30), "batch_size": 8, "num_steps": 5,
+        "flipped": None, "ids": ids, "probabilities": np.full(30, 1 / 30), "batch_size": 8, "num_steps": 5,
         "seed": 3, "rank": 0, "world_size": 1,
     }  # fmt: skip
-    return PosedBatches(pixels, labels, ring, **(settings | changes))
+    return PosedBatches(pixels, labels, ring=ring, **(settings | changes))
 
 
 def drawn(batch: dict[str, torch.Tensor]) -> list[int]:
@@ -110,3 +113,29 @@ def test_the_module_trains_on_one_part_and_validates_on_the_other(
     checked = list(data.val_dataloader())
     assert [i for batch in checked for i in drawn(batch)] == held.tolist()
     assert torch.cat([b["pose"] for b in checked]).tolist() == labels.pose[held].tolist()
+
+
+def test_half_of_the_images_come_as_mirror_images_with_the_mirror_pose(
+    labels: PoseLabels, ring: PoseRing
+) -> None:
+    """The left half of image i is i, its right half i + 100."""
+    left = np.arange(NUM, dtype=np.uint8)[:, None, None, None]
+    pixels = np.broadcast_to(left, (NUM, 4, 4, 3)).copy()
+    pixels[:, :, 2:] += 100
+    flipped = replace(labels, pose=3 - labels.pose, topk=3 - labels.topk, azimuth=-labels.azimuth)
+    source = batches(
+        pixels, labels, ring, flipped=flipped, batch_size=400,
+        ids=np.arange(30), probabilities=np.full(30, 1 / 30),
+    )  # fmt: skip
+    batch = source[0]
+    turned = batch["image"][:, 0, 0, 0] >= 100
+    assert 0.4 < turned.float().mean() < 0.6
+    image = batch["image"][:, 0, :, 0].min(dim=1).values.numpy()
+    first = labels.topk[image]
+    allowed = np.where(turned.numpy()[:, None], 3 - first, first)
+    assert (batch["pose"].numpy()[:, None] == allowed).any(axis=1).all()
+    assert (batch["confidence"].numpy() == labels.confidence[image].astype(np.float32)).all()
+    likeliest = batch["pose"].numpy() == allowed[:, 0]
+    sign = np.where(turned.numpy(), -1, 1)
+    own = sign * labels.azimuth[image]
+    np.testing.assert_allclose(batch["azimuth"].numpy()[likeliest], own[likeliest], rtol=1e-6)

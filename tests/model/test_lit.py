@@ -46,7 +46,7 @@ def posed_images(ring: PoseRing, num_steps: int = STEPS) -> PosedImages:
     pose = np.arange(24) % 4
     labels = PoseLabels(
         pose, np.full(24, 0.6), pose * 90.0, np.stack([pose, (pose + 1) % 4], 1),
-        np.tile([0.8, 0.2], (24, 1)),
+        np.tile([0.8, 0.2], (24, 1)), np.zeros(24, bool),
     )  # fmt: skip
     pixels = rng.integers(0, 256, (24, 16, 16, 3), dtype=np.uint8)
     return PosedImages(pixels, labels, ring, np.arange(20), np.arange(20, 24), 4, 0.5, num_steps, 7)

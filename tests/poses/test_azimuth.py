@@ -1,60 +1,46 @@
-"""The circle is found, unfolded where front and rear look alike, refused where there is none."""
+"""The circle is found, and unfolded where front and rear look alike."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from made_up_circles import ODD, azimuths, folded, whole
 
 from mirage.circle import align_rings
 from mirage.contracts import FloatArray
-from mirage.poses.azimuth import fit_circle, turn_of_plane
-
-ODD = np.array([1.0, -1.0, 1.0, -1.0, 1.0, 1.0])  # what mirroring does to each coordinate
+from mirage.poses.azimuth import HeldOutRidge, find_azimuths
 
 
-def photos(num: int, cue: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Azimuths, and descriptors whose angle winds twice but for a small cue, with mirror images."""
-    rng = np.random.default_rng(3)
-    azimuth = rng.uniform(0, 360, num)
-    a = np.deg2rad(azimuth)
-    body = rng.normal(size=(num, 2)) * 0.05  # kinds of object, the same from either side
-    clean = np.stack([np.cos(2 * a), np.sin(2 * a), cue * np.cos(a), cue * np.sin(a)], axis=1)
-    points = np.concatenate([clean, body], axis=1)
-    noise = rng.normal(size=(2, num, 6)) * 0.01
-    return azimuth, points + noise[0], points * ODD + noise[1]
+def error(found: FloatArray, true: FloatArray) -> FloatArray:
+    return align_rings(found, true).error(found, true)
 
 
-def test_the_fold_is_undone() -> None:
-    azimuth, descriptors, mirrored = photos(700, cue=0.25)
-    found = fit_circle(descriptors, mirrored, seed=0)
-    assert found is not None and found[1] > 0.9
-    read = found[0].azimuths(descriptors)
-    error = align_rings(read, azimuth).error(read, azimuth)
-    assert np.median(error) < 5.0
-    assert (error > 90).mean() < 0.02
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_fold_is_undone(seed: int) -> None:
+    true = azimuths(700)
+    off = error(find_azimuths(*folded(true), seed), true)
+    assert np.median(off) < 6.0
+    assert (off > 90).mean() < 0.02
 
 
 def test_a_circle_that_is_not_folded_stays_whole() -> None:
-    rng = np.random.default_rng(4)
-    azimuth = rng.uniform(0, 360, 900)
-    a = np.deg2rad(azimuth)
-    points = np.stack([np.cos(a), np.sin(a), np.cos(2 * a), np.sin(2 * a)], axis=1)
-    points = points * [1, 1, 0.3, 0.3] + 0.02 * rng.normal(size=points.shape)
-    found = fit_circle(points, points * [1, -1, 1, -1], seed=0)
-    assert found is not None and found[1] > 0.9
-    read = found[0].azimuths(points)
-    assert np.median(align_rings(read, azimuth).error(read, azimuth)) < 5.0
+    true = azimuths(700)
+    assert np.median(error(find_azimuths(*whole(true), 0), true)) < 6.0
 
 
-def test_a_cloud_is_no_circle() -> None:
-    rng = np.random.default_rng(0)
-    cloud = rng.normal(size=(500, 6))
-    assert fit_circle(cloud, cloud * ODD, seed=0) is None
+def test_zero_is_a_view_that_is_its_own_mirror_image() -> None:
+    true = azimuths(700)
+    found = find_azimuths(*folded(true), 0)
+    near = np.minimum(found, 360 - found) < 10
+    ends = np.minimum(np.abs((true[near] + 90) % 180 - 90), 180)
+    assert np.median(ends) < 10.0
 
 
-@pytest.mark.parametrize("direction", [1, -1])
-def test_turning_the_plane_turns_the_angle(direction: int) -> None:
-    angle = np.deg2rad(np.array([10.0, 200.0]))
-    points = np.stack([np.cos(angle), np.sin(angle)], axis=1) @ turn_of_plane(30.0, direction)
-    turned = np.rad2deg(np.arctan2(points[:, 1], points[:, 0])) % 360
-    np.testing.assert_allclose(turned, (30 + direction * np.array([10, 200])) % 360, atol=1e-4)
+def test_a_ridge_reads_what_it_has_not_seen_and_only_what_is_there() -> None:
+    true = azimuths(600)
+    points, mirrored = whole(true)
+    reader = HeldOutRidge(points, mirrored, 0)
+    assert reader.score(true) > 0.95
+    assert reader.score(np.random.default_rng(0).permutation(true)) < 0.1
+    noise = np.random.default_rng(1).normal(size=points.shape)
+    assert HeldOutRidge(noise, noise * ODD, 0).score(true) < 0.1

@@ -1,6 +1,6 @@
 import numpy as np
 
-from mirage.poses.clusters import SoftPoses, fit_poses, soft_poses
+from mirage.poses.clusters import SoftPoses, fit_mirrored_poses, fit_poses, soft_poses, softness_of
 
 CENTRES = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]], np.float32)
 
@@ -13,7 +13,8 @@ def points(num_each: int = 50) -> tuple[np.ndarray, np.ndarray]:
 
 def test_poses_are_the_clusters() -> None:
     data, of = points()
-    centroids, softness = fit_poses(data, 4, restarts=5, seed=0, max_points=1000)
+    centroids = fit_poses(data, 4, restarts=5, seed=0, max_points=1000)
+    softness = softness_of(data, centroids)
     soft = soft_poses(data, centroids, softness, 2)
     for k in range(4):
         assert len(np.unique(soft.topk[of == k, 0])) == 1
@@ -43,5 +44,19 @@ def test_one_pose_kept_is_a_sure_pose() -> None:
 
 def test_identical_photos_do_not_divide_by_zero() -> None:
     same = np.ones((20, 2), np.float32)
-    centroids, softness = fit_poses(same, 3, restarts=1, seed=0, max_points=100)
+    centroids = fit_poses(same, 3, restarts=1, seed=0, max_points=100)
+    softness = softness_of(same, centroids)
     assert np.isfinite(soft_poses(same, centroids, softness, 2).weight).all()
+
+
+def test_mirrored_poses_are_mirror_images_of_one_another() -> None:
+    """Mirroring changes the sign of x; one of three clusters lies on the axis."""
+    random = np.random.default_rng(0)
+    centres = np.array([[3.0, 0.0], [-3.0, 0.2], [0.0, 4.0]])
+    data = centres[random.integers(0, 3, 300)] + 0.3 * random.normal(size=(300, 2))
+    data = data.astype(np.float32)
+    mirrored = data * np.array([-1, 1], np.float32)
+    centroids, mirror = fit_mirrored_poses(data, mirrored, 3, restarts=5, seed=0, max_points=1000)
+    np.testing.assert_array_equal(mirror[mirror], np.arange(3))
+    np.testing.assert_allclose(centroids[mirror], centroids * [-1, 1], atol=1e-4)
+    assert (mirror == np.arange(3)).sum() == 1

@@ -29,7 +29,7 @@ def test_wrong_starts_move_to_where_the_others_put_them(crowded: bool) -> None:
         azimuth[300:] = rng.normal(0, 40, 600) % 360
     even, odd = curve(azimuth)
     start = azimuth + 180.0 * (rng.random(900) < 0.15)
-    fit = fit_curve(even, odd, start, harmonics=3, rounds=30)
+    fit = fit_curve(even, odd, start, harmonics=(3,), rounds=30)
     error = circular_distance(fit.azimuth, azimuth)
     assert (error > 90).mean() < 0.01 and np.median(error) < 8.0
 
@@ -38,8 +38,8 @@ def test_the_better_explanation_is_the_likelier() -> None:
     azimuth = np.random.default_rng(0).uniform(0, 360, 600)
     even, odd = curve(azimuth)
     shuffled = np.random.default_rng(1).permutation(azimuth)
-    right = fit_curve(even, odd, azimuth, harmonics=3, rounds=20)
-    wrong = fit_curve(even, odd, shuffled, harmonics=3, rounds=1)
+    right = fit_curve(even, odd, azimuth, harmonics=(3,), rounds=20)
+    wrong = fit_curve(even, odd, shuffled, harmonics=(3,), rounds=1)
     assert right.likelihood > wrong.likelihood + 1.0
     assert right.azimuth.min() >= 0.0 and right.azimuth.max() < 360.0
 
@@ -49,7 +49,9 @@ def test_likelihood_grows_with_every_round() -> None:
     azimuth = np.random.default_rng(0).uniform(0, 360, 500)
     even, odd = curve(azimuth)
     start = azimuth + np.random.default_rng(2).normal(0, 40, 500)
-    gains = np.diff([fit_curve(even, odd, start, 3, rounds).likelihood for rounds in range(2, 15)])
+    gains = np.diff(
+        [fit_curve(even, odd, start, (3,), rounds).likelihood for rounds in range(2, 15)]
+    )
     assert gains.min() > -0.02 and gains.sum() > 0.0
 
 

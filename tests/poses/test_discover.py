@@ -19,7 +19,6 @@ from mirage.features.backbone import Backbone
 from mirage.poses.bank import PoseBank
 from mirage.poses.discover import Described, Read, describe
 from mirage.poses.fit import fit_bank
-from mirage.poses.labels import concatenate
 
 SIDE, PATCH, BATCH = 60, 4, 50
 GREY, NOSE, TAIL, WHEEL = (120, 120, 120), (250, 60, 60), (60, 250, 60), (20, 20, 90)
@@ -93,7 +92,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[PoseBank, PoseLabel
     )
     sampled, mirrored = described.photos.take(described.sample), described.mirrored.read()
     bank = fit_bank(sampled, mirrored, backbone.config, described.encoder, POSES)
-    return bank, concatenate([bank.assign_descriptors(d) for d in described.photos]), azimuth
+    return bank, PoseLabels.join([bank.assign_descriptors(d) for d in described.photos]), azimuth
 
 
 class Stopping(ColourPatches):

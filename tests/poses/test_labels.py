@@ -12,14 +12,14 @@ import pytest
 from mirage.contracts import PoseLabels
 from mirage.errors import MirageError
 from mirage.images.column import Column
-from mirage.poses.labels import concatenate, read_labels, write_labels
+from mirage.poses.labels import read_labels, write_labels
 
 
 def some_labels(num: int, seed: int) -> PoseLabels:
     rng = np.random.default_rng(seed)
     topk, weight = rng.integers(0, 5, (num, 3)), rng.random((num, 3)).astype(np.float32)
     confidence, azimuth = rng.random((2, num)).astype(np.float32)
-    return PoseLabels(topk[:, 0], confidence, 360 * azimuth, topk, weight)
+    return PoseLabels(topk[:, 0], confidence, 360 * azimuth, topk, weight, rng.random(num) < 0.5)
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def test_pieces_come_back_in_order(tmp_path: Path, manifest: Path) -> None:
     parts = [some_labels(num, seed) for seed, num in enumerate((10, 10, 5))]
     columns = Column(manifest, "path"), Column(manifest, "split")
     write_labels(tmp_path / "labels.parquet", iter(parts), *columns)
-    read, whole = read_labels(tmp_path / "labels.parquet"), concatenate(parts)
-    for name in ("pose", "confidence", "azimuth", "topk", "topk_weight"):
+    read, whole = read_labels(tmp_path / "labels.parquet"), PoseLabels.join(parts)
+    for name in ("pose", "confidence", "azimuth", "topk", "topk_weight", "outlier"):
         np.testing.assert_array_equal(getattr(read, name), getattr(whole, name))
     rows = pq.read_table(tmp_path / "labels.parquet")
     assert rows["image_id"].to_pylist() == list(range(25))

@@ -9,7 +9,12 @@ def labels(pose: np.ndarray, azimuth: np.ndarray | None = None) -> PoseLabels:
     num = len(pose)
     azimuth = pose * 10.0 if azimuth is None else azimuth
     return PoseLabels(
-        pose, np.ones(num), azimuth % 360, pose[:, None], np.ones((num, 1), np.float32)
+        pose,
+        np.ones(num),
+        azimuth % 360,
+        pose[:, None],
+        np.ones((num, 1), np.float32),
+        np.zeros(num, bool),
     )
 
 

@@ -89,6 +89,12 @@ def test_the_model_is_left_as_it_was(
 
 
 def test_azimuths_go_evenly_round_and_poses_are_nearest_on_the_circle(ring: PoseRing) -> None:
-    assert ring_azimuths(4).tolist() == [0.0, 90.0, 180.0, 270.0]
+    assert ring_azimuths(ring, 4).tolist() == [0.0, 90.0, 180.0, 270.0]
     asked = np.array([359.0, 44.0, 46.0, 226.0, 314.0, 316.0, -80.0, 450.0])
     assert nearest_pose(ring, asked).tolist() == [0, 0, 1, 3, 3, 0, 3, 1]
+
+
+def test_an_arc_is_turned_from_end_to_end(ring: PoseRing) -> None:
+    arc = replace(ring, span=(300.0, 400.0))
+    assert not arc.closed and ring.closed
+    assert ring_azimuths(arc, 5).tolist() == [300.0, 325.0, 350.0, 15.0, 40.0]

@@ -66,7 +66,9 @@ class Bank:
 def labels() -> PoseLabels:
     confidence: FloatArray = np.linspace(0, 1, len(POSE))
     weight = np.ones((len(POSE), 1))
-    return PoseLabels(POSE, confidence, Bank.ring.azimuth[POSE], POSE[:, None], weight)
+    return PoseLabels(
+        POSE, confidence, Bank.ring.azimuth[POSE], POSE[:, None], weight, np.zeros(len(POSE), bool)
+    )
 
 
 SUMMARY: dict[str, Any] = {"counts": np.bincount(POSE).tolist()}

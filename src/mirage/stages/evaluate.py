@@ -174,9 +174,7 @@ def _pose_tables(poses: dict[str, Any]) -> list[Table]:
             plain.add_row(name, f"{poses[name]:.3f}")
     if "pose_azimuth_error" not in poses:
         return [plain]
-    compared = Table(
-        "", *_COMPARED, title="Error of a photo's azimuth, degrees"
-    )
+    compared = Table("", *_COMPARED, title="Error of a photo's azimuth, degrees")
 
     def row(name: str, figures: dict[str, float]) -> None:
         cells = [figures.get(column) for column in _COMPARED]

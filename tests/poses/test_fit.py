@@ -1,0 +1,96 @@
+"""From descriptors to a bank: number of poses, two levels, mirror pairs, arcs, outliers, front."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up_circles import azimuths, folded, whole
+
+from mirage.circle import circular_distance
+from mirage.config import BackboneConfig, PosesConfig
+from mirage.errors import MirageError
+from mirage.parts.codebook import PartCodebook
+from mirage.poses.bank import PoseBank
+from mirage.poses.descriptor import LayoutEncoder
+from mirage.poses.fit import fit_bank
+
+EYE = np.eye(4, dtype=np.float32)
+ENCODER = LayoutEncoder(
+    PartCodebook(EYE[0], EYE, EYE, 0.1), np.ones(4, np.float32), 1, EYE[0], EYE
+)  # not asked here
+TRUE = azimuths(600)
+POINTS, MIRRORED = (part.astype(np.float32) for part in folded(TRUE))
+
+
+def fit(**changes: object) -> PoseBank:
+    config = PosesConfig(**({"count": 12, "discoveries": 2} | changes))  # type: ignore[arg-type]
+    return fit_bank(POINTS, MIRRORED, BackboneConfig(), ENCODER, config)
+
+
+@pytest.fixture(scope="module")
+def bank() -> PoseBank:
+    return fit()
+
+
+def test_mirror_pairs_are_pairs_and_lie_opposite_on_the_ring(bank: PoseBank) -> None:
+    np.testing.assert_array_equal(bank.mirror[bank.mirror], np.arange(12))
+    assert bank.circle is not None
+    axis = float(bank.circle.members[0].azimuth[0])
+    ring = bank.ring.azimuth
+    assert circular_distance(ring[bank.mirror], 2 * axis - ring).max() < 1.0
+
+
+def test_labels_of_mirror_images_need_no_second_look(bank: PoseBank) -> None:
+    expected = bank.assign_descriptors(MIRRORED)
+    flipped = bank.flipped(bank.assign_descriptors(POINTS))
+    assert flipped is not None
+    assert (flipped.pose == expected.pose).mean() > 0.9
+    assert np.median(circular_distance(flipped.azimuth, expected.azimuth)) < 2.0
+
+
+def test_strangers_are_flagged_and_members_are_not(bank: PoseBank) -> None:
+    strangers = np.random.default_rng(0).normal(size=(100, 6)).astype(np.float32)
+    assert bank.assign_descriptors(strangers).outlier.mean() > 0.9
+    assert bank.assign_descriptors(POINTS).outlier.mean() < 0.03
+
+
+def test_the_number_of_poses_is_chosen_and_said_why() -> None:
+    bank = fit(count="auto")
+    assert bank.num_poses == bank.choice.chosen > 8
+    assert len(bank.choice.candidates) > 5 and str(bank.num_poses) in bank.choice.why
+
+
+def test_every_fine_pose_knows_its_coarse_pose() -> None:
+    bank = fit(count=[4, 12])
+    assert bank.num_poses == 12 and bank.parents is not None
+    assert set(bank.parents) == set(range(4))
+    for parent in range(4):  # a coarse pose is one stretch of the ring
+        own = np.sort(bank.ring.azimuth[bank.parents == parent])
+        widest = np.diff(np.append(own, own[0] + 360)).max()
+        assert 360 - widest < 150
+
+
+def test_the_front_can_be_pinned_and_must_exist() -> None:
+    assert circular_distance(fit(front=3).ring.azimuth[3], 0.0) < 0.01
+    with pytest.raises(MirageError, match=r"poses\.front"):
+        fit(front=12)
+
+
+def test_an_arc_has_a_low_score_and_a_span() -> None:
+    true = azimuths(600, 20.0, 140.0)
+    points, mirrored = (part.astype(np.float32) for part in whole(true))
+    config = PosesConfig(count=6, discoveries=2)
+    arc = fit_bank(points, mirrored, BackboneConfig(), ENCODER, config)
+    assert arc.ring.score < 0.5 and not arc.ring.closed
+    assert arc.flipped(arc.assign_descriptors(points)) is None
+
+
+def test_a_saved_bank_says_the_same(bank: PoseBank, tmp_path: Path) -> None:
+    bank.save(tmp_path / "bank.safetensors")
+    again = PoseBank.load(tmp_path / "bank.safetensors")
+    one, other = (b.assign_descriptors(POINTS[:50]) for b in (bank, again))
+    for name in ("pose", "azimuth", "confidence", "outlier", "topk_weight"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert again.choice == bank.choice and again.ring.span == bank.ring.span

@@ -1,0 +1,66 @@
+"""Readings follow the curve; other discoveries tell how sure they are; arcs are opened."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from made_up_circles import azimuths, folded, whole
+
+from mirage.circle import circular_distance
+from mirage.poses.reader import ARC, CircleReader, CurveReader, fit_reader
+
+TRUE = azimuths(900)
+POINTS, MIRRORED = folded(TRUE)
+
+
+@pytest.fixture(scope="module")
+def reader() -> CurveReader:
+    return fit_reader(POINTS[:700], MIRRORED[:700], TRUE[:700])
+
+
+def test_photos_not_seen_are_read(reader: CurveReader) -> None:
+    gap = circular_distance(reader.azimuths(POINTS[700:]), TRUE[700:])
+    assert np.median(gap) < 2.0 and gap.max() < 20.0
+    np.testing.assert_allclose(reader.posterior(POINTS[700:]).sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_mirror_images_are_read_at_minus_the_azimuth(reader: CurveReader) -> None:
+    gap = circular_distance(reader.azimuths(MIRRORED[700:]), -TRUE[700:])
+    assert np.median(gap) < 2.0
+
+
+@pytest.mark.parametrize(("offset", "direction"), [(70.0, 1), (70.0, -1), (-400.0, 1)])
+def test_turning_the_ring_turns_the_readings(
+    reader: CurveReader, offset: float, direction: int
+) -> None:
+    turned = reader.reoriented(offset, direction).azimuths(POINTS)
+    wanted = offset + direction * reader.azimuths(POINTS)
+    assert circular_distance(turned, wanted).max() < 0.01
+
+
+def test_agreeing_members_are_sure_and_quarrelling_ones_are_not(reader: CurveReader) -> None:
+    agreed = CircleReader((reader, reader, reader)).confidence(POINTS)
+    opposed = CircleReader((reader, reader.reoriented(180.0, 1))).confidence(POINTS)
+    assert np.median(agreed) > 0.99
+    assert np.median(opposed) == pytest.approx(0.5, abs=0.02)
+
+
+def test_strangers_lie_far_from_the_curve(reader: CurveReader) -> None:
+    circle = CircleReader((reader,))
+    strangers = np.random.default_rng(0).normal(size=(50, 6))
+    assert np.median(circle.strangeness(strangers)) > 10 * np.median(circle.strangeness(POINTS))
+
+
+def test_an_arc_is_spread_from_end_to_end_and_never_wraps() -> None:
+    true = azimuths(600, 30.0, 150.0)
+    points, mirrored = whole(true)
+    opened = fit_reader(points, mirrored, true).opened(30.0, 150.0)
+    read = opened.azimuths(points)
+    assert read.max() <= ARC + 5 and np.corrcoef(read, true)[0, 1] > 0.999
+    assert np.ptp(read) > 0.9 * ARC
+
+
+def test_arrays_restore_the_reader(reader: CurveReader) -> None:
+    circle = CircleReader((reader, reader.reoriented(10.0, -1)))
+    again = CircleReader.from_arrays(circle.arrays())
+    np.testing.assert_array_equal(again.confidence(POINTS), circle.confidence(POINTS))
