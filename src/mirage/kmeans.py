@@ -72,7 +72,7 @@ def fit(
     """Lloyd's k-means; the same seed gives the same centroids, whatever the number of threads.
 
     Start and iterations are those of `faiss.Kmeans`, and so are the centroids, to rounding. On
-    a CPU the assignment is faster (see benchmarks/kmeans.py), and a fit that no longer moves ends.
+    a CPU assignment is faster (benchmarks/kmeans.py), and a fit whose labels no longer change ends.
 
     Args:
         points: [N, D]; of unit length when `spherical`.
@@ -113,7 +113,8 @@ def _starts(rows: FloatArray, num_clusters: int, seed: int, restarts: int) -> It
     """The points that FAISS would start from."""
     order = np.empty(len(rows), np.int32)
     for restart in range(restarts):
-        faiss.rand_perm(faiss.swig_ptr(order), len(order), seed + 1 + restart * _RESTART_SEEDS)
+        restart_seed = seed + 1 + restart * _RESTART_SEEDS
+        faiss.rand_perm(faiss.swig_ptr(order), len(order), restart_seed)  # type: ignore[attr-defined]
         yield rows[order[:num_clusters]]
 
 
