@@ -97,7 +97,7 @@ def test_lists_and_nothing_can_be_written() -> None:
     (["poses.front=30"], "poses.front", "0 to 23"),
     (["poses.topk=30"], "poses.topk", "30"),
     (["poses.count=2"], "poses.count", "ring"),
-    (["images.source=zip"], "images.source", "folder, tar, csv, turntable"),
+    (["images.source=zip"], "images.source", "folder, tar, csv, compcars, turntable"),
     (["images.heldout_fraction=0"], "images.heldout_fraction", "0"),
     (["backbone.size=100"], "backbone.size", "14"),
     (["model.channels=[32,50,64]"], "model.channels", "50"),

@@ -35,8 +35,8 @@ def labels() -> PoseLabels:
 def batches(pixels: np.ndarray, labels: PoseLabels, ring: PoseRing, **changes: Any) -> PosedBatches:
     ids = np.arange(30)
     settings: dict[str, Any] = {
-        "flipped": None, "ids": ids, "probabilities": np.full(30, 1 / 30), "batch_size": 8, "num_steps": 5,
-        "seed": 3, "rank": 0, "world_size": 1,
+        "flipped": None, "ids": ids, "probabilities": np.full(30, 1 / 30), "batch_size": 8,
+        "num_steps": 5, "seed": 3, "rank": 0, "world_size": 1,
     }  # fmt: skip
     return PosedBatches(pixels, labels, ring=ring, **(settings | changes))
 

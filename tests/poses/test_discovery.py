@@ -22,5 +22,4 @@ def test_discoveries_agree_on_a_circle() -> None:
 
 def test_a_cloud_is_no_circle() -> None:
     cloud = np.random.default_rng(0).normal(size=(500, 6))
-    circle = discover_circle(cloud, cloud * ODD, seed=0, num_discoveries=2)
-    assert circle is None or circle.score < 0.5
+    assert discover_circle(cloud, cloud * ODD, seed=0, num_discoveries=2) is None

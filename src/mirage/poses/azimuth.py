@@ -34,7 +34,7 @@ from mirage.poses.starts import first_guesses
 ComplexArray = npt.NDArray[np.complex128]
 
 _SAMPLE = 2000  # photos of a search or a restart
-_SEARCH_DIMS, _DIMS = 20, 60  # principal coordinates of either part, in a first and a full fit
+_SEARCH_DIMS, DIMS = 20, 60  # principal coordinates of either part, in a first and a full fit
 _PROMISING = 10  # first fits that are refined
 _FACING_DIMS = (30, 60, 100)  # of the odd part, for the facing; taken in turn
 _RESTARTS = 48
@@ -54,7 +54,7 @@ def find_azimuths(descriptors: FloatArray, mirrored: FloatArray, seed: int) -> F
     even, odd = even_and_odd(descriptors, mirrored, max(_FACING_DIMS))
     angle = search(descriptors, mirrored, even, odd, seed)
     folded = refine(even, odd, angle)
-    smooth = fit_curve(even[:, :_DIMS], odd[:, :_DIMS], angle, (_SMOOTH,), _ROUNDS).azimuth
+    smooth = fit_curve(even[:, :DIMS], odd[:, :DIMS], angle, (_SMOOTH,), _ROUNDS).azimuth
     angle = stillest_at_zero(smooth, odd)
     start = best_unfolding(descriptors, mirrored, angle, even, odd, seed)
     unfolded = refine(even, odd, start)
@@ -63,7 +63,7 @@ def find_azimuths(descriptors: FloatArray, mirrored: FloatArray, seed: int) -> F
 
 def refine(even: FloatArray, odd: FloatArray, start: FloatArray) -> Curve:
     """The full curve about the azimuths `start`."""
-    return fit_curve(even[:, :_DIMS], odd[:, :_DIMS], start, (_FULL,), _ROUNDS, _NARROW)
+    return fit_curve(even[:, :DIMS], odd[:, :DIMS], start, (_FULL,), _ROUNDS, _NARROW)
 
 
 def search(
@@ -78,7 +78,7 @@ def search(
     fits = [fit_curve(small_even, small_odd, guess, (3, 5), 10) for guess in guesses]
     fits = sorted(fits, key=lambda fit: fit.likelihood, reverse=True)[:_PROMISING]
     refined = [
-        fit_curve(some_even[:, :_DIMS], some_odd[:, :_DIMS], fit.azimuth, (7, 10, 7), 8, _NARROW)
+        fit_curve(some_even[:, :DIMS], some_odd[:, :DIMS], fit.azimuth, (7, 10, 7), 8, _NARROW)
         for fit in fits
     ]
     best = max(refined, key=lambda fit: fit.likelihood).azimuth
@@ -114,7 +114,7 @@ def best_unfolding(
         facing = facing_side(angle[rows], odd[rows, : _FACING_DIMS[restart % len(_FACING_DIMS)]])
         start = angle[rows] / 2 + np.where(facing > 0, 0.0, 180.0)
         found = fit_curve(
-            even[rows, :_DIMS], odd[rows, :_DIMS], start, (_SMOOTH,), 2 * _ROUNDS
+            even[rows, :DIMS], odd[rows, :DIMS], start, (_SMOOTH,), 2 * _ROUNDS
         ).azimuth
         score = HeldOutRidge(descriptors[rows], mirrored[rows], seed).score(found)
         if score > best[0]:

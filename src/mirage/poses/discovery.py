@@ -9,13 +9,13 @@ import numpy as np
 from mirage.circle import align_rings
 from mirage.contracts import FloatArray
 from mirage.images.progress import show_progress
-from mirage.poses.azimuth import HeldOutRidge, find_azimuths, read_all, refine
+from mirage.poses.azimuth import DIMS, find_azimuths, read_all, refine
 from mirage.poses.closure import Closure, measure_closure
-from mirage.poses.curve import even_and_odd
+from mirage.poses.curve import even_and_odd, fit_curve
 from mirage.poses.reader import CircleReader, fit_reader
 
 _SHARE = 0.75  # of the photos that each discovery sees
-_LEGIBLE = 0.5  # share of (cos θ, sin θ) that photos must tell of curves, or there is none
+_GAIN = 3.0  # nats a photo that a curve must explain better than a cloud without one
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,13 @@ def discover_circle(
     agreement = np.array([[_agreement(a, b) for b in readings] for a in readings])
     best = int(agreement.mean(axis=1).argmax())
     rows, azimuth, _ = found[best]
-    even, odd = even_and_odd(descriptors, mirrored, 100)
+    even, odd = even_and_odd(descriptors, mirrored, DIMS)
     start = read_all(descriptors, mirrored, rows, azimuth)
-    azimuth = refine(even, odd, start).azimuth
-    if HeldOutRidge(descriptors, mirrored, seed).score(azimuth) < _LEGIBLE:
+    curve = refine(even, odd, start)
+    cloud = fit_curve(even[:, :DIMS], odd[:, :DIMS], start, (0,), 1)
+    if curve.likelihood - cloud.likelihood < _GAIN:
         return None
-    main = fit_reader(descriptors, mirrored, azimuth)
+    main = fit_reader(descriptors, mirrored, curve.azimuth)
     members = [main]
     for index, (_, _, reader) in enumerate(found):
         if index != best:

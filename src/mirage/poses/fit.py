@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,14 +14,15 @@ from mirage.poses.bank import PoseBank, join_circle
 from mirage.poses.clusters import fit_mirrored_poses, fit_poses, softness_of
 from mirage.poses.descriptor import LayoutEncoder
 from mirage.poses.discovery import Circle, discover_circle
-from mirage.poses.reader import ARC
+from mirage.poses.reader import ARC, CircleReader, CurveReader, fit_reader
 from mirage.poses.ring import ring_from_distances, ring_from_plane
 from mirage.poses.stability import CountChoice, choose_count
 
 # Of the circle joined to the descriptor, whose own length is about 1: large enough that poses are
 # arcs of the circle and not kinds of object, small enough that unsure views still tell.
-_CIRCLE_RADIUS = 3.0
+_CIRCLE_RADIUS = 6.0
 _FULL_CIRCLE = 0.5  # a ring score below this is an arc's
+_REFITS = 3  # of the curve, to halves of the photos, that must agree on poses
 _STRANGE = 8.0  # median deviations beyond the median distance that make a photo an outlier
 
 
@@ -43,16 +43,16 @@ def fit_bank(
     if circle is not None and circle.score < _FULL_CIRCLE:
         opened = circle.reader.opened(*circle.closure.span)
         circle, span = replace(circle, reader=opened), (0.0, ARC)
-    points = _points(sampled, circle)
-    choice = _choose(points, config)
+    points = _points(sampled, None if circle is None else circle.reader)
+    choice = _choose(points, sampled, mirrored, circle, config)
     count = choice.chosen
     how = {"restarts": config.restarts, "seed": config.seed, "max_points": config.sample}
     if circle is not None and span == (0.0, 360.0):
         centroids, mirror = fit_mirrored_poses(
-            points[0], _points(mirrored, circle)[0], count, **how
+            points, _points(mirrored, circle.reader), count, **how
         )
     else:
-        centroids, mirror = fit_poses(points[0], count, **how), None
+        centroids, mirror = fit_poses(points, count, **how), None
     if circle is None:
         gaps = np.linalg.norm(centroids[:, None] - centroids[None, :], axis=2)
         ring = ring_from_distances(gaps)
@@ -64,7 +64,7 @@ def fit_bank(
         circle=None if circle is None else circle.reader,
         centroids=centroids,
         circle_weight=_CIRCLE_RADIUS,
-        softness=softness_of(points[0], centroids),
+        softness=softness_of(points, centroids),
         topk=min(config.topk, count),
         ring=ring,
         mirror=np.arange(count) if mirror is None else mirror,
@@ -79,7 +79,7 @@ def fit_bank(
         bank,
         strange=middle + _STRANGE * spread,
         mirror=pair_mirrored(bank, sampled, mirrored) if mirror is None else mirror,
-        parents=_parents(points[0], bank, config),
+        parents=_parents(points, bank, config),
     )
     if config.front is None:
         return bank
@@ -104,21 +104,29 @@ def pair_mirrored(bank: PoseBank, photos: FloatArray, mirrored: FloatArray) -> I
     return (pairs + pairs.T).argmax(axis=1)  # a mirror image's mirror image is the photo
 
 
-def _points(descriptors: FloatArray, circle: Circle | None) -> list[FloatArray]:
-    """[n, E] what poses are clusters of, as each of the independent discoveries sees it."""
+def _points(descriptors: FloatArray, reader: CircleReader | CurveReader | None) -> FloatArray:
+    """[n, E] what poses are clusters of."""
+    azimuth = None if reader is None else reader.azimuths(descriptors)
+    return join_circle(descriptors, azimuth, _CIRCLE_RADIUS)
+
+
+def _choose(
+    points: FloatArray, sampled: FloatArray, mirrored: FloatArray, circle: Circle | None,
+    config: PosesConfig,
+) -> CountChoice:  # fmt: skip
+    if config.count != "auto":
+        count = config.counts[-1]
+        return CountChoice(count, f"{count} poses, as asked for", ())
     if circle is None:
-        return [descriptors, descriptors]
-    return [
-        join_circle(descriptors, member.azimuths(descriptors), _CIRCLE_RADIUS)
-        for member in circle.reader.members
-    ]
-
-
-def _choose(points: Sequence[FloatArray], config: PosesConfig) -> CountChoice:
-    if config.count == "auto":
-        return choose_count(points, config.seed, config.sample)
-    count = config.counts[-1]
-    return CountChoice(count, f"{count} poses, as asked for", ())
+        return choose_count([points] * _REFITS, config.seed, config.sample)
+    azimuth = circle.reader.azimuths(sampled)
+    readings = []
+    for index in range(_REFITS):
+        random = np.random.default_rng([config.seed, index])
+        half = np.sort(random.permutation(len(sampled))[: max(len(sampled) // 2, 1)])
+        curve = fit_reader(sampled[half], mirrored[half], azimuth[half])
+        readings.append(_points(sampled, curve))
+    return choose_count(readings, config.seed, config.sample)
 
 
 def _parents(points: FloatArray, bank: PoseBank, config: PosesConfig) -> IntArray | None:

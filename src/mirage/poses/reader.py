@@ -61,7 +61,7 @@ class CurveReader:
 
     def reoriented(self, offset: float, direction: int) -> CurveReader:
         """The same curve with azimuth a at offset + direction · a."""
-        return replace(self, azimuth=wrap(offset + direction * self.azimuth))
+        return replace(self, azimuth=_exact(offset + direction * self.azimuth))
 
     def opened(self, low: float, high: float) -> CurveReader:
         """The same curve as an arc: photos from `low` to `high` degrees are reported as 0 to 300.
@@ -71,7 +71,12 @@ class CurveReader:
         along = wrap(self.azimuth - low) / (high - low)
         beyond = (along - 1.0) / max(360.0 / (high - low) - 1.0, 1e-6)
         arc = np.where(along <= 1.0, ARC * along, ARC + (360.0 - ARC) * beyond)
-        return replace(self, azimuth=wrap(arc))
+        return replace(self, azimuth=_exact(arc))
+
+
+def _exact(degrees: FloatArray) -> FloatArray:
+    """[S] in [0, 360), as they are in a file."""
+    return wrap(degrees).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -146,5 +151,5 @@ def fit_reader(descriptors: FloatArray, mirrored: FloatArray, azimuth: FloatArra
         whiten=whiten.astype(np.float32),
         curve=curve.astype(np.float32),
         log_density=np.log(density_of(share)).astype(np.float32),
-        azimuth=np.rad2deg(station),
+        azimuth=_exact(np.rad2deg(station)),
     )

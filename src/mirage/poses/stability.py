@@ -1,4 +1,4 @@
-"""How many poses: as many as a second, independent discovery tells apart too."""
+"""How many poses: as many as a second fit, to other photos, tells apart too."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CountTrial:
     """What clustering into `count` poses more than once left open, in bits a photo.
 
     Attributes:
-        open_bits: the mean over pairs of discoveries of H(pose in one | pose in the other).
+        open_bits: the mean over pairs of fits of H(pose in one | pose in the other).
         low, high: the least and the most of a pair.
     """
 
@@ -42,14 +42,14 @@ class CountChoice:
 
 
 def choose_count(readings: Sequence[FloatArray], seed: int, max_points: int) -> CountChoice:
-    """The finest number of poses that independent discoveries agree on.
+    """The finest number of poses that several fits agree on.
 
     Each clusters its own half of the photos with its own seed, and then assigns all. A pose is only
     as good as its border: two sets of poses whose borders lie anywhere leave 0.72 bits open between
     them, however well every photo is read, and noise adds to it.
 
     Args:
-        readings: [N, E] points of the same photos, as two or more discoveries see them.
+        readings: [N, E] points of the same photos, as two or more fits see them.
 
     Raises:
         MirageError: there are too few photos for the smallest number.
@@ -67,8 +67,9 @@ def choose_count(readings: Sequence[FloatArray], seed: int, max_points: int) -> 
     if stable:
         chosen = max(stable, key=lambda trial: trial.count)
         why = (
-            f"{chosen.count} poses: the finest of {len(trials)} tried at which a second discovery "
-            f"leaves at most {_OPEN:g} bit open about a photo's pose ({chosen.open_bits:.2f})"
+            f"{chosen.count} poses: the finest of {len(trials)} tried at which a second fit, to "
+            f"other photos, leaves {chosen.open_bits:.2f} (at most {_OPEN:g}) bits open about a "
+            "photo's pose"
         )
     else:
         chosen = min(trials, key=lambda trial: trial.open_bits)
