@@ -92,11 +92,13 @@ def test_lists_and_nothing_can_be_written() -> None:
     (["data.resolution=30"], "data.resolution", "multiple of 4"),
     (["data.resolution=0"], "data.resolution", "positive"),
     (["data.balance=1.5"], "data.balance", "1.5"),
-    (["reference_pose=24"], "reference_pose", "0 to 23"),
-    (["reference_pose=-1"], "reference_pose", "0 to 23"),
-    (["poses.front=30"], "poses.front", "0 to 23"),
-    (["poses.topk=30"], "poses.topk", "30"),
-    (["poses.count=2"], "poses.count", "ring"),
+    (["poses.count=24", "reference_pose=24"], "reference_pose", "0 to 23"),
+    (["reference_pose=-1"], "reference_pose", "from 0"),
+    (["poses.count=24", "poses.front=30"], "poses.front", "0 to 23"),
+    (["poses.count=24", "poses.topk=30"], "poses.topk", "30"),
+    (["poses.count=[24,6]"], "poses.count", "coarse"),
+    (["poses.count=1.5"], "poses.count", "auto"),
+    (["poses.count=2"], "poses.count", "at least 3"),
     (["images.source=zip"], "images.source", "folder, tar, csv, compcars, turntable"),
     (["images.heldout_fraction=0"], "images.heldout_fraction", "0"),
     (["backbone.size=100"], "backbone.size", "14"),
@@ -151,6 +153,6 @@ def test_the_saved_file_is_whole_and_plain_yaml() -> None:
 def test_every_known_key_can_be_written() -> None:
     config = Config()
     simple = [key for key in known_keys(Config) if isinstance(value_of(config, key), int | float)]
-    assert {"poses.count", "images.turntable.objects", "views.rho"} <= set(simple)
+    assert {"poses.dims", "images.turntable.objects", "views.rho"} <= set(simple)
     words = [f"{key}={value_of(config, key)}" for key in simple]
     assert load_config(words) == config

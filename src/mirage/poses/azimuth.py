@@ -3,9 +3,10 @@
 Neighbouring views make the descriptors a closed curve that mirroring carries onto itself
 (`curve.fit_curve`). The likelihood of the curve tells the right order of the photos from a wrong
 one, but expectation maximisation stays near where it starts, so it is started from many first
-guesses (`starts.first_guesses`), and the likeliest goes on.
+guesses (`starts.first_guesses`), and the likeliest goes on: once in detail, once with the few
+harmonics that the outline of an object has.
 
-Front and rear share a silhouette, though, and so do the two sides, so what is seen first of a car
+Front and rear share a silhouette, though, and so do the two sides, so the outline of a car
 closes after half a turn: its angle ψ is twice the azimuth, ψ = 2θ. Mirror images undo that fold
 without any label:
 
@@ -14,12 +15,16 @@ without any label:
    wrong move to where the others put them. Where few photos show the rear, most attempts end with
    front and rear mixed; so it is done on many random samples, and the one goes on from which a
    ridge regression reads (cos θ, sin θ) of photos it has not seen best.
-3. The unfolded curve is kept if it is the likelier: a chair has no fold.
+3. The likeliest of the curve in detail, the outline's and the unfolded one is kept: a chair has no
+   fold.
 
 The fold and its undoing are ours, beyond the paper (arXiv 2312.04337).
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +40,7 @@ ComplexArray = npt.NDArray[np.complex128]
 
 _SAMPLE = 2000  # photos of a search or a restart
 _SEARCH_DIMS, DIMS = 20, 60  # principal coordinates of either part, in a first and a full fit
+_OUTLINE_DIMS = 30  # in a fit to the outline
 _PROMISING = 10  # first fits that are refined
 _FACING_DIMS = (30, 60, 100)  # of the odd part, for the facing; taken in turn
 _RESTARTS = 48
@@ -52,13 +58,12 @@ def find_azimuths(descriptors: FloatArray, mirrored: FloatArray, seed: int) -> F
         descriptors, mirrored: [n, D] of n photos and of their mirror images.
     """
     even, odd = even_and_odd(descriptors, mirrored, max(_FACING_DIMS))
-    angle = search(descriptors, mirrored, even, odd, seed)
-    folded = refine(even, odd, angle)
-    smooth = fit_curve(even[:, :DIMS], odd[:, :DIMS], angle, (_SMOOTH,), _ROUNDS).azimuth
+    detailed, outline = search(descriptors, mirrored, even, odd, seed)
+    smooth = fit_curve(even[:, :DIMS], odd[:, :DIMS], outline, (_SMOOTH,), _ROUNDS).azimuth
     angle = stillest_at_zero(smooth, odd)
-    start = best_unfolding(descriptors, mirrored, angle, even, odd, seed)
-    unfolded = refine(even, odd, start)
-    return max(folded, unfolded, key=lambda curve: curve.likelihood).azimuth
+    unfolded = best_unfolding(descriptors, mirrored, angle, even, odd, seed)
+    curves = [refine(even, odd, start) for start in (detailed, outline, unfolded)]
+    return max(curves, key=lambda curve: curve.likelihood).azimuth
 
 
 def refine(even: FloatArray, odd: FloatArray, start: FloatArray) -> Curve:
@@ -68,21 +73,28 @@ def refine(even: FloatArray, odd: FloatArray, start: FloatArray) -> Curve:
 
 def search(
     descriptors: FloatArray, mirrored: FloatArray, even: FloatArray, odd: FloatArray, seed: int
-) -> FloatArray:
-    """[n] degrees of all photos, as read by the likeliest curve through a sample of them."""
+) -> tuple[FloatArray, FloatArray]:
+    """[n] degrees of all photos, as read by the likeliest curves through a sample of them.
+
+    The first is the likeliest in detail; the second follows the outline alone, with few harmonics,
+    and is folded where the outline is.
+    """
     random = np.random.default_rng(seed)
     rows = np.sort(random.permutation(len(even))[:_SAMPLE])
     some_even, some_odd = even[rows], odd[rows]
-    guesses = first_guesses(descriptors[rows], mirrored[rows], some_even, some_odd)
-    small_even, small_odd = some_even[:, :_SEARCH_DIMS], some_odd[:, :_SEARCH_DIMS]
-    fits = [fit_curve(small_even, small_odd, guess, (3, 5), 10) for guess in guesses]
-    fits = sorted(fits, key=lambda fit: fit.likelihood, reverse=True)[:_PROMISING]
-    refined = [
-        fit_curve(some_even[:, :DIMS], some_odd[:, :DIMS], fit.azimuth, (7, 10, 7), 8, _NARROW)
-        for fit in fits
-    ]
-    best = max(refined, key=lambda fit: fit.likelihood).azimuth
-    return read_all(descriptors, mirrored, rows, best)
+
+    def fits(dims: int, starts: Iterable[FloatArray], *how: Any) -> list[Curve]:
+        found = [fit_curve(some_even[:, :dims], some_odd[:, :dims], a, *how) for a in starts]
+        return sorted(found, key=lambda fit: fit.likelihood, reverse=True)
+
+    guesses = list(first_guesses(descriptors[rows], mirrored[rows], some_even, some_odd))
+    promising = fits(_SEARCH_DIMS, guesses, (3, 5), 10)[:_PROMISING]
+    detailed = fits(DIMS, [fit.azimuth for fit in promising], (7, 10, 7), 8, _NARROW)[0]
+    outline = fits(_OUTLINE_DIMS, guesses, (3,), _ROUNDS)[0]
+    return (
+        read_all(descriptors, mirrored, rows, detailed.azimuth),
+        read_all(descriptors, mirrored, rows, outline.azimuth),
+    )
 
 
 def read_all(
