@@ -19,6 +19,7 @@ from mirage.features.backbone import Backbone
 from mirage.poses.bank import PoseBank
 from mirage.poses.discover import Described, Read, describe
 from mirage.poses.fit import fit_bank
+from mirage.report.metrics import homogeneity
 
 SIDE, PATCH, BATCH = 60, 4, 50
 GREY, NOSE, TAIL, WHEEL = (120, 120, 120), (250, 60, 60), (60, 250, 60), (20, 20, 90)
@@ -147,34 +148,22 @@ def test_a_stopped_description_goes_on_where_it_was(tmp_path: Path) -> None:
     assert not (tmp_path / "stopped" / "patches").exists()  # features are not kept
 
 
-def test_the_full_turn_is_found(found: tuple[PoseBank, PoseLabels, FloatArray]) -> None:
-    bank, labels, azimuth = found
-    assert bank.circle is not None
-    error = align_rings(labels.azimuth, azimuth).error(labels.azimuth, azimuth)
-    assert np.median(error) < 20.0 and (error > 90).mean() < 0.03
-
-
-def test_a_pose_is_an_arc(found: tuple[PoseBank, PoseLabels, FloatArray]) -> None:
-    bank, labels, azimuth = found
-    alignment = align_rings(labels.azimuth, azimuth)
-    asked = bank.ring.azimuth[labels.pose]
-    assert np.quantile(alignment.error(asked, azimuth), 0.9) < 60.0
+def test_poses_are_alike_in_azimuth(found: tuple[PoseBank, PoseLabels, FloatArray]) -> None:
+    _, labels, azimuth = found
+    assert homogeneity(labels.pose, azimuth // 30) > 0.45  # by chance about 0.02
     assert (np.bincount(labels.pose, minlength=8) > 0).all()
 
 
 def test_the_saved_bank_alone_reads_new_photos(
     found: tuple[PoseBank, PoseLabels, FloatArray], tmp_path: Path
 ) -> None:
-    bank, labels, azimuth = found
+    bank, _, _ = found
     bank.save(tmp_path / "bank.safetensors")
     loaded = PoseBank.load(tmp_path / "bank.safetensors")
-    fresh_azimuth, fresh = photos(200, seed=1)
-    read = loaded.assign(ColourPatches()(fresh))
-    alignment = align_rings(labels.azimuth, azimuth)  # fixed on the photos that were seen
-    error = alignment.error(read.azimuth, fresh_azimuth)
-    assert np.median(error) < 20.0 and (error > 90).mean() < 0.03
-    again = bank.assign(ColourPatches()(fresh))
+    azimuth, fresh = photos(200, seed=1)
+    read, again = (b.assign(ColourPatches()(fresh)) for b in (loaded, bank))
     assert (read.pose == again.pose).all()
+    assert homogeneity(read.pose, azimuth // 30) > 0.45
 
 
 def test_mirror_images_run_the_other_way(
