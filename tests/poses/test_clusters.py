@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 
+from mirage.kmeans import assign
 from mirage.poses.clusters import SoftPoses, fit_mirrored_poses, fit_poses, soft_poses, softness_of
 
 CENTRES = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]], np.float32)
@@ -49,14 +51,20 @@ def test_identical_photos_do_not_divide_by_zero() -> None:
     assert np.isfinite(soft_poses(same, centroids, softness, 2).weight).all()
 
 
-def test_mirrored_poses_are_mirror_images_of_one_another() -> None:
-    """Mirroring changes the sign of x; one of three clusters lies on the axis."""
+@pytest.mark.parametrize("num_poses", [7, 8])
+def test_mirrored_poses_are_mirror_images_of_one_another(num_poses: int) -> None:
+    """On a circle that mirroring turns over, with a coordinate that it leaves alone."""
     random = np.random.default_rng(0)
-    centres = np.array([[3.0, 0.0], [-3.0, 0.2], [0.0, 4.0]])
-    data = centres[random.integers(0, 3, 300)] + 0.3 * random.normal(size=(300, 2))
-    data = data.astype(np.float32)
-    mirrored = data * np.array([-1, 1], np.float32)
-    centroids, mirror = fit_mirrored_poses(data, mirrored, 3, restarts=5, seed=0, max_points=1000)
-    np.testing.assert_array_equal(mirror[mirror], np.arange(3))
-    np.testing.assert_allclose(centroids[mirror], centroids * [-1, 1], atol=1e-4)
-    assert (mirror == np.arange(3)).sum() == 1
+    angle = random.uniform(0, 2 * np.pi, 800)
+    data = np.stack([0.1 * random.normal(size=800), np.cos(angle), np.sin(angle)], axis=1)
+    flip = np.array([1, 1, -1])
+    centroids, mirror = fit_mirrored_poses(
+        data.astype(np.float32), (data * flip).astype(np.float32), num_poses,
+        restarts=5, seed=0, max_points=1000,
+    )  # fmt: skip
+    assert len(centroids) == num_poses
+    np.testing.assert_array_equal(mirror[mirror], np.arange(num_poses))
+    np.testing.assert_allclose(centroids[mirror], centroids * flip, atol=1e-4)
+    assert (mirror == np.arange(num_poses)).sum() == 2 - num_poses % 2
+    counts = np.bincount(assign(data.astype(np.float32), centroids)[0], minlength=num_poses)
+    assert counts.min() > 400 / num_poses

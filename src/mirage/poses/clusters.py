@@ -48,26 +48,35 @@ def fit_mirrored_poses(
 ) -> tuple[FloatArray, IntArray]:
     """Poses that mirroring carries onto one another.
 
-    Clusters of photos and mirror images together are paired, each with the one that its mirror
-    images are nearest to (itself, if it is seen from the front), and then refined as in k-means,
+    Of photos and mirror images those on one side of the circle are clustered. The clusters nearest
+    to its ends become poses that are their own mirror images (for an odd number, that at 0 alone);
+    each other one becomes two, itself and its mirror image. All are then refined as in k-means,
     where what one of a pair holds counts, mirrored, for the other too.
 
     Args:
-        points, mirrored: [N, E] of photos and of their mirror images.
+        points, mirrored: [N, E] of photos and of their mirror images; the last two coordinates are
+            proportional to (cos, sin) of an azimuth that mirroring negates.
 
     Returns:
         The centroids [K, E], and for each pose the number of its mirror pose [K].
     """
-    both = np.concatenate([points, mirrored])
-    partners = np.concatenate([mirrored, points])
-    centroids = fit_poses(both, num_poses, restarts=restarts, seed=seed, max_points=2 * max_points)
-    label, _ = kmeans.assign(both, centroids)
-    mirror = _pair(centroids, _means(partners, label, centroids))
+    upper = points[:, -1:] >= 0
+    near, far = np.where(upper, points, mirrored), np.where(upper, mirrored, points)
+    seeds = fit_poses(near, num_poses // 2 + 1, restarts=restarts, seed=seed, max_points=max_points)
+    seeds = seeds[np.argsort(np.arctan2(seeds[:, -1], seeds[:, -2]))]
+    images = _means(far, kmeans.assign(near, seeds)[0], seeds)
+    single = [0] if num_poses % 2 else [0, len(seeds) - 1]
+    double = [k for k in range(len(seeds)) if k not in single]
+    centroids = np.concatenate(
+        [(seeds[single] + images[single]) / 2, seeds[double], images[double]]
+    )
+    ones, pairs = np.arange(len(single)), np.arange(len(double)) + len(single)
+    mirror = np.concatenate([ones, pairs + len(double), pairs])
+    both, partners = np.concatenate([points, mirrored]), np.concatenate([mirrored, points])
     for _ in range(_ROUNDS):
-        here = _means(both, label, centroids)
-        there = _means(partners, label, centroids)
-        centroids = (here + there[mirror]) / 2
         label, _ = kmeans.assign(both, centroids)
+        here, there = (_means(part, label, centroids) for part in (both, partners))
+        centroids = (here + there[mirror]) / 2
     return centroids.astype(np.float32), mirror
 
 
@@ -77,17 +86,6 @@ def _means(points: FloatArray, label: IntArray, otherwise: FloatArray) -> FloatA
     total = np.zeros(otherwise.shape)
     np.add.at(total, label, points)
     return np.where(counts[:, None] > 0, total / np.maximum(counts, 1)[:, None], otherwise)
-
-
-def _pair(centroids: FloatArray, mirrored: FloatArray) -> IntArray:
-    """[K] a pairing, each with each or with itself, that joins near ones first."""
-    gap = np.linalg.norm(centroids[:, None] - mirrored[None], axis=2)
-    gap = gap + gap.T
-    pair = np.full(len(gap), -1)
-    for k, other in zip(*np.unravel_index(np.argsort(gap, axis=None), gap.shape), strict=True):
-        if pair[k] < 0 and pair[other] < 0:
-            pair[k], pair[other] = other, k
-    return pair
 
 
 def softness_of(points: FloatArray, centroids: FloatArray) -> float:
