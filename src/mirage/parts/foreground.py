@@ -10,16 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mirage.contracts import ByteArray, FloatArray
-from mirage.parts.silhouette import (
-    boundary_contrast,
-    enlarge_masks,
-    find_silhouettes,
-)
+from mirage.images.progress import show_progress
+from mirage.parts.silhouette import boundary_contrast, enlarge_masks, find_silhouettes
 
 _FIRST_SHARE = 0.4  # of the patches taken for object at first: too many, the rounds make it less
 _MAX_ROUNDS = 12
@@ -62,32 +60,16 @@ def fit_foreground(features: FloatArray, photos: ByteArray) -> Foreground:
     distance = border_distance(features.shape[1], features.shape[2])
     central = np.broadcast_to(distance, features.shape[:3])
     foreground = _fit_reading(patches, central, _FIRST_SHARE)
-    best, contrast = foreground, 0.0
-    for _ in range(_MAX_ROUNDS):
+    contrast = 0.0
+    for _ in show_progress(range(_MAX_ROUNDS), "foreground", _MAX_ROUNDS):
         silhouettes = find_silhouettes(foreground(patches).numpy(), photos)
         found = boundary_contrast(silhouettes, photos)
         if found <= contrast * _LEAST_GAIN:
             break
-        share = float((silhouettes > 0.5).mean())
-        foreground = _fit_reading(patches, _pool(silhouettes > 0.5, central.shape[1:]), share)
-        best, contrast = foreground, found
-    return best
-
-
-def part_weights(part_maps: Tensor, masks: Tensor) -> tuple[FloatArray, FloatArray]:
-    """Mass of every part on the object, and in all: their quotient says how much it is object.
-
-    Both are sums over patches, so that those of several batches add up.
-
-    Args:
-        part_maps: [B, h, w, P] shares of every part.
-        masks: [B, h, w] in [0, 1].
-
-    Returns:
-        [P] and [P].
-    """
-    on_object = torch.einsum("bhwp,bhw->p", part_maps.double(), masks.double())
-    return on_object.cpu().numpy(), part_maps.double().sum(dim=(0, 1, 2)).cpu().numpy()
+        contrast = found
+        on_object = _pool(silhouettes > 0.5, features.shape[1], features.shape[2])
+        foreground = _fit_reading(patches, on_object, float(on_object.mean()))
+    return foreground
 
 
 def border_distance(rows: int, cols: int) -> FloatArray:
@@ -112,8 +94,8 @@ def _fit_reading(patches: Tensor, labels: FloatArray, share: float) -> Foregroun
     return Foreground(slope.numpy().astype(np.float32), float(threshold))
 
 
-def _pool(silhouettes: FloatArray, grid: tuple[int, ...]) -> FloatArray:
-    """[n, S, S] → [n, h, w], the share of every patch that is object."""
+def _pool(silhouettes: npt.NDArray[np.bool_], rows: int, cols: int) -> FloatArray:
+    """[n, S, S] → [n, rows, cols], the share of every patch that is object."""
     batch = torch.from_numpy(silhouettes)[:, None].double()
-    pooled: FloatArray = F.adaptive_avg_pool2d(batch, grid)[:, 0].numpy()
+    pooled: FloatArray = F.adaptive_avg_pool2d(batch, (rows, cols))[:, 0].numpy()
     return pooled

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.linalg import spsolve
 
-from mirage.contracts import ByteArray, FloatArray, check_shape
+from mirage.contracts import ByteArray, FloatArray, IntArray, check_shape
+
+BoolArray = npt.NDArray[np.bool_]
 
 SIDE = 64  # pixels a side, at which photos are looked at and silhouettes come out
 _EDGE = 10.0  # how much an edge of mean strength stops a walker, β of Grady (2006)
@@ -42,7 +45,7 @@ def find_silhouettes(masks: FloatArray, photos: ByteArray) -> FloatArray:
     return np.stack(found) if found else np.empty((0, SIDE, SIDE), np.float32)
 
 
-def walk(photo: FloatArray, inside: FloatArray, outside: FloatArray) -> FloatArray:
+def walk(photo: FloatArray, inside: BoolArray, outside: BoolArray) -> FloatArray:
     """[S, S] probabilities that a walker from a pixel meets `inside` before `outside`.
 
     Args:
@@ -90,12 +93,13 @@ def enlarge_masks(masks: FloatArray) -> FloatArray:
     return F.interpolate(batch, (SIDE, SIDE), mode="bilinear")[:, 0].numpy()
 
 
-def _seeds(sure: FloatArray, area: float) -> tuple[FloatArray, FloatArray]:
+def _seeds(sure: FloatArray, area: float) -> tuple[BoolArray, BoolArray]:
     """What is surely object and surely background where the object fills the share `area`."""
-    rank = np.empty(sure.size, np.intp)
-    rank[np.argsort(-sure, axis=None, kind="stable")] = np.arange(sure.size)
-    rank = rank.reshape(sure.shape)
-    return rank < _INSIDE * area * sure.size, rank >= _OUTSIDE * area * sure.size
+    order = np.argsort(-sure, axis=None, kind="stable")
+    inside, outside = np.zeros(sure.shape, bool), np.zeros(sure.shape, bool)
+    inside.flat[order[: round(_INSIDE * area * sure.size)]] = True
+    outside.flat[order[round(_OUTSIDE * area * sure.size) :]] = True
+    return inside, outside
 
 
 def _conductances(photo: FloatArray) -> csr_array:
@@ -108,7 +112,7 @@ def _conductances(photo: FloatArray) -> csr_array:
     return coo_array((np.concatenate([ease, ease]), pairs), shape=(size, size)).tocsr()
 
 
-def _neighbours(photo: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _neighbours(photo: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
     """Pairs of neighbouring pixels, of eight each: the first, the second, how colours differ."""
     place = np.arange(photo.shape[0] * photo.shape[1]).reshape(photo.shape[:2])
     pairs = [
