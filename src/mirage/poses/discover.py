@@ -152,14 +152,17 @@ def _fit_encoder(
 def _weigh_parts(
     features: FloatArray, codebook: PartCodebook, foreground: Foreground
 ) -> FloatArray:
-    """[P] in [0, 1], the share of every part's mass that is on the object."""
+    """[P] in [0, 1], how much of the object every part is: how much of its mass lies on it."""
     on_object, in_all = np.zeros(codebook.num_parts), np.zeros(codebook.num_parts)
     for chunk in _chunks(features):
         patches = torch.from_numpy(chunk).float()
         maps, masks = codebook.part_maps(patches).double(), foreground(patches).double()
         on_object += torch.einsum("bhwp,bhw->p", maps, masks).numpy()
         in_all += maps.sum(dim=(0, 1, 2)).numpy()
-    return (on_object / np.maximum(in_all, 1e-12)).astype(np.float32)
+    share = on_object / np.maximum(in_all, 1e-12)
+    # Masks bleed over the object's border: squared odds take parts for what they mostly are.
+    weights: FloatArray = (share**2 / (share**2 + (1 - share) ** 2)).astype(np.float32)
+    return weights
 
 
 def _chunks(features: FloatArray) -> Iterable[FloatArray]:
