@@ -12,13 +12,19 @@ from mirage.circle import circular_distance
 from mirage.config import BackboneConfig, PosesConfig
 from mirage.errors import MirageError
 from mirage.parts.codebook import PartCodebook
+from mirage.parts.foreground import Foreground
 from mirage.poses.bank import PoseBank
 from mirage.poses.descriptor import LayoutEncoder
 from mirage.poses.fit import fit_bank
 
 EYE = np.eye(4, dtype=np.float32)
 ENCODER = LayoutEncoder(
-    PartCodebook(EYE[0], EYE, EYE, 0.1), np.ones(4, np.float32), 1, EYE[0], EYE
+    PartCodebook(EYE[0], EYE, EYE, 0.1),
+    Foreground(EYE[0], 0.0),
+    np.ones(4, np.float32),
+    1,
+    EYE[0],
+    EYE,
 )  # not asked here
 TRUE = azimuths(600)
 POINTS, MIRRORED = (part.astype(np.float32) for part in folded(TRUE))

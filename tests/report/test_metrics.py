@@ -199,3 +199,12 @@ def test_viewpoint_figures_know_any_names_and_need_one() -> None:
     assert "front_rear" not in metrics.viewpoint_figures([0, 1], ["side", "top"])
     with pytest.raises(MirageError, match="no items"):
         metrics.viewpoint_figures([0, 1], ["", ""])
+
+
+def test_iou_of_masks_counts_pixels() -> None:
+    true = np.zeros((3, 4, 4), bool)
+    true[:2, :2] = True  # the third is empty
+    found = true.astype(float)
+    found[1, 2, :] = 0.6
+    found[1, 0, :] = 0.4
+    np.testing.assert_allclose(metrics.mask_iou(found, true), [1.0, 4 / 12, 1.0])

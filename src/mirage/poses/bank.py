@@ -18,6 +18,7 @@ from mirage.config import BackboneConfig
 from mirage.contracts import FloatArray, IntArray, PoseLabels, PoseRing, check_shape
 from mirage.errors import MirageError
 from mirage.parts.codebook import PartCodebook
+from mirage.parts.foreground import Foreground
 from mirage.poses.clusters import soft_poses
 from mirage.poses.descriptor import LayoutEncoder
 from mirage.poses.reader import CircleReader
@@ -146,6 +147,7 @@ class PoseBank:
             "codebook.mean": codebook.mean,
             "codebook.basis": codebook.basis,
             "codebook.centroids": codebook.centroids,
+            "foreground.slope": encoder.foreground.slope,
             "encoder.weights": encoder.weights,
             "encoder.mean": encoder.mean,
             "encoder.basis": encoder.basis,
@@ -157,6 +159,7 @@ class PoseBank:
         facts = {
             "backbone": asdict(self.backbone),
             "temperature": codebook.temperature,
+            "foreground_threshold": encoder.foreground.threshold,
             "grid": encoder.grid,
             "circle_weight": self.circle_weight,
             "softness": self.softness,
@@ -225,6 +228,7 @@ def _from_parts(tensors: dict[str, FloatArray], facts: dict[str, Any]) -> PoseBa
     )
     encoder = LayoutEncoder(
         codebook,
+        Foreground(tensors["foreground.slope"], float(facts["foreground_threshold"])),
         tensors["encoder.weights"],
         int(facts["grid"]),
         tensors["encoder.mean"],

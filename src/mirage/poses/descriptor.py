@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mirage.contracts import FloatArray, check_shape
 from mirage.parts.codebook import PartCodebook, fit_pca
+from mirage.parts.foreground import Foreground
 
 _BOX_MARGIN = 1.15  # side of the layout's box over that of an evenly filled object
 _WHITENING = 0.35  # directions are divided by their standard deviation to twice this power
@@ -26,6 +27,7 @@ class LayoutEncoder:
 
     Attributes:
         codebook: patches to parts.
+        foreground: patches to masks.
         weights: [P] in [0, 1], how much of the object every part is.
         grid: the layout is pooled on grid × grid cells.
         mean: [grid² P] of the layouts.
@@ -33,6 +35,7 @@ class LayoutEncoder:
     """
 
     codebook: PartCodebook
+    foreground: Foreground
     weights: FloatArray
     grid: int
     mean: FloatArray
@@ -45,8 +48,7 @@ class LayoutEncoder:
 
     def masks(self, features: Tensor) -> Tensor:
         """[B, h, w, C] → [B, h, w] in [0, 1], how surely a patch is the object."""
-        maps = self.codebook.part_maps(features)
-        return maps @ torch.as_tensor(self.weights, device=maps.device)
+        return self.foreground(features)
 
     def __call__(self, features: Tensor) -> FloatArray:
         """[B, h, w, C] patch features → [B, D] fp32 descriptors."""
@@ -58,7 +60,12 @@ class LayoutEncoder:
 
 
 def fit_layout_encoder(
-    codebook: PartCodebook, weights: FloatArray, grid: int, layouts: FloatArray, dims: int
+    codebook: PartCodebook,
+    foreground: Foreground,
+    weights: FloatArray,
+    grid: int,
+    layouts: FloatArray,
+    dims: int,
 ) -> LayoutEncoder:
     """Fit the reduction of pooled layouts [n, grid² P] to `dims` dimensions.
 
@@ -69,7 +76,8 @@ def fit_layout_encoder(
     descriptors = (layouts - mean) @ basis
     scale = 1.0 / (descriptors.std(axis=0) ** (2 * _WHITENING) + 1e-6)
     length = np.sqrt(np.mean(((descriptors * scale) ** 2).sum(axis=1)))
-    return LayoutEncoder(codebook, weights, grid, mean, basis * (scale / max(length, 1e-12)))
+    basis = basis * (scale / max(length, 1e-12))
+    return LayoutEncoder(codebook, foreground, weights, grid, mean, basis)
 
 
 def pool_layout(part_maps: Tensor, weights: FloatArray, grid: int) -> Tensor:

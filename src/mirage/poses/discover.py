@@ -22,12 +22,13 @@ from mirage.features.blocks import Blocks
 from mirage.features.extract import ImageBatch
 from mirage.features.sample import draw_sample
 from mirage.parts.codebook import PartCodebook, fit_codebook
-from mirage.parts.foreground import part_weights
+from mirage.parts.foreground import Foreground, fit_foreground
 from mirage.poses.descriptor import LayoutEncoder, fit_layout_encoder, pool_layout
 from mirage.poses.encoder_file import load_encoder, save_encoder
 from mirage.ranks import ALONE, Ranks
 
 _CHUNK = 256  # photos of the sample turned into layouts at once
+_MASK_SAMPLE = 256  # photos whose edges tell object from background
 _LAYOUT_SAMPLE = 3000  # layouts the reduction is fitted to
 _BLOCK = 16  # batches of a block: at most that much is done again after a kill
 ENCODER_FILE = "encoder.npz"
@@ -81,6 +82,7 @@ def describe(
     encoder = _shared_encoder(
         Blocks(folder / "patches", len(first_look), size),
         lambda rows: _patches(read(first_look[rows]), backbone),
+        lambda rows: np.concatenate([images for _, images in read(first_look[rows])]),
         parts_config, poses_config, folder / ENCODER_FILE, ranks,
     )  # fmt: skip
     photos = Blocks(folder / "photos", num_photos, size)
@@ -98,6 +100,7 @@ def describe(
 
 def _shared_encoder(
     patches: Blocks, compute: Callable[[IntArray], Iterator[FloatArray]],
+    photos: Callable[[IntArray], ByteArray],
     parts_config: PartsConfig, poses_config: PosesConfig, file: Path, ranks: Ranks,
 ) -> LayoutEncoder:  # fmt: skip
     """All look at the sample, the first process fits the encoder, and all read it from the file."""
@@ -109,7 +112,7 @@ def _shared_encoder(
         patches.fill(compute, "parts", ranks)
         ranks.wait()
         if ranks.is_first:
-            save_encoder(file, _fit_encoder(patches.read(), parts_config, poses_config))
+            save_encoder(file, _fit_encoder(patches.read(), photos, parts_config, poses_config))
         ranks.wait()
     if ranks.is_first:  # features are kept no longer than they are needed
         shutil.rmtree(patches.folder, ignore_errors=True)
@@ -128,27 +131,38 @@ def _flip(images: ByteArray) -> ByteArray:
 
 
 def _fit_encoder(
-    features: FloatArray, parts_config: PartsConfig, poses_config: PosesConfig
-) -> LayoutEncoder:
-    """From patch features [n, h, w, C] of the photos first looked at."""
+    features: FloatArray, photos: Callable[[IntArray], ByteArray], parts_config: PartsConfig,
+    poses_config: PosesConfig,
+) -> LayoutEncoder:  # fmt: skip
+    """From patch features [n, h, w, C] of the photos first looked at, and some of the photos."""
+    rows = np.unique(np.linspace(0, len(features) - 1, _MASK_SAMPLE).astype(np.int64))
+    foreground = fit_foreground(features[rows], photos(rows))
     codebook = fit_codebook(features.reshape(-1, features.shape[-1]), parts_config)
-    weights = part_weights(_mean_part_map(features, codebook))
+    weights = _weigh_parts(features, codebook, foreground)
     layouts = [
         pool_layout(codebook.part_maps(torch.from_numpy(chunk)), weights, poses_config.grid).numpy()
         for chunk in _chunks(features[:_LAYOUT_SAMPLE])
     ]
     return fit_layout_encoder(
-        codebook, weights, poses_config.grid, np.concatenate(layouts), poses_config.dims
-    )
+        codebook, foreground, weights, poses_config.grid, np.concatenate(layouts),
+        poses_config.dims,
+    )  # fmt: skip
 
 
-def _mean_part_map(features: FloatArray, codebook: PartCodebook) -> FloatArray:
-    total = sum(
-        codebook.part_maps(torch.from_numpy(chunk)).sum(dim=0).double().numpy()
-        for chunk in _chunks(features)
-    )
-    mean: FloatArray = np.asarray(total) / len(features)
-    return mean
+def _weigh_parts(
+    features: FloatArray, codebook: PartCodebook, foreground: Foreground
+) -> FloatArray:
+    """[P] in [0, 1], how much of the object every part is: how much of its mass lies on it."""
+    on_object, in_all = np.zeros(codebook.num_parts), np.zeros(codebook.num_parts)
+    for chunk in _chunks(features):
+        patches = torch.from_numpy(chunk).float()
+        maps, masks = codebook.part_maps(patches).double(), foreground(patches).double()
+        on_object += torch.einsum("bhwp,bhw->p", maps, masks).numpy()
+        in_all += maps.sum(dim=(0, 1, 2)).numpy()
+    share = on_object / np.maximum(in_all, 1e-12)
+    # Masks bleed over the object's border: squared odds take parts for what they mostly are.
+    weights: FloatArray = (share**2 / (share**2 + (1 - share) ** 2)).astype(np.float32)
+    return weights
 
 
 def _chunks(features: FloatArray) -> Iterable[FloatArray]:

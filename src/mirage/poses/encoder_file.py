@@ -10,15 +10,18 @@ import numpy as np
 
 from mirage.files import replacing
 from mirage.parts.codebook import PartCodebook
+from mirage.parts.foreground import Foreground
 from mirage.poses.descriptor import LayoutEncoder
 
-_CODEBOOK = "codebook."
+_PARTS = {"codebook": PartCodebook, "foreground": Foreground}  # fields that have fields
 
 
 def save_encoder(path: Path, encoder: LayoutEncoder) -> None:
     """Write one .npz file; every bit of every number comes back."""
     arrays = _values(encoder)
-    arrays |= {_CODEBOOK + name: value for name, value in _values(encoder.codebook).items()}
+    for part in _PARTS:
+        values = _values(getattr(encoder, part))
+        arrays |= {f"{part}.{name}": value for name, value in values.items()}
     with replacing(path) as temporary:
         np.savez(temporary, **arrays)
 
@@ -27,9 +30,13 @@ def load_encoder(path: Path) -> LayoutEncoder:
     """Read what `save_encoder` wrote."""
     with np.load(path) as file:
         values = {name: v.item() if (v := file[name]).ndim == 0 else v for name in file.files}
-    codebook = {k.removeprefix(_CODEBOOK): v for k, v in values.items() if k.startswith(_CODEBOOK)}
-    rest = {k: v for k, v in values.items() if not k.startswith(_CODEBOOK)}
-    return LayoutEncoder(codebook=PartCodebook(**codebook), **rest)
+    own = {name: value for name, value in values.items() if "." not in name}
+    for part, kind in _PARTS.items():
+        start = f"{part}."
+        own[part] = kind(
+            **{k.removeprefix(start): v for k, v in values.items() if k.startswith(start)}
+        )
+    return LayoutEncoder(**own)
 
 
 def _values(part: Any) -> dict[str, Any]:

@@ -151,6 +151,23 @@ def reliability(
 # --- views against truth -------------------------------------------------------------------------
 
 
+def mask_iou(found: npt.ArrayLike, true: npt.ArrayLike) -> FloatArray:
+    """Intersection over union of found and true masks.
+
+    Args:
+        found, true: [B, H, W] bool, or numbers of which those above 0.5 are the object.
+
+    Returns:
+        [B] in [0, 1]; 1 where both masks are empty.
+    """
+    found_mask, true_mask = np.asarray(found) > 0.5, np.asarray(true) > 0.5
+    check_shape("true", true_mask, found_mask.shape)
+    check_shape("found", found_mask, (None, None, None))
+    both = (found_mask & true_mask).sum(axis=(1, 2))
+    either = (found_mask | true_mask).sum(axis=(1, 2))
+    return np.where(either == 0, 1.0, both / np.maximum(either, 1))
+
+
 def psnr(view: ByteArray, truth: ByteArray) -> FloatArray:
     """Peak signal-to-noise ratio of uint8 images [..., H, W, 3], dB, [...]; ∞ where equal."""
     check_shape("view", view, truth.shape)

@@ -161,7 +161,7 @@ def print_figures(figures: dict[str, Any]) -> None:
     console.print(views)
 
 
-_FIGURES = ("ring_score", "nmi", "purity", "homogeneity", "left_right", "front_rear",
+_FIGURES = ("ring_score", "mask_iou", "nmi", "purity", "homogeneity", "left_right", "front_rear",
             "false_outliers", "outliers_found")  # fmt: skip
 _COMPARED = ("median_deg", "p90_deg", "beyond_90", "homogeneity")
 

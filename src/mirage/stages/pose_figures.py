@@ -21,7 +21,8 @@ from mirage.images.decode import to_square
 from mirage.images.manifest import ImageSet, open_images
 from mirage.images.progress import show_progress
 from mirage.images.turntable.objects import CATEGORIES, ObjectSpec, sample_objects
-from mirage.images.turntable.pictures import render
+from mirage.images.turntable.pictures import render, render_mask
+from mirage.parts.silhouette import SIDE, find_silhouettes
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.poses.ring import ring_from_distances
@@ -43,12 +44,14 @@ class FreshPhotos:
         pooled, flat: [N, C] mean feature of a photo and [N, h·w·C] all of them, for the baselines.
         labels: what the bank says of the N photos.
         azimuth: [N] true degrees.
+        mask_iou: [N] of the silhouettes found and the true ones.
     """
 
     pooled: FloatArray
     flat: FloatArray
     labels: PoseLabels
     azimuth: FloatArray
+    mask_iou: FloatArray
 
 
 def fresh_specs(config: Config, category: str | None = None) -> list[ObjectSpec]:
@@ -78,6 +81,7 @@ def measure_poses(config: Config, folder: RunFolder) -> tuple[dict[str, Any], Ri
     on_ring = bank.ring.azimuth[labels.pose]
     figures = _against_truth(labels.pose, on_ring, truth, alignment) | {
         "fresh_photos": len(truth),
+        "mask_iou": float(fresh.mask_iou.mean()),
         "nmi": metrics.nmi(labels.pose, _true_bins(truth)),
         "purity": metrics.purity(labels.pose, _true_bins(truth)),
         "image_azimuth_error": metrics.azimuth_figures(labels.azimuth, truth, alignment),
@@ -96,18 +100,22 @@ def measure_poses(config: Config, folder: RunFolder) -> tuple[dict[str, Any], Ri
 def _look(config: Config, bank: PoseBank, backbone: Backbone) -> FreshPhotos:
     rng = np.random.default_rng([config.evaluate.seed, 1])
     low, high = config.images.turntable.azimuths
-    true, pooled, flat, labels = [], [], [], []
+    true, pooled, flat, labels, iou = [], [], [], [], []
     for spec in show_progress(fresh_specs(config), "evaluate poses", config.evaluate.objects):
         azimuths = rng.uniform(low, high, config.evaluate.photos) % 360.0
-        photos = [fresh_photo(config, spec, float(a), backbone.size) for a in azimuths]
-        features = backbone(np.stack(photos))
+        photos = np.stack([fresh_photo(config, spec, float(a), backbone.size) for a in azimuths])
+        features = backbone(photos)
         labels.append(bank.assign(features))
         pooled.append(features.mean(dim=(1, 2)).cpu().numpy())
         flat.append(features.flatten(1).cpu().numpy().astype(np.float16))
+        silhouettes = find_silhouettes(bank.masks(features).cpu().numpy(), photos)
+        true_masks = np.stack([render_mask(spec, float(a), SIDE) for a in azimuths])
+        iou.append(metrics.mask_iou(silhouettes, true_masks))
         true.append(azimuths)
     return FreshPhotos(
-        np.concatenate(pooled), np.concatenate(flat), PoseLabels.join(labels), np.concatenate(true)
-    )
+        np.concatenate(pooled), np.concatenate(flat), PoseLabels.join(labels),
+        np.concatenate(true), np.concatenate(iou),
+    )  # fmt: skip
 
 
 def _true_bins(azimuth: FloatArray) -> IntArray:
