@@ -38,7 +38,8 @@ class Stages:
         key = images_key(config) if command == "images" else hash_of(config.parts, config.poses)
         if not folder.is_done(command, key):
             self.worked[command, folder.root.name] += 1
-            figures = {"score": config.poses.count + config.parts.seed, "name": "words"}
+            score = max(config.poses.counts, default=24) + config.parts.seed
+            figures = {"score": score, "name": "words"}
             write_json(folder[command] / "summary.json", figures)
             folder.finish(command, key)
         print(f"{command} of {folder.root.name}")

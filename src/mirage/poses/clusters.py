@@ -62,9 +62,14 @@ def fit_mirrored_poses(
     """
     upper = points[:, -1:] >= 0
     near, far = np.where(upper, points, mirrored), np.where(upper, mirrored, points)
-    seeds = fit_poses(near, num_poses // 2 + 1, restarts=restarts, seed=seed, max_points=max_points)
-    seeds = seeds[np.argsort(np.arctan2(seeds[:, -1], seeds[:, -2]))]
-    images = _means(far, kmeans.assign(near, seeds)[0], seeds)
+    # By azimuth alone, so that no two start from one view.
+    arcs = fit_poses(
+        near[:, -2:], num_poses // 2 + 1, restarts=restarts, seed=seed, max_points=max_points
+    )
+    arcs = arcs[np.argsort(np.arctan2(arcs[:, 1], arcs[:, 0]))]
+    label, _ = kmeans.assign(near[:, -2:], arcs)
+    nothing = np.zeros((len(arcs), near.shape[1]))
+    seeds, images = (_means(part, label, nothing) for part in (near, far))
     single = [0] if num_poses % 2 else [0, len(seeds) - 1]
     double = [k for k in range(len(seeds)) if k not in single]
     centroids = np.concatenate(
