@@ -24,7 +24,7 @@ POSES = PosesConfig(discoveries=2)
 def discover(
     folder: Path, objects: int, azimuths: list[float]
 ) -> tuple[PoseBank, PoseLabels, FloatArray]:
-    """The bank of 8 renders an object, what it says of the held-out ones, and their true azimuths."""
+    """The bank of 8 renders an object, and held-out labels with their true azimuths."""
     turntable = TurntableConfig(objects=objects, views=8, size=64, azimuths=azimuths)
     config = ImagesConfig(source="turntable", heldout_fraction=0.2, turntable=turntable)
     build_manifest(config, folder / "images")
