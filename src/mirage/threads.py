@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -27,3 +31,12 @@ def compute_pool(num_threads: int | None = None) -> Iterator[ThreadPoolExecutor]
             yield pool
     finally:
         torch.set_num_threads(before)
+
+
+def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """`function` of each item, in order; for work that NumPy does, which leaves Python free.
+
+    Each item is one thread's, so the results do not hang on their number.
+    """
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return list(pool.map(function, items))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up_circles import ODD, azimuths, folded, whole
+from made_up_circles import azimuths, folded, whole
 
 from mirage.circle import align_rings
 from mirage.contracts import FloatArray
-from mirage.poses.azimuth import HeldOutRidge, find_azimuths
+from mirage.poses.azimuth import find_azimuths
 
 
 def error(found: FloatArray, true: FloatArray) -> FloatArray:
@@ -34,13 +34,3 @@ def test_zero_is_a_view_that_is_its_own_mirror_image() -> None:
     near = np.minimum(found, 360 - found) < 10
     ends = np.minimum(np.abs((true[near] + 90) % 180 - 90), 180)
     assert np.median(ends) < 10.0
-
-
-def test_a_ridge_reads_what_it_has_not_seen_and_only_what_is_there() -> None:
-    true = azimuths(600)
-    points, mirrored = whole(true)
-    reader = HeldOutRidge(points, mirrored, 0)
-    assert reader.score(true) > 0.95
-    assert reader.score(np.random.default_rng(0).permutation(true)) < 0.1
-    noise = np.random.default_rng(1).normal(size=points.shape)
-    assert HeldOutRidge(noise, noise * ODD, 0).score(true) < 0.1

@@ -96,8 +96,8 @@ class Series:
 
     def log_density(self, points: FloatArray) -> FloatArray:
         """[n, S] log density of [n, D] points about each station, but for a constant."""
-        white = np.linalg.solve(self.root, points.T).T
-        centre = np.linalg.solve(self.root, self.curve.T).T
+        whiten = np.linalg.inv(self.root).T
+        white, centre = points @ whiten, self.curve @ whiten
         distance = (white**2).sum(1)[:, None] + (centre**2).sum(1) - 2 * white @ centre.T
         return -0.5 * distance - np.log(np.diag(self.root)).sum()
 

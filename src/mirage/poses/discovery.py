@@ -1,4 +1,4 @@
-"""Independent discoveries of the circle, and the one that the others agree with."""
+"""Independent discoveries of the circle: the best is kept, the others tell how sure it is."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from mirage.circle import align_rings
 from mirage.contracts import FloatArray
 from mirage.images.progress import show_progress
-from mirage.poses.azimuth import DIMS, find_azimuths, read_all, refine
+from mirage.poses.azimuth import find_azimuths, read_all
 from mirage.poses.closure import Closure, measure_closure
-from mirage.poses.curve import even_and_odd, fit_curve
 from mirage.poses.reader import CircleReader, fit_reader
+from mirage.poses.search import DIMS, Photos
 
 _SHARE = 0.75  # of the photos that each discovery sees
 _GAIN = 3.0  # nats a photo that a curve must explain better than a cloud without one
@@ -25,53 +25,55 @@ class Circle:
     Attributes:
         reader: reads azimuths.
         closure: whether the curve goes all round.
-        score: in [0, 1]: how well it closes, times how far the discoveries agree on where photos
-            are: a mug whose handle is hidden has no azimuth to agree on.
+        agreement: in [0, 1]: how far other discoveries put photos where this one does. A mug
+            whose handle is hidden has no azimuth to agree on.
     """
 
     reader: CircleReader
     closure: Closure
-    score: float
+    agreement: float
+
+    @property
+    def score(self) -> float:
+        """In [0, 1]: how well the curve closes, times how far discoveries agree on it."""
+        return self.closure.score * self.agreement
 
 
 def discover_circle(
     descriptors: FloatArray, mirrored: FloatArray, seed: int, num_discoveries: int
 ) -> Circle | None:
-    """The circle on which most of several discoveries agree, or None if photos lie on no curve.
+    """The best circle of several discoveries, or None if photos lie on no curve.
 
-    Each discovery starts anew on its own random share of the photos.
+    Each discovery starts anew on its own random share of the photos. All are then carried over to
+    all photos, where they compare.
 
     Args:
         descriptors, mirrored: [n, D] of n photos and of their mirror images.
+        num_discoveries: at least 1; one alone has none to agree with, and agreement 1.
     """
     num = len(descriptors)
-    found = []
+    photos = Photos(descriptors, mirrored, seed)
+    found, curves = [], []
     for index in show_progress(range(num_discoveries), "circle", num_discoveries):
         random = np.random.default_rng([seed, index])
         rows = np.sort(random.permutation(num)[: max(int(_SHARE * num), 1)])
         azimuth = find_azimuths(descriptors[rows], mirrored[rows], seed + index)
-        found.append((rows, azimuth, fit_reader(descriptors[rows], mirrored[rows], azimuth)))
-    readings = [reader.azimuths(descriptors) for _, _, reader in found]
-    agreement = np.array([[_agreement(a, b) for b in readings] for a in readings])
-    best = int(agreement.mean(axis=1).argmax())
-    rows, azimuth, _ = found[best]
-    even, odd = even_and_odd(descriptors, mirrored, DIMS)
-    start = read_all(descriptors, mirrored, rows, azimuth)
-    curve = refine(even, odd, start)
-    cloud = fit_curve(even[:, :DIMS], odd[:, :DIMS], start, (0,), 1)
+        found.append(fit_reader(descriptors[rows], mirrored[rows], azimuth))
+        curves.append(photos.refine(read_all(descriptors, mirrored, rows, azimuth)))
+    best = max(range(num_discoveries), key=lambda index: curves[index].rating)
+    curve = curves[best].curve
+    cloud = photos.fit(curve.azimuth, DIMS, (0,), 1)
     if curve.likelihood - cloud.likelihood < _GAIN:
         return None
     main = fit_reader(descriptors, mirrored, curve.azimuth)
-    members = [main]
-    for index, (_, _, reader) in enumerate(found):
+    reading = found[best].azimuths(descriptors)
+    members, agreements = [main], []
+    for index, reader in enumerate(found):
         if index != best:
-            aligned = align_rings(readings[index], readings[best])
+            other = reader.azimuths(descriptors)
+            aligned = align_rings(other, reading)
             members.append(reader.reoriented(aligned.offset, aligned.direction))
+            agreements.append(np.cos(np.deg2rad(aligned.error(other, reading))).mean())
+    agreement = float(np.clip(np.mean(agreements), 0.0, 1.0)) if agreements else 1.0
     closure = measure_closure(main, descriptors, mirrored)
-    agreed = float(np.clip(agreement[best].mean(), 0.0, 1.0))
-    return Circle(CircleReader(tuple(members)), closure, closure.score * agreed)
-
-
-def _agreement(a: FloatArray, b: FloatArray) -> float:
-    """Mean cosine between two readings of the same photos, as well aligned as can be."""
-    return float(np.cos(np.deg2rad(align_rings(a, b).error(a, b))).mean())
+    return Circle(CircleReader(tuple(members)), closure, agreement)

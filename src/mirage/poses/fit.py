@@ -21,7 +21,7 @@ from mirage.poses.stability import CountChoice, choose_count
 # Of the circle joined to the descriptor, whose own length is about 1: large enough that poses are
 # arcs of the circle and not kinds of object, small enough that unsure views still tell.
 _CIRCLE_RADIUS = 6.0
-_FULL_CIRCLE = 0.5  # a ring score below this is an arc's
+_FULL_CIRCLE = 0.5  # a curve that closes less than this is an arc
 _REFITS = 3  # of the curve, to halves of the photos, that must agree on poses
 _STRANGE = 8.0  # median deviations beyond the median distance that make a photo an outlier
 
@@ -40,7 +40,7 @@ def fit_bank(
     """
     circle = discover_circle(sampled, mirrored, config.seed, config.discoveries)
     span = (0.0, 360.0)
-    if circle is not None and circle.score < _FULL_CIRCLE:
+    if circle is not None and circle.closure.score < _FULL_CIRCLE:
         opened = circle.reader.opened(*circle.closure.span)
         circle, span = replace(circle, reader=opened), (0.0, ARC)
     points = _points(sampled, None if circle is None else circle.reader)

@@ -94,17 +94,23 @@ class CircleReader:
         return self.members[0].azimuths(descriptors)
 
     def confidence(self, descriptors: FloatArray) -> FloatArray:
-        """[N, D] → [N] in [0, 1]: what all members give to within 15° of the reading, on average.
+        """[N, D] → [N] in [0, 1]: that the photo is within 15° of its reading.
 
         One curve alone is sure of nearly every photo, right or wrong; where another discovery puts
-        the photo elsewhere, what was found cannot be known from the photos.
+        the photo elsewhere, what was found cannot be known from the photos. So what the reading
+        curve gives to those 15° is multiplied by what the others give to them on average.
         """
         reading = self.azimuths(descriptors)
-        shares = []
-        for member in self.members:
-            near = circular_distance(member.azimuth, reading[:, None]) <= _TRUST
-            shares.append((member.posterior(descriptors) * near).sum(axis=1))
-        return np.mean(shares, axis=0).astype(np.float32)
+        first, *others = (self._share_near(reading, m, descriptors) for m in self.members)
+        return (first * np.mean(others, axis=0) if others else first).astype(np.float32)
+
+    @staticmethod
+    def _share_near(
+        reading: FloatArray, member: CurveReader, descriptors: FloatArray
+    ) -> FloatArray:
+        near = circular_distance(member.azimuth, reading[:, None]) <= _TRUST
+        share: FloatArray = (member.posterior(descriptors) * near).sum(axis=1)
+        return share
 
     def strangeness(self, descriptors: FloatArray) -> FloatArray:
         """[N, D] → [N] squared distance to the curve, in variances of the noise."""

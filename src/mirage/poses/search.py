@@ -1,0 +1,122 @@
+"""The best closed curve through photos: from many starts, then by splitting what it confuses.
+
+Expectation maximisation stays near where it starts, so it is started from many first guesses
+(`starts.first_guesses`) and from what else is known, and then from changes to the best so far
+(`splits.splits`), until those bring nothing more.
+
+A curve is rated by its likelihood, less what a ridge regression cannot read of it in photos that
+it has not seen: a curve that winds through kinds of object explains photos well, too, but its
+azimuth means little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mirage.contracts import FloatArray
+from mirage.poses.curve import Curve, even_and_odd, fit_curve
+from mirage.poses.held_out import HeldOutRidge
+from mirage.poses.splits import splits
+from mirage.poses.starts import first_guesses
+from mirage.threads import map_in_threads
+
+DIMS = 60  # principal coordinates of either part in a full fit
+_FIRST_DIMS, _OUTLINE_DIMS, _SPLIT_DIMS = 20, 30, 30  # in a first fit, to the outline, to a split
+_PROMISING = 14  # first fits that are refined
+_KEPT = 2  # splits of a kind that are refined
+_PATIENCE = 3  # curves whose splits bring nothing, before the search ends
+_SAME = 0.02  # nats within which two curves count as one, or a gain as none
+_HARMONICS, _ROUNDS = 10, 15  # of a full fit
+_NARROW = 8.0  # degrees about its azimuth that a photo counts for when a fit is refined
+_UNREADABLE = 15.0  # nats a photo that a curve of which nothing can be read loses
+
+
+@dataclass(frozen=True)
+class Rated:
+    """A curve and how good it is, in nats a photo."""
+
+    curve: Curve
+    rating: float
+
+
+class Photos:
+    """Descriptors of photos as the search sees them.
+
+    Args:
+        descriptors, mirrored: [n, D] of n photos and of their mirror images.
+        dims: principal coordinates that are kept, of which the search uses the first.
+    """
+
+    def __init__(
+        self, descriptors: FloatArray, mirrored: FloatArray, seed: int, dims: int = DIMS
+    ) -> None:
+        self.descriptors, self.mirrored = descriptors, mirrored
+        self.even, self.odd = even_and_odd(descriptors, mirrored, dims)
+        self._seed = seed
+
+    @cached_property
+    def _ridge(self) -> HeldOutRidge:
+        return HeldOutRidge(self.descriptors, self.mirrored, self._seed)
+
+    def fit(
+        self, start: FloatArray, dims: int, harmonics: Sequence[int], rounds: int, *width: float
+    ) -> Curve:
+        """`fit_curve` to the first `dims` coordinates of either part."""
+        return fit_curve(self.even[:, :dims], self.odd[:, :dims], start, harmonics, rounds, *width)
+
+    def refine(self, start: FloatArray) -> Rated:
+        """The full curve about the azimuths `start` [n], degrees."""
+        return self.rate(self.fit(start, DIMS, (_HARMONICS,), _ROUNDS, _NARROW))
+
+    def rate(self, curve: Curve) -> Rated:
+        """The rating of a full curve."""
+        unread = 1.0 - self._ridge.score(curve.azimuth)
+        return Rated(curve, curve.likelihood - _UNREADABLE * unread**2)
+
+
+def first_curves(photos: Photos) -> tuple[list[Rated], FloatArray]:
+    """Full curves from the most promising first guesses, and [n] degrees along the outline.
+
+    The outline's curve has few harmonics, and is folded where the outline is.
+    """
+    guesses = list(first_guesses(photos.descriptors, photos.mirrored, photos.even, photos.odd))
+    first = map_in_threads(lambda start: photos.fit(start, _FIRST_DIMS, (3, 5), 10), guesses)
+    outlines = map_in_threads(lambda start: photos.fit(start, _OUTLINE_DIMS, (3,), 15), guesses)
+    detailed = map_in_threads(
+        lambda curve: photos.fit(curve.azimuth, DIMS, (7, 10, 7), 8, _NARROW),
+        _likeliest(first, _PROMISING),
+    )
+    refined = map_in_threads(lambda curve: photos.refine(curve.azimuth), detailed)
+    return refined, _likeliest(outlines, 1)[0].azimuth
+
+
+def split_further(photos: Photos, found: Sequence[Rated], seed: int) -> FloatArray:
+    """[n] degrees: the best curve that splitting the best of `found`, and so on, comes to."""
+    random = np.random.default_rng(seed)
+    pool, done, idle = list(found), np.empty(0), 0
+    best = max(rated.rating for rated in pool)
+    while idle < _PATIENCE:
+        fresh = [rated for rated in pool if np.all(np.abs(done - rated.rating) > _SAME)]
+        if not fresh:
+            break
+        base = max(fresh, key=lambda rated: rated.rating)
+        done = np.append(done, base.rating)
+        for starts in splits(
+            photos.even[:, :DIMS], photos.odd[:, :DIMS], base.curve.azimuth, random
+        ):
+            quick = map_in_threads(lambda start: photos.fit(start, _SPLIT_DIMS, (5,), 8), starts)
+            pool += map_in_threads(
+                lambda curve: photos.rate(photos.fit(curve.azimuth, DIMS, (5, _HARMONICS), 12)),
+                _likeliest(quick, _KEPT),
+            )
+        before, best = best, max(rated.rating for rated in pool)
+        idle = idle + 1 if best < before + _SAME else 0
+    return max(pool, key=lambda rated: rated.rating).curve.azimuth
+
+
+def _likeliest(curves: Sequence[Curve], num: int) -> list[Curve]:
+    return sorted(curves, key=lambda curve: curve.likelihood, reverse=True)[:num]

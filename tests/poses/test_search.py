@@ -1,0 +1,33 @@
+"""The search finds what splits lead to, and rates a curve by what can be read of it."""
+
+from __future__ import annotations
+
+import numpy as np
+from made_up_circles import azimuths, whole
+
+from mirage.circle import align_rings
+from mirage.poses.search import Photos, first_curves, split_further
+
+TRUE = azimuths(700)
+PHOTOS = Photos(*whole(TRUE), seed=0)
+
+
+def test_a_curve_that_confuses_front_and_rear_is_split() -> None:
+    confused = PHOTOS.refine(np.where(np.cos(np.deg2rad(TRUE)) > 0, TRUE, (180 - TRUE) % 360))
+    found = split_further(PHOTOS, [confused], seed=0)
+    error = align_rings(found, TRUE).error(found, TRUE)
+    assert np.median(error) < 6.0 and (error > 90).mean() < 0.01
+
+
+def test_the_search_ends_no_worse_than_it_began() -> None:
+    found, outline = first_curves(PHOTOS)
+    assert outline.shape == TRUE.shape
+    end = PHOTOS.refine(split_further(PHOTOS, found, seed=0))
+    assert end.rating > max(rated.rating for rated in found) - 0.1
+
+
+def test_what_cannot_be_read_lowers_the_rating() -> None:
+    right = PHOTOS.refine(TRUE)
+    wrong = PHOTOS.refine(np.random.default_rng(0).permutation(TRUE))
+    assert 0 <= right.curve.likelihood - right.rating < 0.2
+    assert right.rating > wrong.rating
