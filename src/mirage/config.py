@@ -119,6 +119,7 @@ class PosesConfig:
     restarts: int = 10  # k-means restarts, the lowest inertia wins
     topk: int = 3  # poses kept in a soft label
     dims: int = 256  # principal components a part layout is reduced to
+    erase_colour: bool = True  # take out of descriptors what can be read of colour
     sample: int = 8_000  # photos the parts and poses are fitted on, drawn at random
     front: int | None = None  # the pose put at azimuth 0; None leaves the offset free
     seed: int = 0

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from mirage.parts.codebook import PartCodebook, fit_codebook
 from mirage.parts.foreground import Foreground, fit_foreground
 from mirage.poses.descriptor import LayoutEncoder, fit_layout_encoder, pool_layout
 from mirage.poses.encoder_file import load_encoder, save_encoder
+from mirage.poses.erase import mean_colours
 from mirage.ranks import ALONE, Ranks
 
 _CHUNK = 256  # photos of the sample turned into layouts at once
@@ -33,6 +35,7 @@ _LAYOUT_SAMPLE = 3000  # layouts the reduction is fitted to
 _BLOCK = 16  # batches of a block: at most that much is done again after a kill
 ENCODER_FILE = "encoder.npz"
 
+Chunked = TypeVar("Chunked", FloatArray, IntArray)
 Read = Callable[[IntArray], Iterable[ImageBatch]]  # starts a stream of the photos with these ids
 
 
@@ -135,17 +138,20 @@ def _fit_encoder(
     poses_config: PosesConfig,
 ) -> LayoutEncoder:  # fmt: skip
     """From patch features [n, h, w, C] of the photos first looked at, and some of the photos."""
-    rows = np.unique(np.linspace(0, len(features) - 1, _MASK_SAMPLE).astype(np.int64))
-    foreground = fit_foreground(features[rows], photos(rows))
+    some = np.unique(np.linspace(0, len(features) - 1, _MASK_SAMPLE).astype(np.int64))
+    foreground = fit_foreground(features[some], photos(some))
     codebook = fit_codebook(features.reshape(-1, features.shape[-1]), parts_config)
     weights = _weigh_parts(features, codebook, foreground)
-    layouts = [
-        pool_layout(codebook.part_maps(torch.from_numpy(chunk)), weights, poses_config.grid).numpy()
-        for chunk in _chunks(features[:_LAYOUT_SAMPLE])
-    ]
+    layouts, colours = [], []
+    known = np.arange(min(len(features), _LAYOUT_SAMPLE))
+    for rows in _chunks(known):
+        patches = torch.from_numpy(features[rows])
+        layouts.append(pool_layout(codebook.part_maps(patches), weights, poses_config.grid).numpy())
+        if poses_config.erase_colour:
+            colours.append(mean_colours(photos(rows), foreground(patches).numpy()))
     return fit_layout_encoder(
         codebook, foreground, weights, poses_config.grid, np.concatenate(layouts),
-        poses_config.dims,
+        poses_config.dims, np.concatenate(colours) if colours else None,
     )  # fmt: skip
 
 
@@ -165,5 +171,5 @@ def _weigh_parts(
     return weights
 
 
-def _chunks(features: FloatArray) -> Iterable[FloatArray]:
+def _chunks(features: Chunked) -> Iterable[Chunked]:
     return (features[start : start + _CHUNK] for start in range(0, len(features), _CHUNK))
