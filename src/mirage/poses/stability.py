@@ -12,7 +12,7 @@ from mirage import kmeans
 from mirage.contracts import FloatArray, IntArray
 from mirage.errors import MirageError
 
-CANDIDATES = (4, 6, 8, 10, 12, 16, 20, 24, 30, 36)
+CANDIDATES = (4, 6, 8, 10, 12, 16, 20, 24, 30, 36, 48, 60, 72)
 _FEWEST = 20  # photos a pose must have on average
 _OPEN = 1.0  # bits: two poses are left to choose from
 
