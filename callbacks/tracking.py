@@ -67,6 +67,33 @@ def log_poses(
     run.log_artifact(artifact)
 
 
+def log_evaluation(
+    folder: Path,
+    name: str,
+    config: dict[str, Any],
+    figures: dict[str, Any],
+    pictures: Sequence[Path],
+) -> None:
+    """Add figures and pictures under `evaluate/` to the W&B run of a training that is over.
+
+    Args:
+        folder: the training's, which `wandb_logger` made; name, config: as it was given them.
+        figures: a tree of numbers; what is no number is left out.
+    """
+    run = wandb_logger(folder, name, config).experiment
+    shown = {f"evaluate/{path.stem}": wandb.Image(str(path)) for path in pictures}
+    run.log(shown | dict(_numbers(figures, "evaluate")))
+    run.finish()
+
+
+def _numbers(tree: dict[str, Any], path: str) -> Iterator[tuple[str, float]]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _numbers(value, f"{path}/{name}")
+        elif isinstance(value, int | float):
+            yield f"{path}/{name}", float(value)
+
+
 @contextmanager
 def _staging_in(folder: Path) -> Iterator[None]:
     """W&B copies an artifact's files to the home folder, unless this variable names another."""

@@ -11,9 +11,10 @@ import lightning
 import numpy as np
 import pytest
 import wandb
+from PIL import Image
 
 from callbacks.orbits import OrbitReference, OrbitViews
-from callbacks.tracking import has_wandb_key, wandb_logger
+from callbacks.tracking import has_wandb_key, log_evaluation, wandb_logger
 from datamodules.posed import PosedImages
 from mirage.config import TrainConfig, ViewsConfig
 from mirage.contracts import PoseRing
@@ -92,3 +93,19 @@ def test_a_mode_that_is_set_is_obeyed(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("WANDB_MODE", "disabled")
     wandb_logger(tmp_path / "wandb", "demo", {})
     assert os.environ["WANDB_MODE"] == "disabled"
+
+
+def test_figures_join_the_run_of_the_training(
+    tmp_path: Path, read_back: Callable[[Path], Any]
+) -> None:
+    folder, picture = tmp_path / "run" / "wandb", tmp_path / "reliability.png"
+    Image.new("RGB", (30, 20), "white").save(picture)
+    figures = {"ring_score": 0.9, "error": {"median_deg": 3}, "why": "12 poses", "groups": [1]}
+    log_evaluation(folder, "demo", {}, figures, [picture])
+    (file,) = folder.rglob("run-*.wandb")
+    assert (folder / "wandb_id.txt").read_text() in file.name
+    (row,) = (row for row in read_back(file).history if "evaluate/ring_score" in row)
+    assert row["evaluate/ring_score"] == 0.9 and row["evaluate/error/median_deg"] == 3
+    media = file.parent / "files" / row["evaluate/reliability/path"]
+    assert media.read_bytes() == picture.read_bytes()
+    assert not any("why" in name or "groups" in name for name in row)

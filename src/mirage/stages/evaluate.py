@@ -6,7 +6,7 @@ have no truth; for them the held-out ones are turned, and what needs the truth i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,20 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from callbacks.tracking import log_evaluation
 from mirage.circle import RingAlignment, circular_distance
 from mirage.config import Config
 from mirage.contracts import ByteArray, FloatArray
 from mirage.images.progress import show_progress
 from mirage.report import metrics
 from mirage.sampler.orbit import nearest_pose, ring_azimuths
-from mirage.stages.folder import RunFolder, hash_of, read_json, write_json
+from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
 from mirage.stages.pose_figures import fresh_photo, fresh_specs, measure_poses
+from mirage.stages.pose_panels import draw_reliability
 from mirage.stages.poses import SUMMARY_FILE
 from mirage.stages.views import Reference, Turner, find_references, turn, with_mode
 
-FIGURES = "figures.json"
+FIGURES, RELIABILITY = "figures.json", "reliability.png"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,9 @@ def run(config: Config, folder: RunFolder) -> str:
     path = folder["evaluate"] / FIGURES
     if not folder.is_done("evaluate", key):
         folder.reopen("evaluate")
-        write_json(path, _measure(config, folder, has_model))
+        figures = _measure(config, folder, has_model)
+        write_json(path, figures)
+        _show(config, folder, figures)
         folder.finish("evaluate", key)
     figures = read_json(path)
     if config.evaluate.json is not None:
@@ -62,6 +66,20 @@ def run(config: Config, folder: RunFolder) -> str:
     print_figures(figures)
     without = "" if has_model else " (no views: train a model first)"
     return f"evaluate: poses, {len(figures['views'])} rows of views{without} → {path}"
+
+
+def _show(config: Config, folder: RunFolder, figures: dict[str, Any]) -> None:
+    """The plot of the reliability; it and the figures also in the W&B run, if one was trained."""
+    pictures = []
+    if figures["poses"].get("reliability"):
+        pictures.append(folder["evaluate"] / RELIABILITY)
+        save_picture(pictures[0], draw_reliability(figures["poses"]["reliability"]))
+    record = folder["train"] / "wandb"
+    if record.exists():
+        views = {row["mode"]: row for row in figures["views"]}
+        log_evaluation(
+            record, folder.root.name, asdict(config), figures["poses"] | {"views": views}, pictures
+        )
 
 
 def _measure(config: Config, folder: RunFolder, has_model: bool) -> dict[str, Any]:

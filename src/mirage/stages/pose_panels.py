@@ -95,17 +95,18 @@ def pose_panels(poses: Path, reliability: Sequence[Mapping[str, Any]] = ()) -> l
     """
     pictures = {path.stem: _open(path) for path in pose_files(poses)}
     if reliability:
-        pictures["reliability"] = reliability_plot(
-            *(
-                [group[name] for group in reliability]
-                for name in ("confidence", "accuracy", "median_error", "count")
-            )
-        )
+        pictures["reliability"] = draw_reliability(reliability)
     return [
         Panel(words.title, pictures[name], words.alt, words.caption, words.whole)
         for name, words in _WORDS.items()
         if name in pictures
     ]
+
+
+def draw_reliability(groups: Sequence[Mapping[str, Any]]) -> Image.Image:
+    """The plot of groups of photos with their confidence, accuracy, median_error and count."""
+    names = ("confidence", "accuracy", "median_error", "count")
+    return reliability_plot(*([group[name] for group in groups] for name in names))
 
 
 def _open(path: Path) -> Image.Image:
