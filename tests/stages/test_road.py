@@ -204,8 +204,10 @@ def _stop_when(
     command = [sys.executable, "-m", "mirage.cli", *words]
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
-        )
+            command, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
+            # A suite started in the background passes on that SIGINT is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
         end = time.monotonic() + timeout
         while not reached():
             assert process.poll() is None and time.monotonic() < end, "it ended before the signal"
