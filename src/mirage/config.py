@@ -299,6 +299,7 @@ class EvaluateConfig:
     seed: int = 0  # fresh turntable objects of this seed, never seen in training
     objects: int = 16  # fresh objects
     photos: int = 12  # fresh renders per object for the pose figures
+    baselines: bool = True  # also find poses in simpler ways, which takes as long again
     views: int = 12  # views per object for the view figures
     modes: list[str] = field(default_factory=lambda: ["none", "soft", "hard"])
     json: str | None = None  # also write the figures here

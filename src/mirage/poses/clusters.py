@@ -51,7 +51,9 @@ def fit_mirrored_poses(
     Of photos and mirror images those on one side of the circle are clustered. The clusters nearest
     to its ends become poses that are their own mirror images (for an odd number, that at 0 alone);
     each other one becomes two, itself and its mirror image. All are then refined as in k-means,
-    where what one of a pair holds counts, mirrored, for the other too.
+    where what one of a pair holds counts, mirrored, for the other too. Photos go to poses by azimuth
+    alone: many fronts have an azimuth of exactly 0, and by the rest of what they show two or three
+    poses at one place would divide them among kinds of object.
 
     Args:
         points, mirrored: [N, E] of photos and of their mirror images; the last two coordinates are
@@ -62,7 +64,6 @@ def fit_mirrored_poses(
     """
     upper = points[:, -1:] >= 0
     near, far = np.where(upper, points, mirrored), np.where(upper, mirrored, points)
-    # By azimuth alone, so that no two start from one view.
     arcs = fit_poses(
         near[:, -2:], num_poses // 2 + 1, restarts=restarts, seed=seed, max_points=max_points
     )
@@ -79,7 +80,7 @@ def fit_mirrored_poses(
     mirror = np.concatenate([ones, pairs + len(double), pairs])
     both, partners = np.concatenate([points, mirrored]), np.concatenate([mirrored, points])
     for _ in range(_ROUNDS):
-        label, _ = kmeans.assign(both, centroids)
+        label, _ = kmeans.assign(both[:, -2:], centroids[:, -2:])
         here, there = (_means(part, label, centroids) for part in (both, partners))
         centroids = (here + there[mirror]) / 2
     return centroids.astype(np.float32), mirror

@@ -51,7 +51,7 @@ def run(config: Config, folder: RunFolder) -> str:
     key = hash_of(
         "evaluate", folder.key("model") if has_model else folder.key("poses"), config.views,
         config.evaluate.seed, config.evaluate.objects, config.evaluate.photos,
-        config.evaluate.views, config.evaluate.modes,
+        config.evaluate.baselines, config.evaluate.views, config.evaluate.modes,
     )  # fmt: skip
     path = folder["evaluate"] / FIGURES
     if not folder.is_done("evaluate", key):
@@ -200,7 +200,7 @@ def _pose_tables(poses: dict[str, Any]) -> list[Table]:
 
     row("its pose's", poses["pose_azimuth_error"] | {"homogeneity": poses["homogeneity"]})
     row("its own", poses["image_azimuth_error"])
-    for baseline in poses["baselines"]:
+    for baseline in poses.get("baselines", ()):
         row(baseline["name"], baseline)
     sure = Table("confidence", "accuracy (≤ 15°)", "median error", "photos", title="Reliability")
     for part in poses["reliability"]:

@@ -92,8 +92,9 @@ def measure_poses(config: Config, folder: RunFolder) -> tuple[dict[str, Any], Ri
         ),
         "false_outliers": float(labels.outlier.mean()),
         "outliers_found": _strangers_found(config, bank, backbone),
-        "baselines": _baselines(config, folder, bank, backbone, fresh),
     }
+    if config.evaluate.baselines:
+        figures["baselines"] = _baselines(config, folder, bank, backbone, fresh)
     return figures, alignment
 
 
