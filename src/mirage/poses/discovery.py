@@ -15,6 +15,7 @@ from mirage.poses.reader import CircleReader, fit_reader
 from mirage.poses.search import DIMS, Photos
 
 _SHARE = 0.75  # of the photos that each discovery sees
+_RIVAL = 0.8  # nats a photo below the best within which a curve explains photos as well
 _GAIN = 3.0  # nats a photo that a curve must explain better than a cloud without one
 
 
@@ -25,8 +26,8 @@ class Circle:
     Attributes:
         reader: reads azimuths.
         closure: whether the curve goes all round.
-        agreement: in [0, 1]: how far other discoveries put photos where this one does. A mug
-            whose handle is hidden has no azimuth to agree on.
+        agreement: in [0, 1]: how far other discoveries that explain photos as well put them where
+            this one does. A mug whose handle is hidden has no azimuth to agree on.
     """
 
     reader: CircleReader
@@ -45,11 +46,12 @@ def discover_circle(
     """The best circle of several discoveries, or None if photos lie on no curve.
 
     Each discovery starts anew on its own random share of the photos. All are then carried over to
-    all photos, where they compare.
+    all photos, where they compare. What explains them much worse is a search that failed, and says
+    nothing of how sure the best is.
 
     Args:
         descriptors, mirrored: [n, D] of n photos and of their mirror images.
-        num_discoveries: at least 1; one alone has none to agree with, and agreement 1.
+        num_discoveries: at least 1; the best has agreement 1 where no other explains photos as well.
     """
     num = len(descriptors)
     photos = Photos(descriptors, mirrored, seed)
@@ -69,7 +71,7 @@ def discover_circle(
     reading = found[best].azimuths(descriptors)
     members, agreements = [main], []
     for index, reader in enumerate(found):
-        if index != best:
+        if index != best and curves[index].rating > curves[best].rating - _RIVAL:
             other = reader.azimuths(descriptors)
             aligned = align_rings(other, reading)
             members.append(reader.reoriented(aligned.offset, aligned.direction))

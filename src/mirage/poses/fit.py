@@ -23,7 +23,7 @@ from mirage.poses.stability import CountChoice, choose_count
 _CIRCLE_RADIUS = 6.0
 _FULL_CIRCLE = 0.5  # a curve that closes less than this is an arc
 _REFITS = 3  # of the curve, to halves of the photos, that must agree on poses
-_STRANGE = 8.0  # median deviations beyond the median distance that make a photo an outlier
+_STRANGE = 6.0  # median deviations beyond the median distance that make a photo an outlier
 
 
 def fit_bank(
