@@ -51,9 +51,9 @@ def fit_mirrored_poses(
     Of photos and mirror images those on one side of the circle are clustered. The clusters nearest
     to its ends become poses that are their own mirror images (for an odd number, that at 0 alone);
     each other one becomes two, itself and its mirror image. All are then refined as in k-means,
-    where what one of a pair holds counts, mirrored, for the other too. Photos go to poses by azimuth
-    alone: many fronts have an azimuth of exactly 0, and by the rest of what they show two or three
-    poses at one place would divide them among kinds of object.
+    where what one of a pair holds counts, mirrored, for the other too. Photos go to poses by
+    azimuth alone: many fronts have an azimuth of exactly 0, and by the rest of what they show two
+    or three poses at one place would divide them among kinds of object.
 
     Args:
         points, mirrored: [N, E] of photos and of their mirror images; the last two coordinates are

@@ -51,7 +51,7 @@ def discover_circle(
 
     Args:
         descriptors, mirrored: [n, D] of n photos and of their mirror images.
-        num_discoveries: at least 1; the best has agreement 1 where no other explains photos as well.
+        num_discoveries: at least 1; the agreement is 1 where no other explains photos as well.
     """
     num = len(descriptors)
     photos = Photos(descriptors, mirrored, seed)
