@@ -20,6 +20,7 @@ from mirage.poses.curve import fit_curve
 from mirage.poses.facing import facing_side, stillest_at_zero
 from mirage.poses.held_out import HeldOutRidge
 from mirage.poses.search import DIMS, Photos
+from mirage.threads import map_in_threads
 
 FACING_DIMS = (30, 60, 100)  # of the odd part, for the facing; taken in turn
 _SAMPLE = 2000  # photos of an attempt
@@ -32,17 +33,19 @@ def best_unfolding(photos: Photos, outline: FloatArray, seed: int) -> tuple[IntA
     folded = photos.fit(outline, DIMS, (_SMOOTH,), _ROUNDS).azimuth
     angle = stillest_at_zero(folded, photos.odd)
     random = np.random.default_rng(seed)
-    best = -np.inf
-    found: tuple[IntArray, FloatArray]
     # Where a sample would be all photos, the attempts differ in the facing's dimensions only.
-    for attempt in range(_ATTEMPTS if len(angle) > _SAMPLE else len(FACING_DIMS)):
-        rows = np.sort(random.permutation(len(angle))[:_SAMPLE])
-        dims = FACING_DIMS[attempt % len(FACING_DIMS)]
+    num_attempts = _ATTEMPTS if len(angle) > _SAMPLE else len(FACING_DIMS)
+    samples = [np.sort(random.permutation(len(angle))[:_SAMPLE]) for _ in range(num_attempts)]
+
+    def attempt(index: int) -> tuple[float, FloatArray]:
+        rows, dims = samples[index], FACING_DIMS[index % len(FACING_DIMS)]
         facing = facing_side(angle[rows], photos.odd[rows, :dims])
         start = angle[rows] / 2 + np.where(facing > 0, 0.0, 180.0)
         even, odd = photos.even[rows, :DIMS], photos.odd[rows, :DIMS]
         azimuth = fit_curve(even, odd, start, (_SMOOTH,), 2 * _ROUNDS).azimuth
         ridge = HeldOutRidge(photos.descriptors[rows], photos.mirrored[rows], seed)
-        if (score := ridge.score(azimuth)) > best:
-            best, found = score, (rows, azimuth)
-    return found
+        return ridge.score(azimuth), azimuth
+
+    attempts = map_in_threads(attempt, range(num_attempts))
+    best = max(range(num_attempts), key=lambda index: attempts[index][0])
+    return samples[best], attempts[best][1]
