@@ -22,7 +22,7 @@ from callbacks.tracking import wandb_logger
 from datamodules.cache import build_cache, open_cache
 from datamodules.posed import PosedImages
 from mirage.config import Config
-from mirage.contracts import HELDOUT, TRAIN, ByteArray, PoseLabels
+from mirage.contracts import HELDOUT, TRAIN, ByteArray, IntArray, PoseLabels
 from mirage.experiment import build_targets
 from mirage.images.manifest import ImageSet, open_images
 from mirage.model.denoiser import PoseDenoiser
@@ -97,12 +97,13 @@ def _fit(config: Config, folder: RunFolder) -> None:
         _start_from_pretrained(config, folder, denoiser)
     if config.train.compile:
         denoiser.unet.compile()
+    train, held_out = (without_outliers(images.ids(part), labels) for part in (TRAIN, HELDOUT))
     data = PosedImages(
-        pixels, labels, bank.ring, images.ids(TRAIN), images.ids(HELDOUT),
+        pixels, labels, bank.ring, train, held_out,
         config.data.batch_size, config.data.balance, config.train.steps, config.train.seed,
         config.data.workers, bank.flipped(labels) if config.data.mirror else None,
     )  # fmt: skip
-    references = pick_references(pixels, labels, images.ids(HELDOUT), _VALIDATION_REFERENCES)
+    references = pick_references(pixels, labels, held_out, _VALIDATION_REFERENCES)
     trainer = _trainer(config, folder, bank, references)
     last = folder["train"] / LAST
     module = PoseDiffusion(denoiser, config.train)
@@ -111,6 +112,12 @@ def _fit(config: Config, folder: RunFolder) -> None:
     except SystemExit:  # how Lightning answers Ctrl-C and SIGTERM
         raise KeyboardInterrupt from None
     trainer.save_checkpoint(last)
+
+
+def without_outliers(ids: IntArray, labels: PoseLabels) -> IntArray:
+    """The photos that have a pose; all of `ids`, if none of them has."""
+    kept = ids[~labels.outlier[ids]]
+    return kept if len(kept) else ids
 
 
 def pick_references(

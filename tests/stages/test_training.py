@@ -1,0 +1,19 @@
+"""What a training learns from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mirage.contracts import PoseLabels
+from mirage.stages.training import without_outliers
+
+
+@pytest.mark.parametrize(("strange", "kept"), [([1, 4], [0, 2]), ([0, 2, 4], [0, 2, 4])])
+def test_outliers_are_left_out_unless_there_is_nothing_else(
+    strange: list[int], kept: list[int]
+) -> None:
+    outlier = np.isin(np.arange(6), strange)
+    one = np.zeros(6)
+    labels = PoseLabels(one.astype(int), one, one, one[:, None].astype(int), one[:, None], outlier)
+    assert without_outliers(np.array([0, 2, 4]), labels).tolist() == kept
