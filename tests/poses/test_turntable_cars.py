@@ -13,7 +13,7 @@ from mirage.contracts import HELDOUT, TRAIN, FloatArray, PoseLabels
 from mirage.features.backbone import load_backbone
 from mirage.images.manifest import build_manifest, open_images
 from mirage.poses.bank import PoseBank
-from mirage.poses.discover import describe
+from mirage.poses.describe import describe
 from mirage.poses.fit import fit_bank
 from mirage.sampler.orbit import ring_azimuths
 

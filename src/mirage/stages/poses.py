@@ -20,7 +20,7 @@ from mirage.features.extract import extract_features
 from mirage.images.manifest import ImageSet, open_images
 from mirage.images.progress import show_progress
 from mirage.poses.bank import PoseBank
-from mirage.poses.discover import describe
+from mirage.poses.describe import describe
 from mirage.poses.fit import fit_bank
 from mirage.poses.labels import read_labels, write_labels
 from mirage.ranks import Ranks, find_ranks, join_ranks

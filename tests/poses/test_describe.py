@@ -17,7 +17,7 @@ from mirage.config import BackboneConfig, PartsConfig, PosesConfig
 from mirage.contracts import ByteArray, FloatArray, IntArray, PoseLabels
 from mirage.features.backbone import Backbone
 from mirage.poses.bank import PoseBank
-from mirage.poses.discover import Described, Read, describe
+from mirage.poses.describe import Described, Read, describe
 from mirage.poses.fit import fit_bank
 from mirage.report.metrics import homogeneity
 
