@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import TypeVar
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -36,7 +38,16 @@ def compute_pool(num_threads: int | None = None) -> Iterator[ThreadPoolExecutor]
 def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """`function` of each item, in order; for work that NumPy does, which leaves Python free.
 
-    Each item is one thread's, so the results do not hang on their number.
+    Each item is one thread's, BLAS and all, so the results do not hang on their number.
     """
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+    with (
+        _controller().limit(limits=1, user_api="blas"),
+        ThreadPoolExecutor(torch.get_num_threads()) as pool,
+    ):
         return list(pool.map(function, items))
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    """Finding the libraries takes longer than some of the work."""
+    return ThreadpoolController()
