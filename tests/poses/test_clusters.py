@@ -68,3 +68,22 @@ def test_mirrored_poses_are_mirror_images_of_one_another(num_poses: int) -> None
     assert (mirror == np.arange(num_poses)).sum() == 2 - num_poses % 2
     counts = np.bincount(assign(data.astype(np.float32), centroids)[0], minlength=num_poses)
     assert counts.min() > 400 / num_poses
+
+
+@pytest.mark.parametrize("num_poses", [9, 12, 30])
+def test_no_pose_stays_empty_where_many_photos_lie_on_the_axis(num_poses: int) -> None:
+    random = np.random.default_rng(0)
+    azimuth = np.concatenate([np.zeros(300), random.uniform(0, 360, 900), np.full(300, 180.0)])
+    # The two readings of a photo and its mirror image differ a little, also in which side they are.
+    read = np.deg2rad(np.stack([azimuth, -azimuth]) + random.normal(0, 0.5, (2, 1500)))
+    kinds = random.normal(0, 0.5, (1500, 4))
+    photos, mirrored = (
+        np.concatenate([kinds, 6 * np.cos(a)[:, None], 6 * np.sin(a)[:, None]], axis=1)
+        for a in read
+    )
+    centroids, mirror = fit_mirrored_poses(
+        photos, mirrored, num_poses, restarts=2, seed=0, max_points=2000
+    )
+    counts = np.bincount(assign(photos, centroids)[0], minlength=num_poses)
+    assert counts.min() > 5
+    np.testing.assert_array_equal(mirror[mirror], np.arange(num_poses))

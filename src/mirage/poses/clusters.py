@@ -48,12 +48,12 @@ def fit_mirrored_poses(
 ) -> tuple[FloatArray, IntArray]:
     """Poses that mirroring carries onto one another.
 
-    Of photos and mirror images those on one side of the circle are clustered. The clusters nearest
-    to its ends become poses that are their own mirror images (for an odd number, that at 0 alone);
-    each other one becomes two, itself and its mirror image. All are then refined as in k-means,
-    where what one of a pair holds counts, mirrored, for the other too. Photos go to poses by
-    azimuth alone: many fronts have an azimuth of exactly 0, and by the rest of what they show two
-    or three poses at one place would divide them among kinds of object.
+    Of photos and mirror images, those on one side of the circle are looked at. What lies within
+    half an even step of its ends becomes poses that are their own mirror images (for an odd number,
+    that at 0 alone); the rest is clustered, and each cluster becomes two poses, itself and its
+    mirror image. All are then refined as in k-means, where what one of a pair holds counts,
+    mirrored, for the other too. Photos go to poses by azimuth alone: many fronts have an azimuth of
+    exactly 0, and two or three poses there would divide them among kinds of object.
 
     Args:
         points, mirrored: [N, E] of photos and of their mirror images; the last two coordinates are
@@ -62,26 +62,34 @@ def fit_mirrored_poses(
     Returns:
         The centroids [K, E], and for each pose the number of its mirror pose [K].
     """
-    upper = points[:, -1:] >= 0
+    upper = points[:, -1:] >= mirrored[:, -1:]
     near, far = np.where(upper, points, mirrored), np.where(upper, mirrored, points)
+    ends = [0.0] if num_poses % 2 else [0.0, np.pi]
+    plane = np.stack([near[:, -2], np.abs(near[:, -1])], axis=1)  # both may be read below the axis
+    angle = np.arctan2(plane[:, 1], plane[:, 0])
+    label = np.full(len(near), len(ends))
+    for end, place in enumerate(ends):
+        label[np.abs(angle - place) < np.pi / num_poses] = end
+    rest = np.flatnonzero(label == len(ends))
     arcs = fit_poses(
-        near[:, -2:], num_poses // 2 + 1, restarts=restarts, seed=seed, max_points=max_points
-    )
-    arcs = arcs[np.argsort(np.arctan2(arcs[:, 1], arcs[:, 0]))]
-    label, _ = kmeans.assign(near[:, -2:], arcs)
-    nothing = np.zeros((len(arcs), near.shape[1]))
+        plane[rest], (num_poses - len(ends)) // 2, restarts=restarts, seed=seed,
+        max_points=max_points,
+    )  # fmt: skip
+    label[rest] += kmeans.assign(plane[rest], arcs)[0]
+    axis = np.array([[np.cos(place), np.sin(place)] for place in ends])
+    nothing = np.zeros((len(ends) + len(arcs), near.shape[1]))
+    nothing[: len(ends), -2:] = np.linalg.norm(plane, axis=1).mean() * axis
     seeds, images = (_means(part, label, nothing) for part in (near, far))
-    single = [0] if num_poses % 2 else [0, len(seeds) - 1]
-    double = [k for k in range(len(seeds)) if k not in single]
+    single, double = slice(len(ends)), slice(len(ends), None)
     centroids = np.concatenate(
         [(seeds[single] + images[single]) / 2, seeds[double], images[double]]
     )
-    ones, pairs = np.arange(len(single)), np.arange(len(double)) + len(single)
-    mirror = np.concatenate([ones, pairs + len(double), pairs])
+    ones, pairs = np.arange(len(ends)), np.arange(len(arcs)) + len(ends)
+    mirror = np.concatenate([ones, pairs + len(arcs), pairs])
     both, partners = np.concatenate([points, mirrored]), np.concatenate([mirrored, points])
     for _ in range(_ROUNDS):
         label, _ = kmeans.assign(both[:, -2:], centroids[:, -2:])
-        here, there = (_means(part, label, centroids) for part in (both, partners))
+        here, there = _means(both, label, centroids), _means(partners, label, centroids[mirror])
         centroids = (here + there[mirror]) / 2
     return centroids.astype(np.float32), mirror
 
