@@ -76,6 +76,7 @@ def test_no_pose_stays_empty_where_many_photos_lie_on_the_axis(num_poses: int) -
     azimuth = np.concatenate([np.zeros(300), random.uniform(0, 360, 900), np.full(300, 180.0)])
     # The two readings of a photo and its mirror image differ a little, also in which side they are.
     read = np.deg2rad(np.stack([azimuth, -azimuth]) + random.normal(0, 0.5, (2, 1500)))
+    read[:, 300:340] = np.deg2rad(-35.0)  # and some are read on one side, flipped or not
     kinds = random.normal(0, 0.5, (1500, 4))
     photos, mirrored = (
         np.concatenate([kinds, 6 * np.cos(a)[:, None], 6 * np.sin(a)[:, None]], axis=1)

@@ -90,6 +90,8 @@ def fit_mirrored_poses(
     for _ in range(_ROUNDS):
         label, _ = kmeans.assign(both[:, -2:], centroids[:, -2:])
         here, there = _means(both, label, centroids), _means(partners, label, centroids[mirror])
+        # Where photo and mirror image are read on one side, neither is at minus the other.
+        there[:, -2:] = here[:, -2:] * (1.0, -1.0)
         centroids = (here + there[mirror]) / 2
     return centroids.astype(np.float32), mirror
 
