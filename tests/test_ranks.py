@@ -11,10 +11,11 @@ import pytest
 from mirage.ranks import ALONE, Ranks, find_ranks, join_ranks
 
 SCRIPT = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from mirage.errors import MirageError
 from mirage.ranks import join_ranks
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends the other one, sooner or later
 ranks = join_ranks()
 note = Path({folder!r}) / "note"
 if ranks.rank == 1:
