@@ -18,6 +18,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from mirage.cli import main
+from mirage.stages.poses import closing_line
 
 TINY = [
     "backbone=effnet_lite",
@@ -115,3 +116,11 @@ def test_two_processes_find_what_one_finds(images: Path, straight: Path, tmp_pat
     assert shared.returncode == 0, shared.stderr
     assert shared.stdout.count("poses: 4 poses") == 1
     assert_same(run, straight)
+
+
+@pytest.mark.parametrize(("sure", "warns"), [(0.31, True), (0.76, False)])
+def test_a_set_that_few_photos_are_sure_of_is_told_of(sure: float, warns: bool) -> None:
+    summary = {"num_poses": 12, "ring_score": 0.73, "mean_confidence": sure}
+    line = closing_line(summary, Path("runs/x/poses"))
+    assert line.startswith(f"poses: 12 poses, ring score 0.73, mean confidence {sure}")
+    assert ("runs/x/poses/montage.png" in line) == warns

@@ -2,7 +2,13 @@
 
 from mirage.stages.report import _summary, _tables
 
-FOUND = {"num_images": 90, "num_poses": 12, "ring_score": 0.913, "circle_found": True}
+FOUND = {
+    "num_images": 90,
+    "num_poses": 12,
+    "ring_score": 0.913,
+    "mean_confidence": 0.75,
+    "circle_found": True,
+}
 
 
 def test_the_summary_tells_a_circle_from_an_arc() -> None:
@@ -11,7 +17,9 @@ def test_the_summary_tells_a_circle_from_an_arc() -> None:
     assert "an arc of 120° with 12 poses" in _summary(FOUND | {"span": [300.0, 420.0]})
     assert "an arc of 120° with 12 poses" in _summary(FOUND | {"span": [300.0, 60.0]})
     assert "no full circle" in _summary(FOUND | {"circle_found": False})
-    assert _summary(FOUND | {"outliers": 3}).endswith("ring score 0.91; 3 outliers.")
+    assert _summary(FOUND | {"outliers": 3}).endswith(
+        "ring score 0.91, mean confidence 0.75; 3 outliers."
+    )
 
 
 def test_baselines_stand_beside_the_run_whatever_they_lack() -> None:

@@ -24,12 +24,13 @@ from mirage.poses.describe import describe
 from mirage.poses.fit import fit_bank
 from mirage.poses.labels import read_labels, write_labels
 from mirage.ranks import Ranks, find_ranks, join_ranks
-from mirage.stages.folder import RunFolder, hash_of, write_json
+from mirage.stages.folder import RunFolder, hash_of, read_json, write_json
 from mirage.stages.pose_pictures import draw_poses
 from mirage.stages.pretrained import find_pretrained, match_pretrained
 
 BANK_FILE, LABELS_FILE, SUMMARY_FILE = "bank.safetensors", "labels.parquet", "summary.json"
 WORK = "work"
+_SURE = 0.5  # mean confidence: sets whose poses came out wrong had 0.3 at most, see docs/poses.md
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -48,8 +49,22 @@ def run(config: Config, folder: RunFolder) -> str:
         ranks.wait()
     if ranks.is_first:
         shutil.rmtree(folder["poses"] / WORK, ignore_errors=True)
-    bank = PoseBank.load(folder["poses"] / BANK_FILE)
-    return f"poses: {bank.num_poses} poses, ring score {bank.ring.score:.2f} → {folder['poses']}"
+    return closing_line(read_json(folder["poses"] / SUMMARY_FILE), folder["poses"])
+
+
+def closing_line(summary: dict[str, Any], where: Path) -> str:
+    """What was found, and a warning where few photos are sure of it."""
+    sure = summary["mean_confidence"]
+    line = (
+        f"poses: {summary['num_poses']} poses, ring score {summary['ring_score']:.2f}, "
+        f"mean confidence {sure:.2f} → {where}"
+    )
+    if sure >= _SURE:
+        return line
+    return (
+        f"{line}\n  few photos are sure of their pose: look at {where}/montage.png before you train; "
+        "more photos, tighter crops or plainer backgrounds help"
+    )
 
 
 def device() -> torch.device:

@@ -61,7 +61,8 @@ def _summary(summary: dict[str, Any]) -> str:
         found = "a circle of"
     text = (
         f"{summary['num_images']} unposed photos; {found} {summary['num_poses']} poses found in "
-        f"them, ring score {summary['ring_score']:.2f}"
+        f"them, ring score {summary['ring_score']:.2f}, mean confidence "
+        f"{summary['mean_confidence']:.2f}"
     )
     if "outliers" in summary:
         text += f"; {summary['outliers']} outliers"
