@@ -62,8 +62,8 @@ def closing_line(summary: dict[str, Any], where: Path) -> str:
     if sure >= _SURE:
         return line
     return (
-        f"{line}\n  few photos are sure of their pose: look at {where}/montage.png before you train; "
-        "more photos, tighter crops or plainer backgrounds help"
+        f"{line}\n  few photos are sure of their pose: look at {where}/montage.png before you "
+        "train; more photos, tighter crops or plainer backgrounds help"
     )
 
 
