@@ -20,3 +20,12 @@ class MirageError(Exception):
         if todo:
             lines.append(f"  do:    {todo}")
         super().__init__("\n".join(lines))
+
+
+def require_items(count: int, what: str) -> None:
+    """Raise MirageError where there is nothing to measure `what` on."""
+    if count == 0:
+        raise MirageError(
+            f"no items to measure {what} on",
+            todo="check that the labels or views being compared are not empty",
+        )

@@ -26,7 +26,7 @@ from mirage.parts.silhouette import SIDE, find_silhouettes
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.poses.ring import ring_from_distances
-from mirage.report import metrics
+from mirage.report import pose_metrics as metrics
 from mirage.stages.folder import RunFolder
 from mirage.stages.poses import BANK_FILE, LABELS_FILE, device
 

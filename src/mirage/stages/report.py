@@ -16,9 +16,10 @@ from mirage.experiment import config_text
 from mirage.report.curves import training_curve
 from mirage.report.page import OrbitView, ReportPage, Table, write_page
 from mirage.report.ring import FULL_CIRCLE, arc_of
-from mirage.stages.evaluate import FIGURES, VIEW_COLUMNS
+from mirage.stages.evaluate import FIGURES
 from mirage.stages.folder import RunFolder, read_json
 from mirage.stages.pose_panels import pose_panels
+from mirage.stages.view_tables import view_tables
 from mirage.stages.views import read_orbit
 
 
@@ -110,15 +111,7 @@ def _tables(figures: dict[str, Any] | None) -> list[Table]:
     tables = [Table("Poses", ["figure", "value"], rows)]
     if poses.get("baselines"):
         tables.append(_baselines(poses))
-    views = [
-        [
-            cell if isinstance(cell := row.get(c), str | None) else round(cell, 3)
-            for c in VIEW_COLUMNS
-        ]
-        for row in figures["views"]
-    ]
-    note = "PSNR and SSIM against the true render of the same object; copying wins colour alone."
-    return [*tables, Table("Views", VIEW_COLUMNS, views, note)]
+    return tables + view_tables(figures)
 
 
 _ERRORS = ("median_deg", "p90_deg", "beyond_90")

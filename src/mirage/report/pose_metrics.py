@@ -1,25 +1,16 @@
-"""Figures of merit, as pure functions: clusters, azimuths, views, and how sure a mean is."""
+"""Figures of merit of poses: clusters and azimuths against the truth, as pure functions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from scipy.stats import entropy, wasserstein_distance
-from torchmetrics.functional.image import structural_similarity_index_measure
+from scipy.stats import entropy
 
 from mirage.circle import RingAlignment
-from mirage.contracts import ByteArray, FloatArray, check_shape
-from mirage.errors import MirageError
-
-SSIM_WINDOW = 11  # pixels: σ = 1.5 cut at 3.5 σ, so it fits images of 32 px
-
-
-# --- clusters against truth ----------------------------------------------------------------------
+from mirage.contracts import FloatArray, check_shape
+from mirage.errors import require_items
 
 
 def _contingency(found: npt.ArrayLike, true: npt.ArrayLike) -> FloatArray:
@@ -27,21 +18,12 @@ def _contingency(found: npt.ArrayLike, true: npt.ArrayLike) -> FloatArray:
     found, true = np.asarray(found), np.asarray(true)
     check_shape("found", found, (None,))
     check_shape("true", true, (len(found),))
-    _require_items(len(found), "clusters")
+    require_items(len(found), "clusters")
     found_values, found_id = np.unique(found, return_inverse=True)
     true_values, true_id = np.unique(true, return_inverse=True)
     counts = np.zeros((len(found_values), len(true_values)))
     np.add.at(counts, (found_id, true_id), 1.0)
     return counts
-
-
-def _require_items(count: int, what: str) -> None:
-    if count == 0:
-        raise MirageError(
-            f"no items to measure {what} on",
-            where="report.metrics",
-            todo="check that the labels or views being compared are not empty",
-        )
 
 
 def _information(counts: FloatArray) -> tuple[float, float, float]:
@@ -92,9 +74,6 @@ def ari(found: npt.ArrayLike, true: npt.ArrayLike) -> float:
     return (together - expected) / (most - expected) if most != expected else 1.0
 
 
-# --- azimuths ------------------------------------------------------------------------------------
-
-
 def azimuth_figures(
     found_deg: npt.ArrayLike, true_deg: npt.ArrayLike, alignment: RingAlignment
 ) -> dict[str, float]:
@@ -102,7 +81,7 @@ def azimuth_figures(
 
     Keys: median_deg, p90_deg, beyond_90. The last counts front taken for rear: guesses score 0.5.
     """
-    _require_items(np.size(found_deg), "azimuths")
+    require_items(np.size(found_deg), "azimuths")
     error = alignment.error(found_deg, true_deg)
     return {
         "median_deg": float(np.median(error)),
@@ -122,7 +101,7 @@ def wrong_half(found_deg: npt.ArrayLike, true_deg: npt.ArrayLike, axis: float) -
         axis: degrees of the middle of one half: 0 tells front from rear, 90 left from right.
     """
     found, true = (np.cos(np.deg2rad(np.subtract(a, axis))) for a in (found_deg, true_deg))
-    _require_items(len(true), "halves")
+    require_items(len(true), "halves")
     told = np.abs(true) > np.sin(np.deg2rad(15.0))
     return float(((found * true < 0) & told).sum() / max(told.sum(), 1))
 
@@ -135,7 +114,7 @@ def reliability(
     Keys of a bin: confidence (mean), accuracy, median_error, count.
     """
     confidence, error = np.asarray(confidence, float), np.asarray(error_deg, float)
-    _require_items(len(error), "reliability")
+    require_items(len(error), "reliability")
     order = np.argsort(confidence, kind="stable")
     return [
         {
@@ -146,9 +125,6 @@ def reliability(
         }
         for rows in np.array_split(order, min(num_bins, len(order)))
     ]
-
-
-# --- views against truth -------------------------------------------------------------------------
 
 
 def mask_iou(found: npt.ArrayLike, true: npt.ArrayLike) -> FloatArray:
@@ -166,132 +142,6 @@ def mask_iou(found: npt.ArrayLike, true: npt.ArrayLike) -> FloatArray:
     both = (found_mask & true_mask).sum(axis=(1, 2))
     either = (found_mask | true_mask).sum(axis=(1, 2))
     return np.where(either == 0, 1.0, both / np.maximum(either, 1))
-
-
-def psnr(view: ByteArray, truth: ByteArray) -> FloatArray:
-    """Peak signal-to-noise ratio of uint8 images [..., H, W, 3], dB, [...]; ∞ where equal."""
-    check_shape("view", view, truth.shape)
-    squared = np.square(view.astype(float) - truth.astype(float)).mean(axis=(-3, -2, -1))
-    with np.errstate(divide="ignore"):
-        return np.asarray(10.0 * np.log10(255.0**2 / squared))
-
-
-def ssim(view: ByteArray, truth: ByteArray) -> FloatArray:
-    """Structural similarity of uint8 images [..., H, W, 3], at most 1, [...].
-
-    Wang et al. 2004: Gaussian window of σ = 1.5 (11 px), reflected at the border, mean over pixels
-    and channels.
-
-    Raises:
-        MirageError: an image is smaller than the window.
-    """
-    check_shape("view", view, truth.shape)
-    *lead, height, width, channels = view.shape
-    if min(height, width) < SSIM_WINDOW:
-        raise MirageError(
-            f"{width} × {height} px is too small for SSIM",
-            where="report.metrics.ssim",
-            todo=f"compare images of at least {SSIM_WINDOW} px",
-        )
-
-    def to_tensor(images: ByteArray) -> torch.Tensor:
-        flat = images.reshape(-1, height, width, channels)
-        return torch.from_numpy(np.ascontiguousarray(flat)).permute(0, 3, 1, 2).double()
-
-    scores = structural_similarity_index_measure(
-        to_tensor(view), to_tensor(truth), sigma=1.5, data_range=255.0, reduction="none"
-    )
-    assert isinstance(scores, torch.Tensor)
-    return np.asarray(scores.numpy().reshape(lead))
-
-
-def _colour_axes() -> FloatArray:
-    """[13, 3] the cube's face, edge and corner axes, each with absolute weights that sum to 1."""
-    corners = np.array(list(product((-1, 0, 1), repeat=3)), dtype=float)
-    # of each axis and its opposite, keep the one whose first non-zero entry is positive
-    half = corners[[tuple(axis) > (0, 0, 0) for axis in corners]]
-    return half / np.abs(half).sum(axis=1, keepdims=True)
-
-
-COLOUR_AXES = _colour_axes()
-
-
-def colour_distance(
-    reference: ByteArray,
-    views: ByteArray,
-    reference_mask: npt.NDArray[np.bool_] | None = None,
-    view_masks: npt.NDArray[np.bool_] | None = None,
-) -> FloatArray:
-    """How far each view's colours are from the reference's, wherever they stand: [V] in [0, 1].
-
-    Sliced 1-Wasserstein distance between the two sets of RGB pixels, scaled to [0, 1], over 13
-    fixed axes. Pixels may be shuffled at no cost, so a view earns nothing by copying the layout.
-
-    Args:
-        reference: [H, W, 3] uint8.
-        views: [V, H, W, 3] uint8.
-        reference_mask: [H, W], pixels that count; all by default.
-        view_masks: [V, H, W], likewise.
-
-    Raises:
-        MirageError: a mask leaves no pixel.
-    """
-    check_shape("reference", reference, (None, None, 3))
-    check_shape("views", views, (None, None, None, 3))
-
-    def slices(image: ByteArray, mask: npt.NDArray[np.bool_] | None) -> FloatArray:
-        pixels = image.reshape(-1, 3) if mask is None else image[mask.astype(bool)]
-        _require_items(len(pixels), "colours")
-        return COLOUR_AXES @ (pixels.T / 255.0)
-
-    wanted = slices(reference, reference_mask)
-    masks = [None] * len(views) if view_masks is None else view_masks
-
-    def distance(view: ByteArray, mask: npt.NDArray[np.bool_] | None) -> float:
-        pairs = zip(wanted, slices(view, mask), strict=True)
-        return float(np.mean([wasserstein_distance(a, b) for a, b in pairs]))
-
-    return np.array([distance(*pair) for pair in zip(views, masks, strict=True)])
-
-
-# --- how sure a mean is --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean and the ends of its confidence interval."""
-
-    mean: float
-    low: float
-    high: float
-
-
-def bootstrap_mean(
-    values: npt.ArrayLike,
-    groups: npt.ArrayLike,
-    seed: int,
-    *,
-    num_resamples: int = 2000,
-    level: float = 0.95,
-) -> Interval:
-    """Mean of values [N] with a percentile bootstrap interval over whole groups [N].
-
-    Views of one object are not independent, so objects (groups) are resampled, not views.
-    """
-    values, groups = np.asarray(values, dtype=float), np.asarray(groups)
-    check_shape("values", values, (None,))
-    check_shape("groups", groups, (len(values),))
-    _require_items(len(values), "a mean")
-    names, group_id = np.unique(groups, return_inverse=True)
-    sums = np.bincount(group_id, weights=values)
-    counts = np.bincount(group_id)
-    drawn = np.random.default_rng(seed).integers(len(names), size=(num_resamples, len(names)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(values.mean()), float(low), float(high))
-
-
-# --- named viewpoints ----------------------------------------------------------------------------
 
 
 def viewpoint_figures(pose: npt.ArrayLike, viewpoint: npt.ArrayLike) -> dict[str, Any]:

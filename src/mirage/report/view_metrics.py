@@ -1,0 +1,156 @@
+"""Figures of merit of views, as pure functions: against the true render, the photo, each other."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.stats import wasserstein_distance
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from mirage.contracts import ByteArray, FloatArray, check_shape
+from mirage.errors import MirageError, require_items
+
+SSIM_WINDOW = 11  # pixels: σ = 1.5 cut at 3.5 σ, so it fits images of 32 px
+_QUANTILES = 64  # of a picture's colours along each axis of its sketch
+
+
+def psnr(view: ByteArray, truth: ByteArray) -> FloatArray:
+    """Peak signal-to-noise ratio of uint8 images [..., H, W, 3], dB, [...]; ∞ where equal."""
+    check_shape("view", view, truth.shape)
+    squared = np.square(view.astype(float) - truth.astype(float)).mean(axis=(-3, -2, -1))
+    with np.errstate(divide="ignore"):
+        return np.asarray(10.0 * np.log10(255.0**2 / squared))
+
+
+def ssim(view: ByteArray, truth: ByteArray) -> FloatArray:
+    """Structural similarity of uint8 images [..., H, W, 3], at most 1, [...].
+
+    Wang et al. 2004: Gaussian window of σ = 1.5 (11 px), reflected at the border, mean over pixels
+    and channels.
+
+    Raises:
+        MirageError: an image is smaller than the window.
+    """
+    check_shape("view", view, truth.shape)
+    *lead, height, width, channels = view.shape
+    if min(height, width) < SSIM_WINDOW:
+        raise MirageError(
+            f"{width} × {height} px is too small for SSIM",
+            where="report.view_metrics.ssim",
+            todo=f"compare images of at least {SSIM_WINDOW} px",
+        )
+
+    def to_tensor(images: ByteArray) -> torch.Tensor:
+        flat = images.reshape(-1, height, width, channels)
+        return torch.from_numpy(np.ascontiguousarray(flat)).permute(0, 3, 1, 2).double()
+
+    scores = structural_similarity_index_measure(
+        to_tensor(view), to_tensor(truth), sigma=1.5, data_range=255.0, reduction="none"
+    )
+    assert isinstance(scores, torch.Tensor)
+    return np.asarray(scores.numpy().reshape(lead))
+
+
+def _colour_axes() -> FloatArray:
+    """[13, 3] the cube's face, edge and corner axes, each with absolute weights that sum to 1."""
+    corners = np.array(list(product((-1, 0, 1), repeat=3)), dtype=float)
+    # of each axis and its opposite, keep the one whose first non-zero entry is positive
+    half = corners[[tuple(axis) > (0, 0, 0) for axis in corners]]
+    return half / np.abs(half).sum(axis=1, keepdims=True)
+
+
+COLOUR_AXES = _colour_axes()
+
+
+def colour_distance(
+    reference: ByteArray,
+    views: ByteArray,
+    reference_mask: npt.NDArray[np.bool_] | None = None,
+    view_masks: npt.NDArray[np.bool_] | None = None,
+) -> FloatArray:
+    """How far each view's colours are from the reference's, wherever they stand: [V] in [0, 1].
+
+    Sliced 1-Wasserstein distance between the two sets of RGB pixels, scaled to [0, 1], over 13
+    fixed axes. Pixels may be shuffled at no cost, so a view earns nothing by copying the layout.
+
+    Args:
+        reference: [H, W, 3] uint8.
+        views: [V, H, W, 3] uint8.
+        reference_mask: [H, W], pixels that count; all by default.
+        view_masks: [V, H, W], likewise.
+
+    Raises:
+        MirageError: a mask leaves no pixel.
+    """
+    check_shape("reference", reference, (None, None, 3))
+    check_shape("views", views, (None, None, None, 3))
+
+    def slices(image: ByteArray, mask: npt.NDArray[np.bool_] | None) -> FloatArray:
+        pixels = image.reshape(-1, 3) if mask is None else image[mask.astype(bool)]
+        require_items(len(pixels), "colours")
+        return COLOUR_AXES @ (pixels.T / 255.0)
+
+    wanted = slices(reference, reference_mask)
+    masks = [None] * len(views) if view_masks is None else view_masks
+
+    def distance(view: ByteArray, mask: npt.NDArray[np.bool_] | None) -> float:
+        pairs = zip(wanted, slices(view, mask), strict=True)
+        return float(np.mean([wasserstein_distance(a, b) for a, b in pairs]))
+
+    return np.array([distance(*pair) for pair in zip(views, masks, strict=True)])
+
+
+def colour_sketch(images: ByteArray) -> FloatArray:
+    """[N, H, W, 3] uint8 → [N, 13 · 64] colours whatever their place, to compare many images by.
+
+    The mean absolute difference of two sketches is `colour_distance` up to the rounding of
+    distributions to 64 quantiles.
+    """
+    check_shape("images", images, (None, None, None, 3))
+    pixels = images.reshape(len(images), -1, 3).astype(np.float32) / 255.0
+    ranked = np.sort(pixels @ COLOUR_AXES.T.astype(np.float32), axis=1)  # [N, H·W, 13]
+    middle = (np.arange(_QUANTILES) + 0.5) / _QUANTILES * ranked.shape[1]
+    return ranked[:, middle.astype(int)].reshape(len(images), -1)
+
+
+def feature_distance(views: torch.Tensor, truth: torch.Tensor) -> FloatArray:
+    """Squared difference of patch features of unit length, mean over patches, [V] in [0, 4].
+
+    LPIPS (Zhang et al. 2018, arXiv 1801.03924, equation 1) on one feature map of the backbone and
+    without its learned weights of channels: 2 − 2 cos between patches at the same place.
+
+    Args:
+        views, truth: [V, h, w, C] patch features, each of unit length.
+    """
+    check_shape("views", views, tuple(truth.shape))
+    return np.asarray((views - truth).square().sum(dim=-1).mean(dim=(1, 2)).cpu().numpy(), float)
+
+
+def pool(features: torch.Tensor) -> FloatArray:
+    """[V, h, w, C] patch features of unit length → [V, C], their means times √C.
+
+    The factor brings the mean square over channels to at most 1: the scale of the kernel's 1.
+    """
+    check_shape("features", features, (None, None, None, None))
+    scale = features.shape[-1] ** 0.5
+    return np.asarray((features.mean(dim=(1, 2)) * scale).cpu().numpy(), float)
+
+
+def similarity(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Cosine of pooled features [V, C] and [V, C] or [1, C], [V] in [−1, 1]."""
+    lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+    return np.asarray((a * b).sum(axis=-1) / np.maximum(lengths, 1e-12))
+
+
+def adjacent_similarity(pooled: FloatArray, closed: bool) -> FloatArray:
+    """`similarity` of each view to the next: [V] round a whole circle, [V − 1] along an arc.
+
+    Args:
+        pooled: [V, C], in the order of their azimuths; V ≥ 2.
+        closed: whether the first view follows the last.
+    """
+    following = np.roll(pooled, -1, axis=0)
+    return similarity(pooled, following)[: None if closed else -1]

@@ -1,0 +1,58 @@
+"""The objects that views are measured on: fresh turntable objects, or held-out photos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mirage.circle import RingAlignment
+from mirage.config import Config
+from mirage.contracts import ByteArray, FloatArray
+from mirage.stages.folder import RunFolder
+from mirage.stages.pose_figures import fresh_photo, fresh_specs
+from mirage.stages.views import Reference, Turner, find_references
+
+
+@dataclass(frozen=True)
+class Case:
+    """One object to turn, with the truth where it is known.
+
+    Attributes:
+        truth: [V, H, W, 3] uint8, the true renders at the azimuths asked for, or None.
+    """
+
+    reference: Reference
+    truth: ByteArray | None
+
+
+def view_cases(
+    config: Config,
+    folder: RunFolder,
+    turner: Turner,
+    azimuths: FloatArray,
+    alignment: RingAlignment | None,
+) -> list[Case]:
+    """One case an object; all have the truth, or none has.
+
+    Args:
+        azimuths: [V] degrees on the ring, that views are asked for at.
+        alignment: of the ring with the turntable's true azimuths; None for photos.
+    """
+    if alignment is None:
+        return [Case(reference, None) for reference in find_references(config, folder, turner)]
+    rng = np.random.default_rng([config.evaluate.seed, 2])
+    low, high = config.images.turntable.azimuths
+    cases = []
+    size = turner.denoiser.resolution
+    for spec in fresh_specs(config):
+        azimuth = float(rng.uniform(low, high)) % 360.0
+        labels = turner.read_poses(fresh_photo(config, spec, azimuth, turner.backbone.size)[None])
+        reference = Reference(
+            spec.object_id, spec.object_id, fresh_photo(config, spec, azimuth, size),
+            int(labels.pose[0]), float(labels.azimuth[0]), float(labels.confidence[0]),
+        )  # fmt: skip
+        true = alignment.carry(azimuths)
+        truth = np.stack([fresh_photo(config, spec, float(a), size) for a in true])
+        cases.append(Case(reference, truth))
+    return cases

@@ -1,0 +1,140 @@
+"""How good a run's views are: every mode beside what can be had without a model.
+
+Each object is turned in every mode before the next one, so that a load on the machine slows all
+modes alike. All figures of a row are of the same pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from mirage.circle import circular_distance
+from mirage.config import Config
+from mirage.contracts import ByteArray, FloatArray
+from mirage.images.manifest import open_images
+from mirage.images.progress import show_progress
+from mirage.poses.labels import read_labels
+from mirage.report import view_metrics as metrics
+from mirage.sampler.orbit import nearest_pose
+from mirage.stages.folder import RunFolder
+from mirage.stages.nearest_photos import NearestPhotos
+from mirage.stages.poses import LABELS_FILE
+from mirage.stages.view_cases import Case
+from mirage.stages.view_cost import Cost, measure_cost
+from mirage.stages.view_sets import heldout_features, set_figures
+from mirage.stages.view_summary import Row, difference, summarise
+from mirage.stages.views import Turner, turn, with_mode
+
+COPY, NEAREST, TRUTH = "copy the reference", "nearest training image", "true renders"
+
+
+def measure_views(
+    config: Config, folder: RunFolder, turner: Turner, cases: Sequence[Case], azimuths: FloatArray
+) -> dict[str, Any]:
+    """Rows of figures with intervals over objects, and the differences between rows.
+
+    Keys: views, a list of rows, each with mode, figures by name, and intervals by the same names;
+    differences, likewise, with `of` and `minus`; view_set, what the rows were measured on.
+    """
+    images = open_images(folder["images"])
+    asked = nearest_pose(turner.bank.ring, azimuths)
+    nearest = NearestPhotos.gather(
+        images, read_labels(folder["poses"] / LABELS_FILE), turner.bank.ring, asked,
+        turner.denoiser.resolution, config.evaluate.seed,
+    )  # fmt: skip
+    heldout = heldout_features(config, images, turner, cases)
+    rows = _measure_rows(config, turner, cases, azimuths, nearest)
+    seed = config.evaluate.seed
+    sets = {mode: set_figures(row.pooled, heldout) for mode, row in rows.items()}
+    return {
+        "views": [{"mode": mode} | summarise(row, sets[mode], seed) for mode, row in rows.items()],
+        "differences": [
+            {"of": of, "minus": minus}
+            | difference(rows[of], rows[minus], sets[of], sets[minus], seed)
+            for minus, of in _pairs(config.evaluate.modes)
+        ],
+        "view_set": {
+            "backbone": turner.backbone.config.name,
+            "objects": len(cases),
+            "views": len(azimuths),
+            "heldout_images": len(heldout),
+        },
+    }
+
+
+def _pairs(modes: Sequence[str]) -> list[tuple[str, str]]:
+    """(minus, of): every two modes, and every mode against what needs no model."""
+    modes = list(dict.fromkeys(modes))
+    return list(combinations(modes, 2)) + [(b, mode) for b in (COPY, NEAREST) for mode in modes]
+
+
+def _measure_rows(
+    config: Config,
+    turner: Turner,
+    cases: Sequence[Case],
+    azimuths: FloatArray,
+    nearest: NearestPhotos,
+) -> dict[str, Row]:
+    found: dict[str, list[tuple[dict[str, FloatArray], FloatArray, Cost | None]]] = {}
+    for mode in config.evaluate.modes[:1]:  # a view for what only the first call pays
+        turn(turner, cases[0].reference, azimuths[:1], with_mode(config, mode))
+    for case in show_progress(cases, "evaluate views", len(cases)):
+        for mode, frames, cost in _pictures(config, turner, case, azimuths, nearest):
+            figures, pooled = _look(turner, case, frames, azimuths, mode)
+            found.setdefault(mode, []).append((figures, pooled, cost))
+    return {
+        mode: Row(
+            {name: np.stack([figures[name] for figures, _, _ in parts]) for name in parts[0][0]},
+            np.stack([pooled for _, pooled, _ in parts]),
+            [cost for _, _, cost in parts if cost is not None],
+        )
+        for mode, parts in found.items()
+    }
+
+
+def _pictures(
+    config: Config, turner: Turner, case: Case, azimuths: FloatArray, nearest: NearestPhotos
+) -> Iterator[tuple[str, ByteArray, Cost | None]]:
+    """Every row's views of one object, [V, H, W, 3] uint8."""
+    for mode in dict.fromkeys(config.evaluate.modes):
+        settings = with_mode(config, mode)
+
+        def sample(settings: Config = settings) -> ByteArray:
+            return turn(turner, case.reference, azimuths, settings).frames
+
+        yield mode, *measure_cost(turner.denoiser, sample)
+    photo = case.reference.photo
+    yield COPY, np.repeat(photo[None], len(azimuths), axis=0), None
+    yield NEAREST, nearest.views(photo), None
+    if case.truth is not None:
+        yield TRUTH, case.truth, None
+
+
+def _look(
+    turner: Turner, case: Case, frames: ByteArray, azimuths: FloatArray, mode: str
+) -> tuple[dict[str, FloatArray], FloatArray]:
+    """Figures of one object's views, and their pooled features [V, C]."""
+    ring = turner.bank.ring
+    features = turner.backbone(frames)
+    poses = turner.bank.assign(features)
+    pooled = metrics.pool(features)
+    reference = metrics.pool(turner.backbone(case.reference.photo[None]))
+    figures: dict[str, FloatArray] = {
+        "target_pose_accuracy": (poses.pose == nearest_pose(ring, azimuths)).astype(float),
+        "azimuth_error": circular_distance(poses.azimuth, azimuths),
+        "to_reference": metrics.similarity(pooled, reference),
+        "colour_distance": metrics.colour_distance(case.reference.photo, frames),
+    }
+    if len(frames) > 1:
+        figures["adjacent"] = metrics.adjacent_similarity(pooled, ring.closed)
+    if case.truth is not None and mode != TRUTH:
+        figures |= {
+            "psnr": metrics.psnr(frames, case.truth),
+            "ssim": metrics.ssim(frames, case.truth),
+            "feature_distance": metrics.feature_distance(features, turner.backbone(case.truth)),
+        }
+    return figures, pooled

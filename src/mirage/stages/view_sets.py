@@ -1,0 +1,70 @@
+"""Views as a set against photos that were held out: do they look like photos, one with another?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mirage.config import Config
+from mirage.contracts import HELDOUT, FloatArray
+from mirage.images.manifest import ImageSet
+from mirage.images.progress import show_progress
+from mirage.report.set_metrics import frechet_distance, kernel_distance
+from mirage.report.view_metrics import pool
+from mirage.stages.view_cases import Case
+from mirage.stages.views import Turner
+
+_SETS: dict[str, Callable[[FloatArray, FloatArray], float]] = {
+    "fd": frechet_distance,
+    "kid": kernel_distance,
+}
+_HELDOUT_MOST = 2000  # held-out photos that views are compared with
+_GROUPS = 20  # of objects, at most, that are left out in turn
+
+
+@dataclass(frozen=True)
+class SetFigure:
+    """A distance of all views from held-out photos: whole, and without each group of objects."""
+
+    whole: float
+    without: FloatArray
+
+    def __sub__(self, other: SetFigure) -> SetFigure:
+        return SetFigure(self.whole - other.whole, self.without - other.without)
+
+
+def heldout_features(
+    config: Config, images: ImageSet, turner: Turner, cases: Sequence[Case]
+) -> FloatArray:
+    """[M, C] pooled features of held-out photos at the model's resolution, of other objects."""
+    ids = images.ids(HELDOUT)
+    turned = {case.reference.path for case in cases}
+    objects = images.object_id[ids]
+    own = {o for o, path in zip(objects, images.path[ids], strict=True) if str(path) in turned}
+    others = ids[np.asarray([o not in own for o in objects], bool)]
+    kept = np.sort(np.random.default_rng(config.evaluate.seed).permutation(others)[:_HELDOUT_MOST])
+    size = turner.backbone.config.batch_size
+    batches = images.batches(kept, turner.denoiser.resolution, size)
+    shown = show_progress(batches, "held-out photos", -(-len(kept) // size))
+    pooled = [pool(turner.backbone(photos)) for _, photos in shown]
+    return np.concatenate(pooled) if pooled else np.empty((0, turner.backbone.dim))
+
+
+def set_figures(pooled: FloatArray, heldout: FloatArray) -> dict[str, SetFigure]:
+    """Distances of views [O, V, C] from photos [M, C]; none where there are too few of either."""
+    if len(heldout) < 2 or pooled.shape[0] * pooled.shape[1] < 2:
+        return {}
+    count = min(len(pooled), _GROUPS)
+    groups = np.arange(len(pooled)) * count // len(pooled)
+    rest = [pooled[groups != group] for group in range(count)]
+    if any(part.shape[0] * part.shape[1] < 2 for part in rest):
+        rest = []  # a single picture has no spread
+    return {
+        name: SetFigure(
+            distance(np.concatenate(pooled), heldout),
+            np.asarray([distance(np.concatenate(part), heldout) for part in rest]),
+        )
+        for name, distance in _SETS.items()
+    }

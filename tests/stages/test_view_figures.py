@@ -1,0 +1,140 @@
+"""What views are measured by, on a tiny network and photos of one colour each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up_photos import MadeUpBackbone, MadeUpBank, MadeUpImages, flat_photo, labels_of
+
+from mirage.config import Config, EvaluateConfig, ViewsConfig
+from mirage.model.denoiser import PoseDenoiser
+from mirage.stages import view_figures
+from mirage.stages.folder import RunFolder
+from mirage.stages.view_cases import Case
+from mirage.stages.view_figures import measure_views
+from mirage.stages.views import Reference, Turner
+
+AZIMUTHS = np.array([0.0, 90.0, 180.0, 270.0])
+COLOURS = np.random.default_rng(0).integers(0, 256, (20, 3)).tolist()
+Measure = Callable[..., dict[str, Any]]
+
+
+def case(index: int, with_truth: bool = True, path: str = "fresh") -> Case:
+    rng = np.random.default_rng([index, 7])
+    photo = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    truth = rng.integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    return Case(Reference(str(index), path, photo, 1, 90.0, 1.0), truth if with_truth else None)
+
+
+@pytest.fixture
+def measure(
+    make_denoiser: Callable[..., PoseDenoiser], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Measure:
+    images = MadeUpImages(COLOURS, held_out=6)
+    monkeypatch.setattr(view_figures, "open_images", lambda folder: images)
+    monkeypatch.setattr(view_figures, "read_labels", lambda path: labels_of(np.arange(20) % 4))
+    turner = Turner(make_denoiser(), MadeUpBank(), MadeUpBackbone())  # type: ignore[arg-type]
+
+    def run(cases: list[Case], modes: tuple[str, ...] = ("soft", "hard")) -> dict[str, Any]:
+        views = ViewsConfig(steps=2, solver="euler", pose_interval=[0.0, 99.0])
+        evaluate = EvaluateConfig(modes=list(modes))
+        config = replace(Config(), views=views, evaluate=evaluate)
+        return measure_views(config, RunFolder(tmp_path), turner, cases, AZIMUTHS)
+
+    return run
+
+
+@pytest.fixture
+def figures(measure: Measure) -> dict[str, Any]:
+    return measure([case(i) for i in range(3)])
+
+
+def by_mode(figures: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {row["mode"]: row for row in figures["views"]}
+
+
+def test_modes_stand_beside_what_needs_no_model(figures: dict[str, Any]) -> None:
+    rows = by_mode(figures)
+    assert list(rows) == [
+        "soft", "hard", "copy the reference", "nearest training image", "true renders",
+    ]  # fmt: skip
+    copy, truth = rows["copy the reference"], rows["true renders"]
+    assert copy["to_reference"] == pytest.approx(1.0) == copy["adjacent"]
+    assert copy["colour_distance"] == 0.0
+    assert "psnr" not in truth and "seconds_a_view" not in truth
+    assert rows["soft"]["forwards"] == 2 * (1 + 4 * 2)
+    assert rows["soft"]["seconds_a_view"] > 0 and rows["soft"]["peak_memory_mib"] > 1
+    assert figures["view_set"] == {
+        "backbone": "made_up", "objects": 3, "views": 4, "heldout_images": 6,
+    }  # fmt: skip
+
+
+def test_every_figure_has_an_interval_round_it(figures: dict[str, Any]) -> None:
+    for row in figures["views"] + figures["differences"]:
+        exempt = ("mode", "of", "minus", "intervals", "forwards", "peak_memory_mib")
+        assert set(row["intervals"]) == set(row) - set(exempt)
+        for name, ends in row["intervals"].items():
+            assert ends["low"] - 1e-12 <= row[name] <= ends["high"] + 1e-12, name
+
+
+def test_differences_are_those_of_the_rows(figures: dict[str, Any]) -> None:
+    rows = by_mode(figures)
+    pairs = [(row["of"], row["minus"]) for row in figures["differences"]]
+    assert pairs[0] == ("hard", "soft") and len(set(pairs)) == 5
+    assert {minus for _, minus in pairs} == {
+        "soft", "copy the reference", "nearest training image",
+    }  # fmt: skip
+    for row in figures["differences"]:
+        of, minus = rows[row["of"]], rows[row["minus"]]
+        for name in ("psnr", "feature_distance", "target_pose_accuracy", "fd", "kid"):
+            assert row[name] == pytest.approx(of[name] - minus[name])
+        assert "azimuth_error" not in row  # a difference of medians is of no object
+
+
+def test_views_that_are_the_truth_have_no_distance_from_it(
+    measure: Measure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [case(i) for i in range(2)]
+    truths = {c.reference.name: c.truth for c in cases}
+
+    def cheat(turner: Turner, reference: Reference, azimuths: np.ndarray, config: Config) -> Any:
+        frames = truths[reference.name]
+        assert frames is not None
+        noisy = frames ^ (config.views.mode == "soft")  # the last bit, in one of the modes
+        return type("Orbit", (), {"frames": noisy[: len(azimuths)]})
+
+    monkeypatch.setattr(view_figures, "turn", cheat)
+    rows = by_mode(measure(cases))
+    assert rows["hard"]["feature_distance"] == pytest.approx(0.0, abs=1e-9)
+    assert rows["hard"]["ssim"] == pytest.approx(1.0)
+    assert rows["soft"]["psnr"] == pytest.approx(20 * np.log10(255))
+    for name in ("fd", "kid", "adjacent", "azimuth_error", "target_pose_accuracy"):
+        assert rows["hard"][name] == pytest.approx(rows["true renders"][name]), name
+
+
+def test_photos_have_no_truth_and_are_not_compared_with_themselves(measure: Measure) -> None:
+    """The references are held-out photos: their objects leave the held-out set."""
+    figures = measure([case(0, False, "14.png"), case(1, False, "16.png")], ("soft",))
+    rows = by_mode(figures)
+    assert list(rows) == ["soft", "copy the reference", "nearest training image"]
+    assert not any({"psnr", "ssim", "feature_distance"} & set(row) for row in rows.values())
+    assert figures["view_set"]["heldout_images"] == 2  # 18 and 19; 15 and 17 are of their objects
+    assert "fd" in rows["soft"] and "kid" in rows["soft"]
+
+
+def test_one_object_has_figures_without_intervals(measure: Measure) -> None:
+    row = by_mode(measure([case(0)], ("none",)))["none"]
+    assert row["intervals"] == {} and np.isfinite(row["fd"]) and row["forwards"] == 2 * 4 * 2
+
+
+def test_the_nearest_training_image_has_the_pose_asked_for(measure: Measure) -> None:
+    """A reference of a training photo's colour gets that photo where its pose is asked for."""
+    reference = replace(case(0).reference, photo=flat_photo(COLOURS[5]))
+    row = by_mode(measure([Case(reference, np.stack([flat_photo(COLOURS[5])] * 4))], ("none",)))
+    nearest = row["nearest training image"]
+    assert nearest["psnr"] == np.inf  # photo 5 has pose 1, and is all that the view there should be
