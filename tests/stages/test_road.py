@@ -133,10 +133,12 @@ def test_evaluation_rows_and_its_json_file(run: Path, tmp_path: Path) -> None:
     assert mirage("evaluate", f"run={run}", f"evaluate.json={out}") == 0
     figures = json.loads(out.read_text())
     rows = {row["mode"]: row for row in figures["views"]}
-    assert {"none", "soft", "hard", "copy the reference"} <= set(rows)
+    assert {"none", "soft", "hard", "copy the reference", "nearest training image"} <= set(rows)
     for mode in ("none", "soft", "hard"):
-        assert {"psnr", "ssim", "target_pose_accuracy"} <= set(rows[mode])
+        assert {"psnr", "ssim", "feature_distance", "target_pose_accuracy"} <= set(rows[mode])
+        assert rows[mode]["intervals"]["psnr"]["low"] <= rows[mode]["psnr"]
     assert rows["copy the reference"]["colour_distance"] == pytest.approx(0.0)
+    assert rows["copy the reference"]["to_reference"] == pytest.approx(1.0)
     assert {"nmi", "purity", "image_azimuth_error"} <= set(figures["poses"])
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm, t
 
-from mirage.contracts import FloatArray
 from mirage.errors import MirageError
 
 # numpy's mean, median and the like: values [R, N] with axis=1 → [R]

@@ -13,6 +13,8 @@ from mirage.report.intervals import Interval, Statistic, bootstrap, jackknife
 from mirage.stages.view_cost import Cost
 from mirage.stages.view_sets import SetFigure
 
+Figures = dict[str, tuple[FloatArray, Statistic]]  # name → values [O, …] and what is made of them
+
 _MEDIANS = ("azimuth_error",)  # every other figure of single views is a mean
 
 
@@ -33,7 +35,7 @@ class Row:
 
 def summarise(row: Row, sets: dict[str, SetFigure], seed: int) -> dict[str, Any]:
     """Every figure by its name, and the intervals that can be had, by the same names."""
-    figures = {name: (values, _statistic(name)) for name, values in row.figures.items()}
+    figures: Figures = {n: (values, _statistic(n)) for n, values in row.figures.items()}
     facts: dict[str, Any] = {}
     if row.costs:
         views = row.pooled.shape[1]
@@ -48,7 +50,7 @@ def difference(
     of: Row, minus: Row, of_sets: dict[str, SetFigure], minus_sets: dict[str, SetFigure], seed: int
 ) -> dict[str, Any]:
     """Object by object where a figure is a mean, so that what objects share falls out."""
-    figures = {
+    figures: Figures = {
         name: (_object_means(of, name) - _object_means(minus, name), np.mean)
         for name in of.figures
         if name not in _MEDIANS
@@ -66,9 +68,7 @@ def _statistic(name: str) -> Statistic:
     return np.median if name in _MEDIANS else np.mean
 
 
-def _with_intervals(
-    figures: dict[str, tuple[FloatArray, Statistic]], sets: dict[str, SetFigure], seed: int
-) -> dict[str, Any]:
+def _with_intervals(figures: Figures, sets: dict[str, SetFigure], seed: int) -> dict[str, Any]:
     row: dict[str, Any] = {name: float(how(values)) for name, (values, how) in figures.items()}
     row |= {name: found.whole for name, found in sets.items()}
     intervals = {

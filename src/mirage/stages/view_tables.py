@@ -82,8 +82,9 @@ def view_tables(figures: dict[str, Any]) -> list[Table]:
     )
     named = [(row["mode"], row) for row in rows]
     pairs = [(f"{row['of']} − {row['minus']}", row) for row in figures.get("differences", [])]
+    true = named if any("psnr" in row for row in rows) else []
     tables = [
-        _table("Views against the truth", named, _TRUTH, f"{_TRUTH_NOTE} {_INTERVAL_NOTE}"),
+        _table("Views against the truth", true, _TRUTH, f"{_TRUTH_NOTE} {_INTERVAL_NOTE}"),
         _table("Views against the photo", named, _REFERENCE, f"{_REFERENCE_NOTE} {_INTERVAL_NOTE}"),
         _table("Views as a set", named, (distance, KID), f"{held_out} {_INTERVAL_NOTE}"),
         _table("What views cost", [n for n in named if "forwards" in n[1]], _COST,
@@ -104,7 +105,7 @@ def _table(
     signed: bool = False,
 ) -> Table | None:
     known = [column for column in columns if any(column.name in row for _, row in rows)]
-    if not known or (columns is _TRUTH and not any("psnr" in row for _, row in rows)):
+    if not known:
         return None
     known = [ACCURACY, *known]
     cells = [[name, *(_cell(row, column, signed) for column in known)] for name, row in rows]
