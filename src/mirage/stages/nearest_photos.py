@@ -7,6 +7,7 @@ resolution; what they cannot tell is the shape.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,7 @@ class NearestPhotos:
 
     photos: ByteArray
     sketch: FloatArray
-    candidates: list[IntArray]
+    candidates: Sequence[IntArray]
 
     @classmethod
     def gather(

@@ -56,7 +56,7 @@ _TRUTH_NOTE = (
 )
 _REFERENCE_NOTE = (
     "Cosine of pooled backbone features to the photo and to the next view, and distance of colours "
-    "to the photo: copying wins all three, and none of them without the pose."
+    "to the photo: copying wins all three, so read them beside the pose."
 )
 _DIFFERENCE_NOTE = "First less second, object by object. * where the interval leaves out 0."
 _INTERVAL_NOTE = "In brackets: 95% intervals over objects."
