@@ -58,9 +58,11 @@ def test_seconds_and_memory_are_of_the_work_alone() -> None:
         return float(np.ones(2**24).sum())  # 128 MiB
 
     _, idle = measure_cost(network, lambda: None)
+    start = time.perf_counter()
     total, busy = measure_cost(network, work)
+    around = time.perf_counter() - start
     assert total == 2**24 and busy.forwards == 0
-    assert 0.05 <= busy.seconds < 5 and idle.seconds < busy.seconds
+    assert 0.05 <= busy.seconds <= around
     assert busy.peak_mib > idle.peak_mib + 100
     if Path("/proc/self/clear_refs").exists():
         _, after = measure_cost(network, lambda: None)
