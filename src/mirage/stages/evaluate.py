@@ -28,9 +28,8 @@ from mirage.stages.views import Turner
 
 FIGURES, RELIABILITY = "figures.json", "reliability.png"
 
-
-# Raised when what is measured changes, so that a run is measured anew.
-_VERSION = 2
+_VERSION = 2  # raised when what is measured changes, so that a run is measured anew
+_WIDTH = 130  # characters of a line: the widest table, with its intervals
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -87,10 +86,14 @@ def _measure(config: Config, folder: RunFolder, has_model: bool) -> dict[str, An
 
 def print_figures(figures: dict[str, Any]) -> None:
     """The figures as tables, to standard output."""
-    console = Console(width=110)
+    console = Console(width=_WIDTH)
     console.print(*_pose_tables(figures["poses"]), sep="\n")
     for found in view_tables(figures):
-        table = Table(*found.columns, title=found.title, caption=found.note)
+        first, *others = found.columns
+        table = Table(title=found.title, caption=found.note)
+        table.add_column(first, no_wrap=True)
+        for heading in others:
+            table.add_column(heading)
         for row in found.rows:
             table.add_row(*(format_cell(cell) for cell in row))
         console.print(table)
