@@ -66,8 +66,10 @@ COMMANDS = {
         ("views",),
         "Turn the object of a photo, or of held-out photos, through 360°.",
         "train",
-        ("views.reference=FILE|heldout", "views.count=INT", "views.seed=INT",
-         "views.mode=none|soft|hard", "views.pose_guidance=FLOAT", "reference_pose=POSE"),
+        ("views.reference=FILE|FOLDER|heldout", "views.reference_path=auto|inversion|fixed_noise",
+         "views.background=keep|plain", "views.count=INT", "views.azimuths=[DEGREES,…]",
+         "views.seed=INT", "views.mode=none|soft|hard", "views.pose_guidance=FLOAT",
+         "reference_pose=POSE"),
         "mirage views views.reference=car.jpg views.count=24 run=runs/mine",
     ),
     "evaluate": Command(

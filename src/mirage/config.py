@@ -258,9 +258,12 @@ class TrainConfig:
 
 @dataclass
 class ViewsConfig:
-    reference: str = "heldout"  # a photo, or heldout: photos kept out of training
+    reference: str = "heldout"  # a photo, a folder of photos, or heldout: kept out of training
     references: int = 8  # how many held-out photos
-    count: int = 12  # views round the circle
+    reference_path: str = "auto"  # auto | inversion | fixed_noise: how the photo gets to noise
+    background: str = "keep"  # keep | plain: behind the photo's object, its median border colour
+    count: int = 12  # views round the circle, the first at the photo's own azimuth
+    azimuths: list[float] | None = None  # in place of count: degrees on the run's ring
     seed: int = 0
     mode: str = "hard"  # none | soft | hard (soft attention with hard-attention guidance)
     share: str = "replace"  # replace | concat: the reference's keys and values, alone or joined
@@ -277,6 +280,14 @@ class ViewsConfig:
 
     def __post_init__(self) -> None:
         _one_of("views.mode", self.mode, ("none", "soft", "hard"))
+        _one_of("views.reference_path", self.reference_path, ("auto", "inversion", "fixed_noise"))
+        _one_of("views.background", self.background, ("keep", "plain"))
+        _require(
+            self.azimuths is None or len(self.azimuths) > 0,
+            "views.azimuths",
+            "there is no azimuth to turn to",
+            "give degrees, as in [0,10,20], or null to go round by views.count",
+        )
         _one_of("views.share", self.share, ("replace", "concat"))
         _one_of("views.solver", self.solver, ("euler", "heun", "dpmpp_2m"))
         _positive("views", self, "references", "count", "steps", "sigma_min", "rho", "chunk")

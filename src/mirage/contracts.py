@@ -7,7 +7,7 @@ P parts, K poses, T candidates kept of a soft label. Azimuths are degrees in [0,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -64,12 +64,12 @@ class PoseLabels:
     @classmethod
     def join(cls, parts: Sequence[PoseLabels]) -> PoseLabels:
         """The labels of several batches as one."""
-        names = [field.name for field in fields(cls)]
+        names = [item.name for item in fields(cls)]
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def take(self, rows: IntArray) -> PoseLabels:
         """The labels of the images `rows`, in that order."""
-        return PoseLabels(*(getattr(self, field.name)[rows] for field in fields(self)))
+        return PoseLabels(*(getattr(self, item.name)[rows] for item in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,19 @@ class PoseCondition:
 
 
 @dataclass(frozen=True)
+class ReferenceEntry:
+    """How a reference photo got to the noise levels of the sampler.
+
+    Attributes:
+        path: inversion | fixed_noise.
+        psnr: path → how well the photo came back from it, dB; empty where nothing was compared.
+    """
+
+    path: str
+    psnr: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Orbit:
     """V views generated from one reference photo.
 
@@ -134,6 +147,9 @@ class Orbit:
         azimuth: [V] degrees asked for, on the ring.
         pose: [V] pose asked for.
         reference_pose: the pose the reference was taken to have.
+        entry: how the reference entered the sampler; None where it did not (mode none) or where
+            the orbit was read from a folder.
+        num_forwards: image forwards that it took; 0 where it was read from a folder.
     """
 
     reference: ByteArray
@@ -141,6 +157,8 @@ class Orbit:
     azimuth: FloatArray
     pose: IntArray
     reference_pose: int
+    entry: ReferenceEntry | None = None
+    num_forwards: int = 0
 
     def __post_init__(self) -> None:
         v, h, w, _ = self.frames.shape

@@ -7,12 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
 from mirage.config import ViewsConfig
-from mirage.contracts import Orbit, PoseRing
-from mirage.model.denoiser import PoseDenoiser
-from mirage.sampler.orbit import nearest_pose, ring_azimuths, sample_orbit
+from mirage.contracts import Orbit, PoseCondition, PoseRing
+from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
+from mirage.sampler.cross_frame import AttentionTape, taped
+from mirage.sampler.guidance import guide
+from mirage.sampler.noise import image_key, reference_noise, view_noise
+from mirage.sampler.orbit import guidances, nearest_pose, ring_azimuths, sample_orbit
+from mirage.sampler.reference import FixedNoise
+from mirage.sampler.schedule import karras_sigmas
+from mirage.sampler.shared import Reference, SharedDenoiser
+from mirage.sampler.solve import SOLVERS
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 CONFIG = ViewsConfig(steps=4, pose_guidance=1.0, hard_interval=[0.0, 5.0])
@@ -61,6 +69,7 @@ def test_seed_mode_sharing_and_photo_each_matter(
         sample([10.0], mode="none").frames,
         sample([10.0], share="concat").frames,
         sample([10.0], shown=255 - photo).frames,
+        sample([10.0], reference_path="fixed_noise").frames,
         sample([10.0], pose_guidance=4.0).frames,
     ]
     for i, one in enumerate(frames):
@@ -91,10 +100,46 @@ def test_the_model_is_left_as_it_was(
 def test_azimuths_go_evenly_round_and_poses_are_nearest_on_the_circle(ring: PoseRing) -> None:
     assert ring_azimuths(ring, 4).tolist() == [0.0, 90.0, 180.0, 270.0]
     asked = np.array([359.0, 44.0, 46.0, 226.0, 314.0, 316.0, -80.0, 450.0])
+    assert ring_azimuths(ring, 4, start=300.0).tolist() == [300.0, 30.0, 120.0, 210.0]
     assert nearest_pose(ring, asked).tolist() == [0, 0, 1, 3, 3, 0, 3, 1]
 
 
 def test_an_arc_is_turned_from_end_to_end(ring: PoseRing) -> None:
     arc = replace(ring, span=(300.0, 400.0))
     assert not arc.closed and ring.closed
-    assert ring_azimuths(arc, 5).tolist() == [300.0, 325.0, 350.0, 15.0, 40.0]
+    for start in (0.0, 20.0):
+        assert ring_azimuths(arc, 5, start).tolist() == [300.0, 325.0, 350.0, 15.0, 40.0]
+
+
+@pytest.mark.parametrize(("mode", "path", "reference"), [
+    ("soft", "fixed_noise", 0), ("soft", "inversion", 7), ("soft", "auto", 7 + 2 * 4),
+    ("none", "auto", -4),
+])  # fmt: skip
+def test_forwards_of_the_reference_are_counted(
+    sample: Callable[..., Orbit], mode: str, path: str, reference: int
+) -> None:
+    """Four levels: two views in two branches, the reference recorded, and what entering took."""
+    interval = [0.0, 1e9]
+    orbit = sample([0.0, 90.0], mode=mode, reference_path=path, pose_interval=interval)
+    assert orbit.num_forwards == 4 * (1 + 2 * 2) + reference
+    assert (orbit.entry is None) == (mode == "none")
+
+
+def test_fixed_noise_is_the_photo_plus_one_draw_at_every_level(
+    make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
+) -> None:
+    """Equal, to the bit, to a solve beside that track, put together here by hand."""
+    config = replace(CONFIG, reference_path="fixed_noise")
+    denoiser, azimuths = make_denoiser(), [90.0, 200.0]
+    pixels = torch.from_numpy(photo)
+    image, key = images_to_model(pixels[None]), image_key(pixels)
+    track = FixedNoise(image, reference_noise(config.seed, key, (3, 16, 16)))
+    own = PoseCondition(torch.tensor([1]), torch.tensor([90.0]))
+    targets = PoseCondition(torch.tensor([1, 2]), torch.tensor(azimuths))
+    sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho)
+    with torch.no_grad(), taped(denoiser.unet, AttentionTape()) as tape:
+        shared = SharedDenoiser(denoiser, tape, Reference(track, own), config.chunk)
+        noise = view_noise(config.seed, key, azimuths, (3, 16, 16))
+        views = SOLVERS[config.solver](guide(shared, targets, guidances(config)), noise, sigmas)
+    orbit = sample_orbit(denoiser, ring, photo, 1, 90.0, np.array(azimuths), config)
+    assert np.array_equal(orbit.frames, model_to_images(views).numpy())

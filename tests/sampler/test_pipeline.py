@@ -120,7 +120,7 @@ def test_photos_of_any_size_are_taken(pipeline: MiragePipeline, photo: np.ndarra
     large = Image.fromarray(photo).convert("RGBA").resize((50, 50))
     shown = pipeline(large, 2, azimuths=3, steps=2)
     assert [image.size for image in shown.images] == [(16, 16)] * 3
-    assert shown.azimuths == [0.0, 120.0, 240.0]
+    assert shown.azimuths == [180.0, 300.0, 60.0]  # from the photo's own, that of pose 2
 
 
 def test_the_references_azimuth_is_its_poses_unless_said(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,6 +129,32 @@ def explain_picture(
         ]
         panels.append(draw_rows([Row("", theirs)], len(examples)))
     return beside(panels, heading)
+
+
+def compare_picture(
+    heading: str,
+    seen: SeenPhotos,
+    poses: Sequence[tuple[str, SeenPhotos | None]],
+    weights: FloatArray,
+) -> Image.Image:
+    """A photo and what was seen in it, above a row of examples for each pose it may have.
+
+    Args:
+        seen: the one photo.
+        poses: title (a second line is muted) and photos that surely have the pose, if there are.
+        weights: [P] in [0, 1], how much a part belongs to the object.
+    """
+    photo, part_map, mask = seen.photos[0], seen.part_maps[0], seen.masks[0]
+    own = [
+        Tile(enlarge(photo), "this photo", framed=True),
+        Tile(paint_parts(photo, part_map, part_colours(seen, weights)), "its parts"),
+        Tile(fade_background(photo, mask), "foreground"),
+    ]
+    rows = [Row("this photo", own)]
+    for title, examples in poses:
+        tiles = [] if examples is None else [Tile(enlarge(p)) for p in examples.photos]
+        rows.append(Row(title, tiles, ruled=True))
+    return draw_rows(rows, max(len(row.tiles) for row in rows), heading=heading)
 
 
 def _shown(seen: SeenPhotos) -> IntArray:

@@ -11,18 +11,21 @@ from mirage.config import ViewsConfig
 from mirage.contracts import ByteArray, FloatArray, IntArray, Orbit, PoseCondition, PoseRing
 from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
 from mirage.sampler.cross_frame import AttentionTape, taped
+from mirage.sampler.entry import enter_reference
 from mirage.sampler.guidance import Guidance, guide, towards_hard_attention, towards_pose
 from mirage.sampler.noise import image_key, reference_noise, view_noise
-from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import karras_sigmas
 from mirage.sampler.shared import Reference, SharedDenoiser
 from mirage.sampler.solve import SOLVERS, Observer
 
 
-def ring_azimuths(ring: PoseRing, count: int) -> FloatArray:
-    """[count] azimuths round the whole circle from 0°, evenly; of an arc, from end to end."""
+def ring_azimuths(ring: PoseRing, count: int, start: float = 0.0) -> FloatArray:
+    """[count] azimuths round the whole circle from `start` degrees, evenly.
+
+    Of an arc, from end to end, wherever `start` is: what is beyond its ends nobody photographed.
+    """
     if ring.closed:
-        return np.arange(count) * (360.0 / count)
+        return wrap(start + np.arange(count) * (360.0 / count))
     return wrap(np.linspace(*ring.span, count))
 
 
@@ -72,21 +75,28 @@ def sample_orbit(
             torch.tensor(pose, device=device), torch.tensor(azimuth, device=device).float()
         )
 
-    reference = None
-    if config.mode != "none":
-        track = FixedNoise(image.to(device), reference_noise(config.seed, key, shape).to(device))
-        reference = Reference(track, condition([reference_pose], [reference_azimuth]))
     noise = view_noise(config.seed, key, [float(a) for a in azimuths], shape).to(device)
     sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho)
+    sigmas = sigmas.to(device)
+    entry = None
     with taped(denoiser.unet, AttentionTape(joined=config.share == "concat")) as tape:
-        shared = SharedDenoiser(denoiser, tape, reference, config.chunk)
+        shared = SharedDenoiser(denoiser, tape, None, config.chunk)
+        if config.mode != "none":
+            own = condition([reference_pose], [reference_azimuth])
+            track, entry = enter_reference(
+                lambda x, sigma: shared.alone(x, sigma, own), image.to(device),
+                reference_noise(config.seed, key, shape).to(device), sigmas, config,
+            )  # fmt: skip
+            shared.reference = Reference(track, own)
         targets = condition(poses.tolist(), [float(a) for a in azimuths])
         guided = guide(shared, targets, guidances(config))
-        views: Tensor = SOLVERS[config.solver](guided, noise, sigmas.to(device), observe)
+        views: Tensor = SOLVERS[config.solver](guided, noise, sigmas, observe)
     return Orbit(
         reference=photo,
         frames=model_to_images(views).cpu().numpy(),
         azimuth=np.asarray(azimuths, dtype=np.float64),
         pose=poses,
         reference_pose=reference_pose,
+        entry=entry,
+        num_forwards=shared.num_forwards,
     )

@@ -99,7 +99,8 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
             image: square photo, any size; resized to the network's resolution.
             reference_pose: its pose, in [0, K); `mirage assign` or the bank tells.
             reference_azimuth: its azimuth on the ring, degrees; the pose's own if None.
-            azimuths: degrees on the ring, or how many views round the whole circle.
+            azimuths: degrees on the ring, or how many views round the whole circle, the first at
+                the photo's own azimuth.
             views: fields of ViewsConfig: mode, steps, seed, pose_guidance, …
 
         Raises:
@@ -113,12 +114,12 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
                 todo=f"poses are numbered 0 to {ring.num_poses - 1}",
             )
         photo = _square_photo(image, denoiser.resolution)
+        own = ring.azimuth[reference_pose] if reference_azimuth is None else reference_azimuth
         asked = (
-            ring_azimuths(self.ring, azimuths)
+            ring_azimuths(ring, azimuths, float(own))
             if isinstance(azimuths, int)
             else np.asarray(azimuths)
         )
-        own = ring.azimuth[reference_pose] if reference_azimuth is None else reference_azimuth
         config = _views_config(views)
         orbit = sample_orbit(denoiser, ring, photo, reference_pose, float(own), asked, config)
         return OrbitOutput(

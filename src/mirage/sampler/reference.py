@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
+
+
+class ReferenceTrack(Protocol):
+    """A photo on its way from clean to noise."""
+
+    def at(self, sigma: Tensor) -> Tensor:
+        """[1, C, H, W] at one noise level of the solve (a scalar above 0)."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 At each new noise level the reference passes once and leaves its keys and values on the tape; the
 views then attend to them, as often as the guidance asks, in chunks that bound the memory. T levels
-and b branches cost T · (1 + V·b) image forwards.
+and b branches cost T · (1 + V·b) image forwards, beside those that it took the reference to get to
+its noise levels (see `entry`).
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from torch import Tensor
 from mirage.contracts import PoseCondition
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.cross_frame import AttentionTape
-from mirage.sampler.reference import FixedNoise
+from mirage.sampler.reference import ReferenceTrack
 
 
 @dataclass
 class Reference:
     """The photo at every noise level, and its pose ([1])."""
 
-    track: FixedNoise
+    track: ReferenceTrack
     condition: PoseCondition
 
 
@@ -51,10 +52,10 @@ class SharedDenoiser:
     ) -> Tensor:
         """[V, C, H, W] views at one noise level → clean estimates."""
         if self.reference is None:
-            return self._in_chunks(x, sigma, condition)
+            return self.alone(x, sigma, condition)
         self._record(sigma)
         with self.tape.play(hard):
-            return self._in_chunks(x, sigma, condition)
+            return self.alone(x, sigma, condition)
 
     def _record(self, sigma: Tensor) -> None:
         """Pass the reference at this noise level, unless it is what the tape holds already."""
@@ -65,7 +66,8 @@ class SharedDenoiser:
             self._forward(self.reference.track.at(sigma), sigma, self.reference.condition)
         self._recorded_at = float(sigma)
 
-    def _in_chunks(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
+    def alone(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
+        """Clean estimates of images [V, C, H, W] with the tape as it stands, chunk by chunk."""
         parts = [
             self._forward(
                 x[i : i + self.chunk],

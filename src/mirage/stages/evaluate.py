@@ -21,10 +21,10 @@ from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, wr
 from mirage.stages.pose_figures import measure_poses
 from mirage.stages.pose_panels import draw_reliability
 from mirage.stages.poses import SUMMARY_FILE
+from mirage.stages.references import Turner
 from mirage.stages.view_cases import view_cases
 from mirage.stages.view_figures import measure_views
 from mirage.stages.view_tables import view_tables
-from mirage.stages.views import Turner
 
 FIGURES, RELIABILITY = "figures.json", "reliability.png"
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from mirage.contracts import ByteArray
+from mirage.contracts import ByteArray, PoseLabels
 from mirage.features.backbone import Backbone
 from mirage.images.manifest import ImageSet
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
-from mirage.report.parts import SeenPhotos, explain_picture
+from mirage.report.parts import SeenPhotos, compare_picture, explain_picture
 from mirage.report.ring import FULL_CIRCLE
 from mirage.stages.folder import RunFolder, read_json, save_picture
 from mirage.stages.pose_pictures import look_at, surest_photos
@@ -26,7 +26,7 @@ _EXAMPLES = 4  # photos of the pose
 
 
 class Explainer:
-    """Draws pictures into `target`, the run's assign/.
+    """Draws pictures of photos that are judged.
 
     The examples of a pose are the run's surest photos of it, looked at once.
     """
@@ -34,7 +34,7 @@ class Explainer:
     def __init__(
         self, folder: RunFolder, images: ImageSet, backbone: Backbone, bank: PoseBank
     ) -> None:
-        self.target = folder.root / FOLDER
+        self.target = folder.root / FOLDER  # of what `explain` draws
         self._images, self._backbone, self._bank = images, backbone, bank
         labels = read_labels(folder["poses"] / LABELS_FILE)
         self._surest = surest_photos(labels, bank.num_poses, _EXAMPLES)
@@ -63,6 +63,23 @@ class Explainer:
         )
         where = self.target / picture_name(path)
         save_picture(where, picture)
+        return where
+
+    def compare(self, where: Path, name: str, photo: ByteArray, labels: PoseLabels) -> Path:
+        """Draw one photo [H, W, 3] uint8 of the backbone's size above examples of the poses in its
+        soft label, and save that at `where`, which is returned.
+        """
+        heading = f"{name}: confidence {labels.confidence[0]:.2f}"
+        heading += " · outlier" if labels.outlier[0] else ""
+        nearest = [
+            (
+                f"pose {pose}\n{self._bank.ring.azimuth[pose]:.0f}° · weight {weight:.2f}",
+                self._examples_of(int(pose)),
+            )
+            for pose, weight in zip(labels.topk[0], labels.topk_weight[0], strict=True)
+        ]
+        seen = look_at(photo[None], self._backbone, self._bank)
+        save_picture(where, compare_picture(heading, seen, nearest, self._bank.encoder.weights))
         return where
 
     def _examples_of(self, pose: int) -> SeenPhotos | None:

@@ -11,7 +11,7 @@ from mirage.config import Config
 from mirage.contracts import ByteArray, FloatArray
 from mirage.stages.folder import RunFolder
 from mirage.stages.pose_figures import fresh_photo, fresh_specs
-from mirage.stages.views import Reference, Turner, find_references
+from mirage.stages.references import Reference, Turner, find_references
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,10 @@ def view_cases(
         alignment: of the ring with the turntable's true azimuths; None for photos.
     """
     if alignment is None:
-        return [Case(reference, None) for reference in find_references(config, folder, turner)]
+        references, refused = find_references(config, folder, turner)
+        if refused:
+            raise refused[0]
+        return [Case(reference, None) for reference in references]
     rng = np.random.default_rng([config.evaluate.seed, 2])
     low, high = config.images.turntable.azimuths
     cases = []
@@ -51,6 +54,7 @@ def view_cases(
         reference = Reference(
             spec.object_id, spec.object_id, fresh_photo(config, spec, azimuth, size),
             int(labels.pose[0]), float(labels.azimuth[0]), float(labels.confidence[0]),
+            bool(labels.outlier[0]),
         )  # fmt: skip
         true = alignment.carry(azimuths)
         truth = np.stack([fresh_photo(config, spec, float(a), size) for a in true])

@@ -27,7 +27,8 @@ from mirage.stages.view_cases import Case
 from mirage.stages.view_cost import Cost, measure_cost
 from mirage.stages.view_sets import heldout_features, set_figures
 from mirage.stages.view_summary import Row, difference, summarise
-from mirage.stages.views import Turner, turn, with_mode
+from mirage.stages.references import Turner
+from mirage.stages.views import turn, with_mode
 
 COPY, NEAREST, TRUTH = "copy the reference", "nearest training image", "true renders"
 

@@ -1,0 +1,51 @@
+"""Deterministic inversion: from the clean photo to the noise that the model would make it from.
+
+The probability-flow ODE dx/dσ = (x − D(x; σ)) / σ has no randomness, so it can be followed upwards
+from a photo as well as downwards from noise (Song et al. 2020, DDIM, arXiv 2010.02502, section
+4.3), here with the steps of Heun's method (Karras et al. 2022, arXiv 2206.00364, Algorithm 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from torch import Tensor
+
+from mirage.sampler.solve import Denoise
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """The photo on the model's own path to noise.
+
+    Attributes:
+        path: noise level → [1, C, H, W]; the levels are those of the solve.
+    """
+
+    path: dict[float, Tensor]
+
+    def at(self, sigma: Tensor) -> Tensor:
+        return self.path[float(sigma)]
+
+
+def invert(denoise: Denoise, image: Tensor, sigmas: Tensor) -> Inversion:
+    """Follow the ODE from `image` ([1, C, H, W], clean) up through `sigmas`.
+
+    The slope has no value at σ = 0. The first step undoes the solvers' last one, x → D(x; σ_min),
+    to first order: it takes the slope at σ_min from the clean photo. T levels cost 2T − 1
+    evaluations.
+
+    Args:
+        sigmas: [T + 1] falling to 0, as the solvers take them.
+    """
+    levels = sigmas[:-1].flip(0)
+    x = 2 * image - denoise(image, levels[0])
+    path = {float(levels[0]): x}
+    for sigma, following in pairwise(levels):
+        slope = (x - denoise(x, sigma)) / sigma
+        predicted = x + (following - sigma) * slope
+        slope = (slope + (predicted - denoise(predicted, following)) / following) / 2
+        x = x + (following - sigma) * slope
+        path[float(following)] = x
+    return Inversion(path)
