@@ -80,6 +80,17 @@ def test_an_explanation_colours_only_what_photo_and_examples_share() -> None:
     assert colourful(None) > 0  # without examples, all that was seen
 
 
+def test_a_photo_stands_above_examples_of_each_pose_it_may_have() -> None:
+    weights = np.array([1.0, 1.0, 1.0, 0.0])
+    colours = [(200, 0, 0), (0, 200, 0), (0, 0, 200)]
+    photo, first, second = (see(solid(colour, 96), one_part(0)) for colour in colours)
+    poses = [("pose 3\n40° · weight 0.7", first), ("pose 1", second), ("pose 0", None)]
+    pixels = np.asarray(parts.compare_picture("car.jpg", photo, poses, weights))
+    tops = [np.flatnonzero((pixels == colour).all(-1).any(1)).min() for colour in colours]
+    assert tops == sorted(tops) and np.diff(tops).min() > 96
+    assert all(int((pixels == colour).all(-1).sum()) >= 96 * 96 for colour in colours[1:])
+
+
 def test_what_was_seen_must_fit_together() -> None:
     with pytest.raises(ValueError, match="masks"):
         parts.SeenPhotos(np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 4, 4, 2)), np.zeros((1, 4)))

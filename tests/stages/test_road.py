@@ -19,7 +19,9 @@ import pytest
 from PIL import Image
 
 from mirage.cli import COMMANDS, main
+from mirage.poses.bank import PoseBank
 from mirage.sampler.pipeline import load_pipeline
+from mirage.stages import refuse
 
 TINY = [
     "images.source=turntable",
@@ -126,6 +128,73 @@ def test_views_json_names_what_was_asked_and_found(run: Path) -> None:
     facts = json.loads(next(run.glob("views/*/views.json")).read_text())
     assert len(facts["views"]) == 4 and facts["mode"] == "hard"
     assert {"pose_asked", "pose_found", "azimuth_asked", "file"} <= set(facts["views"][0])
+
+
+def _photos_of(run: Path) -> list[Path]:
+    return sorted((run / "images" / "turntable").rglob("[!.]*.png"))
+
+
+def _copy_poses(run: Path, copy: Path) -> Path:
+    """The run without its views, to turn other photos in."""
+    return shutil.copytree(run, copy, ignore=shutil.ignore_patterns("views", "train"))
+
+
+def test_a_named_photo_is_turned_from_its_own_azimuth_and_says_how_it_entered(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = _copy_poses(run, tmp_path / "copy")
+    photo = _photos_of(run)[0]
+    words = ["views", f"run={copy}", f"views.reference={photo}", "reference_pose=1"]
+    assert mirage(*words) == 0
+    assert "PSNR in dB: inversion" in capsys.readouterr().out
+    facts = json.loads((copy / "views" / photo.stem / "views.json").read_text())
+    assert set(facts["reference_entry"]["psnr"]) == {"inversion", "fixed_noise"}
+    own = facts["reference_azimuth"]
+    turned = [view["azimuth_asked"] for view in facts["views"]]
+    assert turned == pytest.approx([(own + 90 * i) % 360 for i in range(4)])
+    assert facts["views"][0]["pose_asked"] == 1
+    before = (copy / "views" / photo.stem / "reference.png").read_bytes()
+    listed = [
+        "views.azimuths=[350,0,10]",
+        "views.background=plain",
+        "views.reference_path=inversion",
+    ]
+    assert mirage(*words, *listed) == 0
+    facts = json.loads((copy / "views" / photo.stem / "views.json").read_text())
+    assert [view["azimuth_asked"] for view in facts["views"]] == [350.0, 0.0, 10.0]
+    assert facts["reference_entry"] == {"path": "inversion", "psnr": {}}
+    assert (copy / "views" / photo.stem / "reference.png").read_bytes() != before
+    assert mirage(*words, "reference_pose=9") == 1
+    assert "0 to 3" in capsys.readouterr().err
+
+
+def test_in_a_folder_good_photos_are_turned_and_bad_ones_listed(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is good is set here: poses of so tiny a run are not sure of anything."""
+    copy, folder = _copy_poses(run, tmp_path / "copy"), tmp_path / "photos"
+    folder.mkdir()
+    monkeypatch.setattr(refuse, "SURE_ENOUGH", -1.0)
+    monkeypatch.setattr(refuse, "CUT_OFF", 1.0)
+    monkeypatch.setattr(PoseBank, "strangeness", lambda self, found: np.full(len(found), -1e9))
+    shutil.copy(_photos_of(run)[0], folder / "good.png")
+    (folder / "broken.png").write_bytes(b"no picture")
+    words = [
+        "views",
+        f"run={copy}",
+        f"views.reference={folder}",
+        "views.reference_path=fixed_noise",
+    ]
+    assert mirage(*words) == 1
+    said = capsys.readouterr().err
+    assert "1 photos are turned, 1 are not" in said and "broken.png" in said
+    assert (copy / "views" / "good" / "orbit.gif").exists()
+    monkeypatch.setattr(PoseBank, "strangeness", lambda self, found: np.full(len(found), 1e9))
+    assert mirage(*words[:2], f"views.reference={folder / 'good.png'}") == 1
+    said = capsys.readouterr().err
+    assert "another object" in said and "reference_pose=" in said
+    picture = next((copy / "views").glob("refused-good-*.png"))
+    assert str(picture) in said and min(Image.open(picture).size) > 200
 
 
 def test_evaluation_rows_and_its_json_file(run: Path, tmp_path: Path) -> None:

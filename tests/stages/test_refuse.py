@@ -1,0 +1,124 @@
+"""Photos that are refused: what is said of them, and when they pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mirage.config import BackboneConfig
+from mirage.contracts import ByteArray, FloatArray, IntArray, PoseLabels, PoseRing
+from mirage.errors import MirageError
+from mirage.stages import refuse
+from mirage.stages.folder import RunFolder
+from mirage.stages.refuse import Judge
+
+SIDE = 32
+SQUARE = np.zeros((SIDE, SIDE, 3), np.uint8)
+
+
+class Backbone:
+    """Patches are 4 pixels square, of the photo's red."""
+
+    config, size = BackboneConfig(name="effnet_lite", batch_size=4), SIDE
+
+    def __call__(self, photos: ByteArray) -> torch.Tensor:
+        return torch.as_tensor(photos[:, ::4, ::4, :1].copy()).float()
+
+
+class Bank:
+    """Red is the object."""
+
+    ring = PoseRing(np.array([0.0, 90.0, 180.0, 270.0]), 0.9)
+
+    def masks(self, features: torch.Tensor) -> torch.Tensor:
+        return features[..., 0] / 255.0
+
+
+class Photos:
+    """Ten photos of a run, each all object (a tight crop) or all background."""
+
+    fit = "pad"
+
+    def __init__(self, red: int) -> None:
+        self.red = red
+
+    def ids(self, split: str) -> IntArray:
+        assert split == "train"
+        return np.arange(10)
+
+    def load(self, image_id: int) -> Image.Image:
+        return Image.new("RGB", (SIDE, SIDE), (self.red, 0, 0))
+
+
+class Explainer:
+    """Stands in for the drawing: leaves an empty file."""
+
+    def __init__(self, *_: Any) -> None: ...
+
+    def compare(self, where: Path, name: str, photo: ByteArray, labels: PoseLabels) -> Path:
+        where.parent.mkdir(parents=True, exist_ok=True)
+        where.touch()
+        return where
+
+
+def labels(confidence: float = 0.9, outlier: bool = False) -> PoseLabels:
+    weight = np.array([[0.6, 0.3, 0.1]])
+    return PoseLabels(
+        np.array([2]), np.array([confidence]), np.array([175.0]), np.array([[2, 1, 3]]), weight,
+        np.array([outlier]),
+    )  # fmt: skip
+
+
+def mask(cut: bool = False) -> FloatArray:
+    found = np.zeros((8, 8))
+    found[2:6, 2:6] = 1.0
+    if cut:
+        found[:, :5] = 1.0
+    return found
+
+
+@pytest.fixture
+def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(refuse, "Explainer", Explainer)
+
+    def make(red: int = 0) -> Judge:
+        stand_ins: Any = (Photos(red), Backbone(), Bank())
+        return Judge(RunFolder(tmp_path), *stand_ins)
+
+    return make
+
+
+@pytest.mark.parametrize(("found", "shown", "says"), [
+    (labels(outlier=True), mask(), "another object"),
+    (labels(), mask(cut=True), "57% of the border"),
+    (labels(confidence=0.01), mask(), "confidence 0.01"),
+])  # fmt: skip
+def test_each_fault_is_said_with_the_nearest_poses_and_a_picture(
+    judge: Any, tmp_path: Path, found: PoseLabels, shown: FloatArray, says: str
+) -> None:
+    with pytest.raises(MirageError, match=says) as caught:
+        judge().check(Path("a/car.jpg"), (SIDE, SIDE), SQUARE, found, shown)
+    error = caught.value
+    assert "2 (180°), 1 (90°), 3 (270°)" in error.what and "a/car.jpg" in error.what
+    assert error.what.count(";") == 1  # that fault alone
+    assert "reference_pose=2" in error.todo
+    picture = Path(error.where)
+    assert picture.exists() and picture.parent == tmp_path / "views"
+    judge().clear(Path("a/car.jpg"))
+    assert not picture.exists()
+
+
+def test_a_good_photo_passes(judge: Any, tmp_path: Path) -> None:
+    judge().check(Path("car.jpg"), (SIDE, SIDE), SQUARE, labels(), mask())
+    assert not list(tmp_path.iterdir())
+
+
+def test_tight_crops_pass_where_the_runs_own_photos_are_as_tight(judge: Any) -> None:
+    judge(red=255).check(Path("car.jpg"), (SIDE, SIDE), SQUARE, labels(), mask(cut=True))
+    with pytest.raises(MirageError, match="cut off"):
+        judge(red=0).check(Path("car.jpg"), (SIDE, SIDE), SQUARE, labels(), mask(cut=True))
