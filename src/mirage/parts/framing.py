@@ -24,4 +24,6 @@ def border_share(mask: FloatArray, size: tuple[int, int], fit: str) -> float:
         top = min(round((1 - height / longest) / 2 * rows), (rows - 1) // 2)
         left = min(round((1 - width / longest) / 2 * cols), (cols - 1) // 2)
     inner = mask[top : rows - top, left : cols - left] > 0.5
-    return float(np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]]).mean())
+    border = np.ones_like(inner)
+    border[1:-1, 1:-1] = False
+    return float(inner[border].mean())
