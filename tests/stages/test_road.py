@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from mirage.cli import COMMANDS, main
+from mirage.contracts import PoseRing
 from mirage.poses.bank import PoseBank
 from mirage.sampler.pipeline import load_pipeline
 from mirage.stages import refuse
@@ -140,8 +141,9 @@ def _copy_poses(run: Path, copy: Path) -> Path:
 
 
 def test_a_named_photo_is_turned_from_its_own_azimuth_and_says_how_it_entered(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(PoseRing, "closed", True)  # so tiny a run finds an arc only
     copy = _copy_poses(run, tmp_path / "copy")
     photo = _photos_of(run)[0]
     words = ["views", f"run={copy}", f"views.reference={photo}", "reference_pose=1"]
