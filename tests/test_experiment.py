@@ -106,7 +106,7 @@ def test_lists_and_nothing_can_be_written() -> None:
     (["model.attention_levels=[5]"], "model.attention_levels", "5"),
     (["model.attention_levels=[]"], "model.attention_levels", "at least one"),
     (["model.head_dim=24"], "model.head_dim", "24"),
-    (["views.mode=medium"], "views.mode", "none, soft, hard"),
+    (["views.mode=medium"], "views.mode", "none, start, soft, hard"),
     (["views.sigma_max=0.01"], "views.sigma_max", "0.01"),
     (["views.pose_interval=[3,1]"], "views.pose_interval", "low"),
     (["evaluate.modes=[soft,firm]"], "evaluate.modes", "firm"),

@@ -256,6 +256,11 @@ class TrainConfig:
             _require(0.0 <= value <= 1.0, f"train.{name}", f"{value} is not in [0, 1]")
 
 
+# What of the photo is used: nothing; the noise that it inverts to, where views start; its keys and
+# values in attention as well; and hard-attention guidance.
+MODES = ("none", "start", "soft", "hard")
+
+
 @dataclass
 class ViewsConfig:
     reference: str = "heldout"  # a photo, a folder of photos, or heldout: kept out of training
@@ -265,7 +270,8 @@ class ViewsConfig:
     count: int = 12  # views round the circle, the first at the photo's own azimuth
     azimuths: list[float] | None = None  # in place of count: degrees on the run's ring
     seed: int = 0
-    mode: str = "hard"  # none | soft | hard (soft attention with hard-attention guidance)
+    mode: str = "hard"  # each adds one thing to the last: none (of the photo) | start | soft | hard
+    start: float = 1.0  # how much of the photo's own noise is in the noise that views start from
     share: str = "replace"  # replace | concat: the reference's keys and values, alone or joined
     steps: int = 20  # solver steps
     solver: str = "dpmpp_2m"  # euler | heun | dpmpp_2m
@@ -279,7 +285,11 @@ class ViewsConfig:
     chunk: int = 64  # views denoised at once; bounds memory
 
     def __post_init__(self) -> None:
-        _one_of("views.mode", self.mode, ("none", "soft", "hard"))
+        _one_of("views.mode", self.mode, MODES)
+        _require(
+            0.0 <= self.start <= 1.0, "views.start", f"{self.start} is not in [0, 1]",
+            "1 starts every view from the photo's noise, 0 each from its own",
+        )  # fmt: skip
         _one_of("views.reference_path", self.reference_path, ("auto", "inversion", "fixed_noise"))
         _one_of("views.background", self.background, ("keep", "plain"))
         _require(
@@ -312,13 +322,13 @@ class EvaluateConfig:
     photos: int = 12  # fresh renders per object for the pose figures
     baselines: bool = True  # also find poses in simpler ways, which takes as long again
     views: int = 12  # views per object for the view figures
-    modes: list[str] = field(default_factory=lambda: ["none", "soft", "hard"])
+    modes: list[str] = field(default_factory=lambda: list(MODES))
     json: str | None = None  # also write the figures here
 
     def __post_init__(self) -> None:
         _positive("evaluate", self, "objects", "photos", "views")
         for mode in self.modes:
-            _one_of("evaluate.modes", mode, ("none", "soft", "hard"))
+            _one_of("evaluate.modes", mode, MODES)
 
 
 @dataclass

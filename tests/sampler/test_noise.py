@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from mirage.sampler.noise import image_key, reference_noise, view_noise
+from mirage.sampler.noise import image_key, mix_noise, reference_noise, view_noise
 
 SHAPE = (3, 16, 16)
 
@@ -40,3 +41,16 @@ def test_an_image_is_known_by_its_pixels() -> None:
     other = image.clone()
     other[3, 3, 1] ^= 1
     assert image_key(image) == image_key(image.clone()) != image_key(other)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.6, 1.0])
+def test_mixed_noise_is_normal_and_shares_so_much(share: float) -> None:
+    own, reference = (
+        view_noise(0, "a", [0.0, 90.0], (3, 64, 64)),
+        reference_noise(0, "a", (3, 64, 64)),
+    )
+    mixed = mix_noise(own, reference, share)
+    correlation = torch.corrcoef(torch.cat([mixed, reference]).flatten(1))
+    assert mixed.std().item() == pytest.approx(1.0, abs=0.02)
+    assert correlation[0, 2].item() == pytest.approx(share, abs=0.03)
+    assert correlation[0, 1].item() == pytest.approx(share**2, abs=0.03)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mirage.config import ViewsConfig
+from mirage.config import MODES, ViewsConfig
 from mirage.contracts import Orbit, PoseCondition, PoseRing
 from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
 from mirage.sampler.cross_frame import AttentionTape, taped
@@ -42,13 +42,13 @@ def assert_same(a: np.ndarray, b: np.ndarray) -> None:
     assert np.abs(a.astype(int) - b.astype(int)).max() <= 1
 
 
-@pytest.mark.parametrize("mode", ["none", "soft", "hard"])
+@pytest.mark.parametrize("mode", MODES)
 def test_a_view_does_not_depend_on_the_others(sample: Callable[..., Orbit], mode: str) -> None:
     ring = sample([0.0, 60.0, 120.0, 200.0], mode=mode).frames
     assert_same(sample([120.0], mode=mode).frames[0], ring[2])
     assert_same(sample([200.0, 120.0, 60.0, 0.0], mode=mode).frames[::-1], ring)
     assert_same(sample([0.0, 60.0, 120.0, 200.0], mode=mode, chunk=3).frames, ring)
-    assert np.abs(ring[0].astype(int) - ring[1]).mean() > 3  # and views do differ
+    assert np.abs(ring[0].astype(int) - ring[1]).mean() > (0.1 if mode != "none" else 3)
 
 
 def test_an_orbit_says_what_was_asked_for(sample: Callable[..., Orbit], photo: np.ndarray) -> None:
@@ -64,9 +64,11 @@ def test_seed_mode_sharing_and_photo_each_matter(
 ) -> None:
     frames = [
         sample([10.0]).frames,
-        sample([10.0], seed=1).frames,
+        sample([10.0], seed=1, start=0.9).frames,
         sample([10.0], mode="soft").frames,
+        sample([10.0], mode="start").frames,
         sample([10.0], mode="none").frames,
+        sample([10.0], start=0.5).frames,
         sample([10.0], share="concat").frames,
         sample([10.0], shown=255 - photo).frames,
         sample([10.0], reference_path="fixed_noise").frames,
@@ -129,7 +131,7 @@ def test_fixed_noise_is_the_photo_plus_one_draw_at_every_level(
     make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
 ) -> None:
     """Equal, to the bit, to a solve beside that track, put together here by hand."""
-    config = replace(CONFIG, reference_path="fixed_noise")
+    config = replace(CONFIG, reference_path="fixed_noise", start=0.0)
     denoiser, azimuths = make_denoiser(), [90.0, 200.0]
     pixels = torch.from_numpy(photo)
     image, key = images_to_model(pixels[None]), image_key(pixels)
@@ -143,3 +145,20 @@ def test_fixed_noise_is_the_photo_plus_one_draw_at_every_level(
         views = SOLVERS[config.solver](guide(shared, targets, guidances(config)), noise, sigmas)
     orbit = sample_orbit(denoiser, ring, photo, 1, 90.0, np.array(azimuths), config)
     assert np.array_equal(orbit.frames, model_to_images(views).numpy())
+
+
+def test_from_the_photos_noise_a_view_in_its_own_pose_is_the_photo(
+    make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
+) -> None:
+    """What goes up the ODE comes down it; from noise of its own, a view is another picture."""
+    config = ViewsConfig(mode="start", pose_guidance=0.0, solver="heun", steps=60)
+    denoiser = make_denoiser()
+
+    def error(start: float, azimuth: float) -> float:
+        settings = replace(config, start=start)
+        orbit = sample_orbit(denoiser, ring, photo, 1, 90.0, np.array([azimuth]), settings)
+        return float(np.abs(orbit.frames[0].astype(float) - photo).mean())
+
+    assert error(1.0, 90.0) < 2.0
+    assert error(0.0, 90.0) > 10 * error(1.0, 90.0)
+    assert error(1.0, 90.0) < error(1.0, 200.0)

@@ -15,9 +15,9 @@ from mirage.config import Config, EvaluateConfig, ViewsConfig
 from mirage.model.denoiser import PoseDenoiser
 from mirage.stages import view_figures
 from mirage.stages.folder import RunFolder
+from mirage.stages.references import Reference, Turner
 from mirage.stages.view_cases import Case
 from mirage.stages.view_figures import measure_views
-from mirage.stages.views import Reference, Turner
 
 AZIMUTHS = np.array([0.0, 90.0, 180.0, 270.0])
 COLOURS = np.random.default_rng(0).integers(0, 256, (20, 3)).tolist()

@@ -1,7 +1,11 @@
 """One random stream per reference and view, keyed by what they are and not by where they stand.
 
-A view's noise depends on the seed, the reference photo and the azimuth asked for. It does not
+A view's own noise depends on the seed, the reference photo and the azimuth asked for. It does not
 depend on which other views are asked for, their order, the batch or the rank.
+
+The views of one object start from the noise that its photo inverts to. In the flow of a model that
+is told the pose, the pose need not be in the noise: what is left there is which object it is, so
+that the same noise in another pose is the same object turned.
 """
 
 from __future__ import annotations
@@ -38,3 +42,13 @@ def view_noise(seed: int, reference: str, azimuths: list[float], shape: tuple[in
 def reference_noise(seed: int, reference: str, shape: tuple[int, ...]) -> Tensor:
     """[1, *shape] standard normal, the reference's own stream."""
     return torch.randn((1, *shape), generator=keyed_generator(seed, reference, "reference"))
+
+
+def mix_noise(own: Tensor, reference: Tensor, share: float) -> Tensor:
+    """`share` of the reference's noise in each view's own: again normal, with that correlation.
+
+    Args:
+        own: [V, C, H, W] standard normal. reference: [1, C, H, W], about standard normal.
+        share: in [0, 1].
+    """
+    return share * reference + (1.0 - share**2) ** 0.5 * own

@@ -13,7 +13,7 @@ from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
 from mirage.sampler.cross_frame import AttentionTape, taped
 from mirage.sampler.entry import enter_reference
 from mirage.sampler.guidance import Guidance, guide, towards_hard_attention, towards_pose
-from mirage.sampler.noise import image_key, reference_noise, view_noise
+from mirage.sampler.noise import image_key, mix_noise, reference_noise, view_noise
 from mirage.sampler.schedule import karras_sigmas
 from mirage.sampler.shared import Reference, SharedDenoiser
 from mirage.sampler.solve import SOLVERS, Observer
@@ -55,7 +55,7 @@ def sample_orbit(
     config: ViewsConfig,
     observe: Observer | None = None,
 ) -> Orbit:
-    """Turn the object of one photo to each of `azimuths`.
+    """Turn the object of one photo to each of `azimuths`, by `config.mode`.
 
     Args:
         photo: [H, W, 3] uint8 at the denoiser's resolution.
@@ -87,7 +87,9 @@ def sample_orbit(
                 lambda x, sigma: shared.alone(x, sigma, own), image.to(device),
                 reference_noise(config.seed, key, shape).to(device), sigmas, config,
             )  # fmt: skip
-            shared.reference = Reference(track, own)
+            noise = mix_noise(noise, track.at(sigmas[0]) / sigmas[0], config.start)
+            if config.mode != "start":
+                shared.reference = Reference(track, own)
         targets = condition(poses.tolist(), [float(a) for a in azimuths])
         guided = guide(shared, targets, guidances(config))
         views: Tensor = SOLVERS[config.solver](guided, noise, sigmas, observe)

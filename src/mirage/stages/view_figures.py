@@ -23,11 +23,11 @@ from mirage.sampler.orbit import nearest_pose
 from mirage.stages.folder import RunFolder
 from mirage.stages.nearest_photos import NearestPhotos
 from mirage.stages.poses import LABELS_FILE
+from mirage.stages.references import Turner
 from mirage.stages.view_cases import Case
 from mirage.stages.view_cost import Cost, measure_cost
 from mirage.stages.view_sets import heldout_features, set_figures
 from mirage.stages.view_summary import Row, difference, summarise
-from mirage.stages.references import Turner
 from mirage.stages.views import turn, with_mode
 
 COPY, NEAREST, TRUTH = "copy the reference", "nearest training image", "true renders"
