@@ -79,6 +79,13 @@ COMMANDS = {
         ("evaluate.seed=INT", "evaluate.objects=INT", "evaluate.json=FILE"),
         "mirage evaluate evaluate.seed=7 evaluate.json=figures.json run=runs/demo",
     ),
+    "ablate": Command(
+        ("ablate",),
+        "Compare settings of the sampler on one trained model, object by object.",
+        "evaluate",
+        ("ablation=NAME", "ablation.objects=INT", "ablation.seed=INT"),
+        "mirage ablate ablation=steps run=runs/demo",
+    ),
     "report": Command(
         ("report",),
         "Write one self-contained HTML page of everything there is.",

@@ -332,6 +332,30 @@ class EvaluateConfig:
 
 
 @dataclass
+class AblationConfig:
+    """Settings of the sampler to compare: a file of experiments/ablation/."""
+
+    name: str = ""
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)  # name → what it changes of views
+    seed: int = 1000  # of fresh turntable objects, other ones than `evaluate` reports on
+    objects: int = 16  # fresh objects
+    views: int = 8  # views per object
+    figures: list[str] = field(
+        default_factory=lambda: [
+            "target_pose_accuracy", "psnr", "feature_distance", "colour_distance", "fd",
+        ]
+    )  # fmt: skip
+    # drawn, a panel each
+
+    def __post_init__(self) -> None:
+        _positive("ablation", self, "objects", "views")
+        _require(
+            bool(self.name) or not self.rows, "ablation.name", "rows without a name",
+            "name the ablation: its table is kept below that name",
+        )  # fmt: skip
+
+
+@dataclass
 class Config:
     """All of a run. See `mirage <command> --help` for what each command reads."""
 
@@ -347,6 +371,7 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
     views: ViewsConfig = field(default_factory=ViewsConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    ablation: AblationConfig = field(default_factory=AblationConfig)
 
     def __post_init__(self) -> None:
         halvings = 2 ** (len(self.model.channels) - 1)

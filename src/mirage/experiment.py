@@ -22,10 +22,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from mirage.config import Config, EvaluateConfig, ViewsConfig
+from mirage.config import AblationConfig, Config, EvaluateConfig, ViewsConfig
 from mirage.errors import MirageError
 
-_GROUPS = ("experiment", "backbone")  # folders of experiments/: `backbone=effnet_lite` picks a file
+_PARTS = ("backbone", "ablation")  # folders of experiments/ whose files are one part of `Config`
+_GROUPS = ("experiment", *_PARTS)  # `backbone=effnet_lite` picks a file
 
 
 def load_config(overrides: Sequence[str]) -> Config:
@@ -48,8 +49,10 @@ def load_config(overrides: Sequence[str]) -> Config:
         saved = Path(merged.run) / SAVED
         if saved.exists() and not any(word.startswith("experiment=") for word in groups):
             restored = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(saved))
-            if groups:  # a backbone named now wins over the run's
-                restored.backbone = base.backbone
+            for part in {
+                word.split("=", 1)[0] for word in groups
+            }:  # named now: wins over the run's
+                OmegaConf.update(restored, part, base[part], merge=False)
             merged = OmegaConf.merge(restored, given)
         config = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
@@ -96,6 +99,7 @@ def save_config(config: Config) -> None:
         reference_pose=Config.reference_pose,
         views=replace(config.views, reference=ViewsConfig.reference),
         evaluate=replace(config.evaluate, json=EvaluateConfig.json),
+        ablation=AblationConfig(),
     )
     temporary = path.with_suffix(".tmp")
     OmegaConf.save(OmegaConf.structured(kept), temporary)

@@ -14,7 +14,8 @@ from PIL import Image
 from mirage.contracts import Orbit
 from mirage.errors import MirageError
 from mirage.report import page as pages
-from mirage.report.page import OrbitView, Panel, ReportPage, Table, write_page
+from mirage.report.page import OrbitView, Panel, ReportPage, write_page
+from mirage.report.tables import Table
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 RNG = np.random.default_rng(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import numpy as np
 import pytest
 from made_up_photos import MadeUpBackbone, MadeUpBank, MadeUpImages, flat_photo, labels_of
 
-from mirage.config import Config, EvaluateConfig, ViewsConfig
+from mirage.config import Config, ViewsConfig
 from mirage.model.denoiser import PoseDenoiser
 from mirage.stages import view_figures
 from mirage.stages.folder import RunFolder
 from mirage.stages.references import Reference, Turner
 from mirage.stages.view_cases import Case
-from mirage.stages.view_figures import measure_views
+from mirage.stages.view_figures import COPY, NEAREST, measure_views
 
 AZIMUTHS = np.array([0.0, 90.0, 180.0, 270.0])
 COLOURS = np.random.default_rng(0).integers(0, 256, (20, 3)).tolist()
@@ -28,7 +29,9 @@ def case(index: int, with_truth: bool = True, path: str = "fresh") -> Case:
     rng = np.random.default_rng([index, 7])
     photo = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
     truth = rng.integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
-    return Case(Reference(str(index), path, photo, 1, 90.0, 1.0), truth if with_truth else None)
+    return Case(
+        Reference(str(index), path, photo, 1, 90.0, 1.0, False), truth if with_truth else None
+    )
 
 
 @pytest.fixture
@@ -41,10 +44,12 @@ def measure(
     turner = Turner(make_denoiser(), MadeUpBank(), MadeUpBackbone())  # type: ignore[arg-type]
 
     def run(cases: list[Case], modes: tuple[str, ...] = ("soft", "hard")) -> dict[str, Any]:
-        views = ViewsConfig(steps=2, solver="euler", pose_interval=[0.0, 99.0])
-        evaluate = EvaluateConfig(modes=list(modes))
-        config = replace(Config(), views=views, evaluate=evaluate)
-        return measure_views(config, RunFolder(tmp_path), turner, cases, AZIMUTHS)
+        views = ViewsConfig(
+            steps=2, solver="euler", pose_interval=[0.0, 99.0], reference_path="fixed_noise"
+        )
+        rows = {mode: replace(Config(), views=replace(views, mode=mode)) for mode in modes}
+        pairs = [*combinations(modes, 2), *product((COPY, NEAREST), modes)]
+        return measure_views(rows, pairs, RunFolder(tmp_path), turner, cases, AZIMUTHS, seed=0)
 
     return run
 

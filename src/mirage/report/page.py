@@ -17,32 +17,12 @@ from PIL import Image
 from mirage.contracts import ByteArray, Orbit
 from mirage.errors import MirageError
 from mirage.report.canvas import enlarge
-
-Cell = str | int | float | None
+from mirage.report.tables import Cell, Table, format_cell
 
 _FRAME_SIDE = 192  # frames on the page are enlarged to about this, pixels
 _SPRITE_COLUMNS = 8  # frames a line of a sprite
 _GUTTER = 2  # pixels of its own edge round each frame of a sprite
 _WEBP_LIMIT = 16383  # longest side WebP can hold, pixels
-
-
-@dataclass(frozen=True)
-class Table:
-    """Figures to read: a caption, column names, rows of cells (the first names the row)."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        for row in self.rows:
-            if len(row) != len(self.columns):
-                raise MirageError(
-                    f"a row of {len(row)} cells under {len(self.columns)} columns: {list(row)}",
-                    where=f"report table {self.title!r}",
-                    todo="give every row one cell a column; None is drawn as a dash",
-                )
 
 
 @dataclass(frozen=True)
@@ -166,23 +146,6 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update(figure=format_cell, picture=_data_uri)
     return environment
-
-
-def format_cell(value: Cell) -> str:
-    """A figure as text: three or four significant digits, thousands apart, None as a dash."""
-    if value is None:
-        return "–"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | np.integer):
-        return f"{value:,}"
-    if not np.isfinite(value):
-        return "–" if np.isnan(value) else ("∞" if value > 0 else "−∞")
-    size = abs(value)
-    digits = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 3
-    if 0 < size < 0.001:
-        return f"{value:.1e}"
-    return f"{value:,.{digits}f}".replace("-", "−")
 
 
 def _data_uri(picture: Image.Image, quality: int = 90) -> str:

@@ -29,6 +29,12 @@ def ring_azimuths(ring: PoseRing, count: int, start: float = 0.0) -> FloatArray:
     return wrap(np.linspace(*ring.span, count))
 
 
+def pose_azimuths(ring: PoseRing, count: int) -> FloatArray:
+    """The azimuths of up to `count` poses spread over the ring: between two poses none is right."""
+    poses = nearest_pose(ring, ring_azimuths(ring, count))
+    return np.asarray(ring.azimuth[list(dict.fromkeys(poses.tolist()))])
+
+
 def nearest_pose(ring: PoseRing, azimuth: FloatArray) -> IntArray:
     """[V] the pose whose azimuth is nearest on the circle to each of `azimuth` [V] degrees."""
     return circular_distance(np.asarray(azimuth)[:, None], ring.azimuth[None]).argmin(axis=1)

@@ -7,29 +7,27 @@ have no truth; for them the held-out ones are turned, and what needs the truth i
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from callbacks.tracking import log_evaluation
 from mirage.config import Config
-from mirage.report.page import format_cell
-from mirage.sampler.orbit import ring_azimuths
+from mirage.report.tables import Table, print_tables
+from mirage.sampler.orbit import pose_azimuths
 from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
 from mirage.stages.pose_figures import measure_poses
 from mirage.stages.pose_panels import draw_reliability
 from mirage.stages.poses import SUMMARY_FILE
 from mirage.stages.references import Turner
 from mirage.stages.view_cases import view_cases
-from mirage.stages.view_figures import measure_views
+from mirage.stages.view_figures import COPY, NEAREST, measure_views
 from mirage.stages.view_tables import view_tables
+from mirage.stages.views import with_mode
 
 FIGURES, RELIABILITY = "figures.json", "reliability.png"
 
 _VERSION = 2  # raised when what is measured changes, so that a run is measured anew
-_WIDTH = 130  # characters of a line: the widest table, with its intervals
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -78,25 +76,21 @@ def _measure(config: Config, folder: RunFolder, has_model: bool) -> dict[str, An
     poses = read_json(folder["poses"] / SUMMARY_FILE) | poses
     if not has_model:
         return {"poses": poses, "views": []}
+    if alignment is not None:
+        poses["alignment"] = asdict(alignment)
     turner = Turner.open(folder["model"])
-    azimuths = ring_azimuths(turner.bank.ring, config.evaluate.views)
+    azimuths = pose_azimuths(turner.bank.ring, config.evaluate.views)
     cases = view_cases(config, folder, turner, azimuths, alignment)
-    return {"poses": poses} | measure_views(config, folder, turner, cases, azimuths)
+    rows = {mode: with_mode(config, mode) for mode in config.evaluate.modes}
+    pairs = list(combinations(rows, 2)) + [(b, mode) for b in (COPY, NEAREST) for mode in rows]
+    seed = config.evaluate.seed
+    figures = measure_views(rows, pairs, folder, turner, cases, azimuths, seed)
+    return {"poses": poses} | figures
 
 
 def print_figures(figures: dict[str, Any]) -> None:
     """The figures as tables, to standard output."""
-    console = Console(width=_WIDTH)
-    console.print(*_pose_tables(figures["poses"]), sep="\n")
-    for found in view_tables(figures):
-        first, *others = found.columns
-        table = Table(title=found.title, caption=found.note)
-        table.add_column(first, no_wrap=True)
-        for heading in others:
-            table.add_column(heading)
-        for row in found.rows:
-            table.add_row(*(format_cell(cell) for cell in row))
-        console.print(table)
+    print_tables(_pose_tables(figures["poses"]) + view_tables(figures))
 
 
 _FIGURES = ("ring_score", "mask_iou", "nmi", "purity", "homogeneity", "left_right", "front_rear",
@@ -105,27 +99,27 @@ _COMPARED = ("median_deg", "p90_deg", "beyond_90", "homogeneity")
 
 
 def _pose_tables(poses: dict[str, Any]) -> list[Table]:
-    plain = Table("poses", "value", title="Poses on photos that no stage has seen")
-    plain.add_row("number", f"{poses['num_poses']} ({poses['count']['why']})")
-    for name in _FIGURES:
-        if name in poses:
-            plain.add_row(name, f"{poses[name]:.3f}")
+    facts = [["number", f"{poses['num_poses']} ({poses['count']['why']})"]]
+    facts += [[name, f"{poses[name]:.3f}"] for name in _FIGURES if name in poses]
+    plain = Table("Poses on photos that no stage has seen", ["poses", "value"], facts)
     if "pose_azimuth_error" not in poses:
         return [plain]
-    compared = Table("", *_COMPARED, title="Error of a photo's azimuth, degrees")
 
-    def row(name: str, figures: dict[str, float]) -> None:
-        cells = [figures.get(column) for column in _COMPARED]
-        compared.add_row(name, *("–" if c is None else f"{c:.3g}" for c in cells))
+    def row(name: str, figures: dict[str, float]) -> list[str | None]:
+        return [name, *(f"{figures[c]:.3g}" if c in figures else None for c in _COMPARED)]
 
-    row("its pose's", poses["pose_azimuth_error"] | {"homogeneity": poses["homogeneity"]})
-    row("its own", poses["image_azimuth_error"])
-    for baseline in poses.get("baselines", ()):
-        row(baseline["name"], baseline)
-    sure = Table("confidence", "accuracy (≤ 15°)", "median error", "photos", title="Reliability")
-    for part in poses["reliability"]:
-        sure.add_row(
-            f"{part['confidence']:.2f}", f"{part['accuracy']:.2f}",
-            f"{part['median_error']:.1f}°", str(part["count"]),
-        )  # fmt: skip
-    return [plain, compared, sure]
+    compared = [
+        row("its pose's", poses["pose_azimuth_error"] | {"homogeneity": poses["homogeneity"]}),
+        row("its own", poses["image_azimuth_error"]),
+        *(row(baseline["name"], baseline) for baseline in poses.get("baselines", ())),
+    ]
+    sure = [
+        [f"{part['confidence']:.2f}", f"{part['accuracy']:.2f}", f"{part['median_error']:.1f}°",
+         str(part["count"])]
+        for part in poses["reliability"]
+    ]  # fmt: skip
+    return [
+        plain,
+        Table("Error of a photo's azimuth, degrees", ["", *_COMPARED], compared),
+        Table("Reliability", ["confidence", "accuracy (≤ 15°)", "median error", "photos"], sure),
+    ]

@@ -14,8 +14,9 @@ from mirage.contracts import ByteArray
 from mirage.errors import MirageError
 from mirage.experiment import config_text
 from mirage.report.curves import training_curve
-from mirage.report.page import OrbitView, ReportPage, Table, write_page
+from mirage.report.page import OrbitView, ReportPage, write_page
 from mirage.report.ring import FULL_CIRCLE, arc_of
+from mirage.report.tables import Table
 from mirage.stages.evaluate import FIGURES
 from mirage.stages.folder import RunFolder, read_json
 from mirage.stages.pose_panels import pose_panels

@@ -1,13 +1,12 @@
-"""How good a run's views are: every mode beside what can be had without a model.
+"""How good a run's views are: every row of settings beside what can be had without a model.
 
-Each object is turned in every mode before the next one, so that a load on the machine slows all
-modes alike. All figures of a row are of the same pictures.
+Each object is turned in every row before the next one, so that a load on the machine slows all
+rows alike. All figures of a row are of the same pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import combinations
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,15 +27,27 @@ from mirage.stages.view_cases import Case
 from mirage.stages.view_cost import Cost, measure_cost
 from mirage.stages.view_sets import heldout_features, set_figures
 from mirage.stages.view_summary import Row, difference, summarise
-from mirage.stages.views import turn, with_mode
+from mirage.stages.views import turn
 
 COPY, NEAREST, TRUTH = "copy the reference", "nearest training image", "true renders"
 
 
 def measure_views(
-    config: Config, folder: RunFolder, turner: Turner, cases: Sequence[Case], azimuths: FloatArray
+    rows: Mapping[str, Config],
+    pairs: Sequence[tuple[str, str]],
+    folder: RunFolder,
+    turner: Turner,
+    cases: Sequence[Case],
+    azimuths: FloatArray,
+    seed: int,
 ) -> dict[str, Any]:
     """Rows of figures with intervals over objects, and the differences between rows.
+
+    Args:
+        rows: name → the settings that views are sampled with; COPY, NEAREST and TRUTH come beside.
+        pairs: (minus, of), names of rows whose difference is wanted.
+        azimuths: [V] degrees on the ring that every row is asked for.
+        seed: of what is drawn: training photos, held-out photos, resamples.
 
     Keys: views, a list of rows, each with mode, figures by name, and intervals by the same names;
     differences, likewise, with `of` and `minus`; view_set, what the rows were measured on.
@@ -45,18 +56,17 @@ def measure_views(
     asked = nearest_pose(turner.bank.ring, azimuths)
     nearest = NearestPhotos.gather(
         images, read_labels(folder["poses"] / LABELS_FILE), turner.bank.ring, asked,
-        turner.denoiser.resolution, config.evaluate.seed,
+        turner.denoiser.resolution, seed,
     )  # fmt: skip
-    heldout = heldout_features(config, images, turner, cases)
-    rows = _measure_rows(config, turner, cases, azimuths, nearest)
-    seed = config.evaluate.seed
-    sets = {mode: set_figures(row.pooled, heldout) for mode, row in rows.items()}
+    heldout = heldout_features(images, turner, cases, seed)
+    found = _measure_rows(rows, turner, cases, azimuths, nearest)
+    sets = {name: set_figures(row.pooled, heldout) for name, row in found.items()}
     return {
-        "views": [{"mode": mode} | summarise(row, sets[mode], seed) for mode, row in rows.items()],
+        "views": [{"mode": name} | summarise(row, sets[name], seed) for name, row in found.items()],
         "differences": [
             {"of": of, "minus": minus}
-            | difference(rows[of], rows[minus], sets[of], sets[minus], seed)
-            for minus, of in _pairs(config.evaluate.modes)
+            | difference(found[of], found[minus], sets[of], sets[minus], seed)
+            for minus, of in pairs
         ],
         "view_set": {
             "backbone": turner.backbone.config.name,
@@ -67,47 +77,44 @@ def measure_views(
     }
 
 
-def _pairs(modes: Sequence[str]) -> list[tuple[str, str]]:
-    """(minus, of): every two modes, and every mode against what needs no model."""
-    modes = list(dict.fromkeys(modes))
-    return list(combinations(modes, 2)) + [(b, mode) for b in (COPY, NEAREST) for mode in modes]
-
-
 def _measure_rows(
-    config: Config,
+    rows: Mapping[str, Config],
     turner: Turner,
     cases: Sequence[Case],
     azimuths: FloatArray,
     nearest: NearestPhotos,
 ) -> dict[str, Row]:
     found: dict[str, list[tuple[dict[str, FloatArray], FloatArray, Cost | None]]] = {}
-    for mode in config.evaluate.modes[:1]:  # a view for what only the first call pays
-        turn(turner, cases[0].reference, azimuths[:1], with_mode(config, mode))
+    for settings in list(rows.values())[:1]:  # a view for what only the first call pays
+        turn(turner, cases[0].reference, azimuths[:1], settings)
     for case in show_progress(cases, "evaluate views", len(cases)):
-        for mode, frames, cost in _pictures(config, turner, case, azimuths, nearest):
-            figures, pooled = _look(turner, case, frames, azimuths, mode)
-            found.setdefault(mode, []).append((figures, pooled, cost))
+        for name, frames, cost in _pictures(rows, turner, case, azimuths, nearest):
+            figures, pooled = _look(turner, case, frames, azimuths, name)
+            found.setdefault(name, []).append((figures, pooled, cost))
     return {
-        mode: Row(
+        row: Row(
             {name: np.stack([figures[name] for figures, _, _ in parts]) for name in parts[0][0]},
             np.stack([pooled for _, pooled, _ in parts]),
             [cost for _, _, cost in parts if cost is not None],
         )
-        for mode, parts in found.items()
+        for row, parts in found.items()
     }
 
 
 def _pictures(
-    config: Config, turner: Turner, case: Case, azimuths: FloatArray, nearest: NearestPhotos
+    rows: Mapping[str, Config],
+    turner: Turner,
+    case: Case,
+    azimuths: FloatArray,
+    nearest: NearestPhotos,
 ) -> Iterator[tuple[str, ByteArray, Cost | None]]:
     """Every row's views of one object, [V, H, W, 3] uint8."""
-    for mode in dict.fromkeys(config.evaluate.modes):
-        settings = with_mode(config, mode)
+    for name, settings in rows.items():
 
         def sample(settings: Config = settings) -> ByteArray:
             return turn(turner, case.reference, azimuths, settings).frames
 
-        yield mode, *measure_cost(turner.denoiser, sample)
+        yield name, *measure_cost(turner.denoiser, sample)
     photo = case.reference.photo
     yield COPY, np.repeat(photo[None], len(azimuths), axis=0), None
     yield NEAREST, nearest.views(photo), None
@@ -116,7 +123,7 @@ def _pictures(
 
 
 def _look(
-    turner: Turner, case: Case, frames: ByteArray, azimuths: FloatArray, mode: str
+    turner: Turner, case: Case, frames: ByteArray, azimuths: FloatArray, row: str
 ) -> tuple[dict[str, FloatArray], FloatArray]:
     """Figures of one object's views, and their pooled features [V, C]."""
     ring = turner.bank.ring
@@ -132,7 +139,7 @@ def _look(
     }
     if len(frames) > 1:
         figures["adjacent"] = metrics.adjacent_similarity(pooled, ring.closed)
-    if case.truth is not None and mode != TRUTH:
+    if case.truth is not None and row != TRUTH:
         figures |= {
             "psnr": metrics.psnr(frames, case.truth),
             "ssim": metrics.ssim(frames, case.truth),

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirage.config import Config
 from mirage.contracts import HELDOUT, FloatArray
 from mirage.images.manifest import ImageSet
 from mirage.images.progress import show_progress
@@ -36,7 +35,7 @@ class SetFigure:
 
 
 def heldout_features(
-    config: Config, images: ImageSet, turner: Turner, cases: Sequence[Case]
+    images: ImageSet, turner: Turner, cases: Sequence[Case], seed: int
 ) -> FloatArray:
     """[M, C] pooled features of held-out photos at the model's resolution, of other objects."""
     ids = images.ids(HELDOUT)
@@ -44,7 +43,7 @@ def heldout_features(
     objects = images.object_id[ids]
     own = {o for o, path in zip(objects, images.path[ids], strict=True) if str(path) in turned}
     others = ids[np.asarray([o not in own for o in objects], bool)]
-    kept = np.sort(np.random.default_rng(config.evaluate.seed).permutation(others)[:_HELDOUT_MOST])
+    kept = np.sort(np.random.default_rng(seed).permutation(others)[:_HELDOUT_MOST])
     size = turner.backbone.config.batch_size
     batches = images.batches(kept, turner.denoiser.resolution, size)
     shown = show_progress(batches, "held-out photos", -(-len(kept) // size))

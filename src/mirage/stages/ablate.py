@@ -1,0 +1,99 @@
+"""ablate: what each setting of the sampler does, on one trained model.
+
+Every row of an ablation changes some of `views.*`, and is measured on the same fresh objects, from
+the same noise, as all others; so differences are taken object by object. The objects are not those
+that `evaluate` reports on: a setting may be chosen by what is seen here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from mirage.circle import RingAlignment
+from mirage.config import Config
+from mirage.errors import MirageError
+from mirage.report.sweeps import Series, draw_panels
+from mirage.report.tables import print_tables, to_markdown
+from mirage.sampler.orbit import pose_azimuths
+from mirage.stages.evaluate import FIGURES
+from mirage.stages.folder import RunFolder, hash_of, read_json, replacing, save_picture, write_json
+from mirage.stages.references import Turner
+from mirage.stages.view_cases import view_cases
+from mirage.stages.view_figures import measure_views
+from mirage.stages.view_tables import view_tables
+
+FOLDER = "ablations"  # in evaluate/
+
+_VERSION = 1  # raised when what is measured changes
+
+
+def run(config: Config, folder: RunFolder) -> str:
+    """Measure the rows unless they are measured; prints the tables and returns the closing line.
+
+    Raises:
+        MirageError: no ablation is named, or the run has not been evaluated.
+    """
+    ablation = config.ablation
+    if not ablation.rows:
+        raise MirageError(
+            "no ablation is named",
+            where="command line",
+            todo="name a file of experiments/ablation/, as in ablation=steps",
+        )
+    folder.key("evaluate")
+    rows = {name: _changed(config, name, changes) for name, changes in ablation.rows.items()}
+    key = hash_of("ablate", _VERSION, folder.key("model"), config.views, ablation)
+    target = folder["evaluate"] / FOLDER / f"{ablation.name}.json"
+    target.parent.mkdir(exist_ok=True)
+    figures = read_json(target) if target.exists() else {}
+    if figures.get("key") != key:
+        figures = _measure(config, folder, rows) | {"key": key}
+        write_json(target, figures)
+    tables = view_tables(figures)
+    print_tables(tables)
+    command = f"`mirage ablate ablation={ablation.name} run={config.run}`"
+    with replacing(target.with_suffix(".md")) as temporary:
+        temporary.write_text("\n".join([f"{command}\n", *map(to_markdown, tables)]))
+    save_picture(target.with_suffix(".png"), _draw(figures, ablation.figures))
+    return f"ablate: {len(rows)} rows → {target.with_suffix('.md')}"
+
+
+def _changed(config: Config, name: str, changes: dict[str, Any]) -> Config:
+    try:
+        return replace(config, views=replace(config.views, **changes))
+    except TypeError as error:
+        raise MirageError(
+            f"row {name!r} changes what is no setting of views: {error}",
+            where="configuration key ablation.rows",
+            todo="use fields of `views`, such as mode, share or pose_guidance",
+        ) from error
+
+
+def _measure(config: Config, folder: RunFolder, rows: dict[str, Config]) -> dict[str, Any]:
+    ablation = config.ablation
+    known = read_json(folder["evaluate"] / FIGURES)["poses"].get("alignment")
+    chosen = replace(
+        config.evaluate, seed=ablation.seed, objects=ablation.objects, views=ablation.views
+    )
+    turner = Turner.open(folder["model"])
+    azimuths = pose_azimuths(turner.bank.ring, ablation.views)
+    alignment = None if known is None else RingAlignment(**known)
+    cases = view_cases(replace(config, evaluate=chosen), folder, turner, azimuths, alignment)
+    first, *others = rows
+    pairs = [(first, other) for other in others]
+    return measure_views(rows, pairs, folder, turner, cases, azimuths, ablation.seed)
+
+
+def _draw(figures: dict[str, Any], names: list[str]) -> Any:
+    """A panel a figure: a dot a row with its interval."""
+    panels = {}
+    for name in names:
+        rows = [row for row in figures["views"] if name in row]
+        low, high = ([row["intervals"].get(name, {}).get(end, float("nan")) for row in rows]
+                     for end in ("low", "high"))  # fmt: skip
+        spread = [(b - a) / 2 for a, b in zip(low, high, strict=True)]
+        if rows:
+            values = [row[name] for row in rows]
+            panels[name] = [Series("", [row["mode"] for row in rows], values, spread)]
+    return draw_panels("", panels)
