@@ -213,6 +213,26 @@ def test_evaluation_rows_and_its_json_file(run: Path, tmp_path: Path) -> None:
     assert {"nmi", "purity", "image_azimuth_error"} <= set(figures["poses"])
 
 
+def test_an_ablation_compares_rows_on_objects_of_its_own(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["ablate", f"run={run}", "ablation=steps", "ablation.objects=2", "ablation.views=3"]
+    assert mirage(*words) == 0
+    folder = run / "evaluate" / "ablations"
+    rows = {row["mode"]: row for row in json.loads((folder / "steps.json").read_text())["views"]}
+    assert list(rows)[:3] == ["none", "start", "soft"]
+    assert rows["none"]["psnr"] != rows["start"]["psnr"] != rows["soft"]["psnr"]
+    reported = json.loads((run / "evaluate" / "figures.json").read_text())["views"]
+    assert rows["copy the reference"]["psnr"] != reported[-3]["psnr"]  # other objects
+    assert f"`mirage ablate ablation=steps run={run}`" in (folder / "steps.md").read_text()
+    assert Image.open(folder / "steps.png").width > 100
+    before = (folder / "steps.json").stat().st_mtime_ns
+    assert mirage(*words) == 0
+    assert (folder / "steps.json").stat().st_mtime_ns == before
+    assert mirage("ablate", f"run={run}") == 1  # the run does not remember it
+    assert "experiments/ablation" in capsys.readouterr().err
+
+
 def test_a_second_run_does_nothing_again(run: Path) -> None:
     watched = [
         run / "poses" / "bank.safetensors",
