@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import lightning
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -13,8 +15,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from datamodules.balance import balanced_probabilities
 from mirage.contracts import ByteArray, FloatArray, IntArray, PoseLabels, PoseRing
 
+Batch = dict[str, Tensor]  # image [B, H, W, 3] uint8, pose, azimuth (degrees), confidence [B]
 
-class PosedBatches(Dataset[dict[str, Tensor]]):
+
+class PosedBatches(Dataset[Batch]):
     """Item s is the batch of optimizer step s; what it holds depends on (seed, s) alone.
 
     The batch of all ranks is drawn together and each takes its part, so the number of ranks does
@@ -50,7 +54,7 @@ class PosedBatches(Dataset[dict[str, Tensor]]):
     def __len__(self) -> int:
         return self.num_steps
 
-    def __getitem__(self, step: int) -> dict[str, Tensor]:
+    def __getitem__(self, step: int) -> Batch:
         rng = np.random.default_rng([self.seed, step])
         total = self.batch_size * self.world_size
         drawn = rng.choice(self.ids, size=total, p=self.probabilities)
@@ -59,13 +63,8 @@ class PosedBatches(Dataset[dict[str, Tensor]]):
         batch = posed_batch(self.pixels, self.labels, self.ring, drawn[mine], column[mine])
         if self.flipped is None:
             return batch
-        turned = posed_batch(self.pixels, self.flipped, self.ring, drawn[mine], column[mine])
-        turned["image"] = turned["image"].flip(2)
-        flip = torch.from_numpy(rng.random(total)[mine] < 0.5)
-        return {
-            name: torch.where(flip.view(-1, *[1] * (value.ndim - 1)), turned[name], value)
-            for name, value in batch.items()
-        }
+        mirrored = posed_batch(self.pixels, self.flipped, self.ring, drawn[mine], column[mine])
+        return mirror_some(batch, mirrored, rng.random(total)[mine] < 0.5)
 
 
 def _draw_columns(weights: FloatArray, uniform: FloatArray) -> IntArray:
@@ -77,7 +76,7 @@ def _draw_columns(weights: FloatArray, uniform: FloatArray) -> IntArray:
 
 def posed_batch(
     pixels: ByteArray, labels: PoseLabels, ring: PoseRing, ids: IntArray, column: IntArray
-) -> dict[str, Tensor]:
+) -> Batch:
     """The images `ids` with the candidate `column` of their soft labels (0: the most likely)."""
     pose = labels.topk[ids, column]
     azimuth = np.where(column == 0, labels.azimuth[ids], ring.azimuth[pose])
@@ -89,7 +88,21 @@ def posed_batch(
     }
 
 
-class _HeldoutBatches(Dataset[dict[str, Tensor]]):
+def mirror_some(batch: Batch, labelled: Batch, flip: npt.NDArray[np.bool_]) -> Batch:
+    """The batch with the mirror images of those rows where `flip` [B] holds.
+
+    Args:
+        labelled: the same images, with the labels of their mirror images.
+    """
+    mirrored = labelled | {"image": labelled["image"].flip(2)}
+    chosen = torch.from_numpy(flip)
+    return {
+        name: torch.where(chosen.view(-1, *[1] * (value.ndim - 1)), mirrored[name], value)
+        for name, value in batch.items()
+    }
+
+
+class _HeldoutBatches(Dataset[Batch]):
     """The held-out images once, in order, with their most likely labels."""
 
     def __init__(
@@ -100,7 +113,7 @@ class _HeldoutBatches(Dataset[dict[str, Tensor]]):
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __getitem__(self, item: int) -> dict[str, Tensor]:
+    def __getitem__(self, item: int) -> Batch:
         ids = self.batches[item]
         return posed_batch(self.pixels, self.labels, self.ring, ids, np.zeros_like(ids))
 
@@ -155,24 +168,31 @@ class PosedImages(lightning.LightningDataModule):
         self.batch_size, self.balance, self.num_steps = batch_size, balance, num_steps
         self.seed, self.workers = seed, workers
 
-    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+    def train_dataloader(self) -> DataLoader[Any]:
         """Steps from the trainer's current one on, so a resumed run repeats none."""
-        trainer = self.trainer
-        rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         probabilities = balanced_probabilities(
             self.labels.pose[self.train_ids], self.ring.num_poses, self.balance
         )
         batches = PosedBatches(
             self.pixels, self.labels, self.flipped, self.ring, self.train_ids, probabilities,
-            self.batch_size, self.num_steps, self.seed, rank, world_size,
+            self.batch_size, self.num_steps, self.seed, *self.place,
         )  # fmt: skip
+        return self.by_step(batches)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """This process's rank and how many there are."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def by_step(self, batches: Dataset[Any]) -> DataLoader[Any]:
+        """Item s at optimizer step s, from the trainer's current step on."""
+        trainer = self.trainer
         sampler = _StepsFrom(lambda: trainer.global_step if trainer else 0, self.num_steps)
         return DataLoader(batches, batch_size=None, sampler=sampler, num_workers=self.workers)
 
-    def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+    def val_dataloader(self) -> DataLoader[Any]:
         """Up to 512 held-out images in equal shares a rank; the last ragged batch stays."""
-        trainer = self.trainer
-        rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        rank, world_size = self.place
         chosen = self.heldout_ids[:512]
         padded = np.resize(chosen, -(-len(chosen) // world_size) * world_size)[rank::world_size]
         batches = [padded[i : i + self.batch_size] for i in range(0, len(padded), self.batch_size)]

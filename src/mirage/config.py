@@ -256,6 +256,19 @@ class TrainConfig:
             _require(0.0 <= value <= 1.0, f"train.{name}", f"{value} is not in [0, 1]")
 
 
+@dataclass
+class RefineConfig:
+    """The second part of training, on pairs of a photo and a view that the model made of it."""
+
+    steps: int = 0  # optimizer steps; 0 leaves it out
+    photos: int = 4096  # training photos that are turned, once each if there are so many
+    learning_rate: float = 3e-4  # peak
+
+    def __post_init__(self) -> None:
+        _require(self.steps >= 0, "refine.steps", f"{self.steps} is negative")
+        _positive("refine", self, "photos", "learning_rate")
+
+
 # What of the photo is used: nothing; the noise that it inverts to, where views start; its keys and
 # values in attention as well; and hard-attention guidance.
 MODES = ("none", "start", "soft", "hard")
@@ -369,6 +382,7 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    refine: RefineConfig = field(default_factory=RefineConfig)
     views: ViewsConfig = field(default_factory=ViewsConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     ablation: AblationConfig = field(default_factory=AblationConfig)

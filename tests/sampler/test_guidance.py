@@ -10,8 +10,8 @@ from torch import Tensor
 
 from mirage.config import ViewsConfig
 from mirage.contracts import PoseCondition
+from mirage.model.cross_frame import AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser
-from mirage.sampler.cross_frame import AttentionTape, taped
 from mirage.sampler.guidance import Guidance, guide, towards_hard_attention, towards_pose
 from mirage.sampler.orbit import guidances
 from mirage.sampler.reference import FixedNoise

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mirage.config import MODES, ViewsConfig
 from mirage.contracts import Orbit, PoseCondition, PoseRing
+from mirage.model.cross_frame import AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
-from mirage.sampler.cross_frame import AttentionTape, taped
 from mirage.sampler.guidance import guide
 from mirage.sampler.noise import image_key, reference_noise, view_noise
 from mirage.sampler.orbit import guidances, nearest_pose, ring_azimuths, sample_orbit

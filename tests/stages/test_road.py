@@ -213,6 +213,26 @@ def test_evaluation_rows_and_its_json_file(run: Path, tmp_path: Path) -> None:
     assert {"nmi", "purity", "image_azimuth_error"} <= set(figures["poses"])
 
 
+def test_refining_turns_photos_once_and_changes_the_model(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "refined"
+    shutil.copytree(run, copy)
+    words = ["train", f"run={copy}", "refine.steps=2", "refine.photos=5"]
+    assert mirage(*words) == 0
+    turned = np.load(copy / "refine" / "turned.npy")
+    assert turned.shape == (5, 16, 16, 3) and turned.std() > 0
+    before, after = (load_pipeline(folder / "model").denoiser for folder in (run, copy))
+    pairs = zip(before.parameters(), after.parameters(), strict=True)
+    assert any((one != other).any() for one, other in pairs)
+    made = [(copy / name).stat().st_mtime_ns for name in ("refine/turned.npy", "refine/last.ckpt")]
+    assert mirage(*words) == 0
+    names = ("refine/turned.npy", "refine/last.ckpt")
+    assert [(copy / name).stat().st_mtime_ns for name in names] == made
+    assert mirage("train", f"run={copy}", "refine.steps=0") == 0  # the model before it comes back
+    again = load_pipeline(copy / "model").denoiser
+    pairs = zip(before.parameters(), again.parameters(), strict=True)
+    assert all((one == other).all() for one, other in pairs)
+
+
 def test_an_ablation_compares_rows_on_objects_of_its_own(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

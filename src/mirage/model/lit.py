@@ -44,18 +44,22 @@ class PoseDiffusion(lightning.LightningModule):
     def _loss(self, batch: dict[str, Tensor], generator: Generator, drop: bool) -> Tensor:
         config = self.config
         images = images_to_model(batch["image"])
-        condition = PoseCondition(batch["pose"], batch["azimuth"])
-        if drop:
-            condition = drop_labels(
-                condition,
-                batch["confidence"],
-                config.null_probability,
-                config.null_unsure,
-                generator,
-            )
+        condition = (
+            self._dropped(batch, generator)
+            if drop
+            else PoseCondition(batch["pose"], batch["azimuth"])
+        )
         sigma = draw_sigma(len(images), config.p_mean, config.p_std, generator)
         noise = torch.randn(images.shape, generator=generator, device=self.device)
         return denoising_loss(self.denoiser, images, condition, sigma, noise).mean()
+
+    def _dropped(self, batch: dict[str, Tensor], generator: Generator) -> PoseCondition:
+        """The batch's poses, some of them null."""
+        condition = PoseCondition(batch["pose"], batch["azimuth"])
+        unsure = self.config.null_unsure
+        return drop_labels(
+            condition, batch["confidence"], self.config.null_probability, unsure, generator
+        )
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         loss = self._loss(batch, self._generator(self.config.seed, self.global_step), drop=True)

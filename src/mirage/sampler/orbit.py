@@ -9,8 +9,8 @@ from torch import Tensor
 from mirage.circle import circular_distance, wrap
 from mirage.config import ViewsConfig
 from mirage.contracts import ByteArray, FloatArray, IntArray, Orbit, PoseCondition, PoseRing
+from mirage.model.cross_frame import AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
-from mirage.sampler.cross_frame import AttentionTape, taped
 from mirage.sampler.entry import enter_reference
 from mirage.sampler.guidance import Guidance, guide, towards_hard_attention, towards_pose
 from mirage.sampler.noise import image_key, mix_noise, reference_noise, view_noise

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from mirage.contracts import PoseCondition
+from mirage.model.cross_frame import AttentionTape
 from mirage.model.denoiser import PoseDenoiser
-from mirage.sampler.cross_frame import AttentionTape
 from mirage.sampler.reference import ReferenceTrack
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from mirage.errors import MirageError
 from mirage.files import replacing
 
-STAGES = ("images", "poses", "train", "model", "views", "evaluate", "report")
+STAGES = ("images", "poses", "train", "refine", "model", "views", "evaluate", "report")
 _MADE_BY = {"model": "train"}  # the command that makes a folder not named after itself
 
 

@@ -12,8 +12,8 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from mirage.config import ModelConfig
 from mirage.contracts import PoseCondition
+from mirage.model.cross_frame import AttentionTape, FrameAttention, hard_attention, taped
 from mirage.model.denoiser import PoseDenoiser
-from mirage.sampler.cross_frame import AttentionTape, FrameAttention, hard_attention, taped
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 

@@ -1,0 +1,86 @@
+"""Batches of photos beside views of the same objects that a model made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch.utils.data import DataLoader, Dataset
+
+from datamodules.posed import Batch, PosedBatches, PosedImages, mirror_some, posed_batch
+from mirage.contracts import ByteArray, IntArray, PoseLabels
+
+
+@dataclass(frozen=True)
+class TurnedPhotos:
+    """Views that a model made of training photos, one each.
+
+    Attributes:
+        pixels: [M, H, W, 3] uint8, usually a memory map.
+        ids: [M] the photo that each was made of.
+        labels: of the M views: what was asked for.
+        flipped: of their mirror images, or None where those are not used.
+    """
+
+    pixels: ByteArray
+    ids: IntArray
+    labels: PoseLabels
+    flipped: PoseLabels | None
+
+
+class PairedBatches(Dataset[dict[str, Any]]):
+    """Item s is the batch of optimizer step s: posed photos, and pairs of a photo and its view.
+
+    The batch has as many pairs as photos by themselves. Where mirror images are used, a pair is
+    mirrored as one: what the two show stays one object.
+
+    Args:
+        alone: the photos by themselves; tells photos, labels, seed, rank and batch size.
+    """
+
+    def __init__(self, alone: PosedBatches, turned: TurnedPhotos) -> None:
+        self.alone, self.turned = alone, turned
+
+    def __len__(self) -> int:
+        return len(self.alone)
+
+    def __getitem__(self, step: int) -> dict[str, Any]:
+        """Keys of `Batch`, and pair: photo and view, each a `Batch`."""
+        alone, turned = self.alone, self.turned
+        rng = np.random.default_rng([alone.seed, step, 1])
+        total = alone.batch_size * alone.world_size
+        mine = slice(alone.rank, None, alone.world_size)
+        drawn = rng.integers(len(turned.ids), size=total)[mine]
+        flip = rng.random(total)[mine] < 0.5
+        pair = {
+            "photo": self._take(alone.pixels, alone.labels, alone.flipped, turned.ids[drawn], flip),
+            "view": self._take(turned.pixels, turned.labels, turned.flipped, drawn, flip),
+        }
+        return alone[step] | {"pair": pair}
+
+    def _take(
+        self, pixels: ByteArray, labels: PoseLabels, flipped: PoseLabels | None, ids: IntArray,
+        flip: Any,
+    ) -> Batch:  # fmt: skip
+        likeliest = np.zeros_like(ids)
+        batch = posed_batch(pixels, labels, self.alone.ring, ids, likeliest)
+        if flipped is None:
+            return batch
+        mirrored = posed_batch(pixels, flipped, self.alone.ring, ids, likeliest)
+        return mirror_some(batch, mirrored, flip)
+
+
+class PairedImages(PosedImages):
+    """`PosedImages` whose training batches are half photos by themselves and half pairs."""
+
+    def __init__(self, turned: TurnedPhotos, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.turned = turned
+        self.batch_size = max(1, self.batch_size // 2)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """As `PosedImages`, with pairs."""
+        alone = super().train_dataloader().dataset
+        assert isinstance(alone, PosedBatches)
+        return self.by_step(PairedBatches(alone, self.turned))

@@ -1,0 +1,56 @@
+"""Training of the attention across frames: on photos beside views that the model made of them.
+
+The sampler lets a view attend to another picture of its object. A model that learned from single
+photos never did that, and what it was not taught it does by luck. There are no two photos of one
+object to teach it with; but the model can turn a photo, badly, and then be asked for the photo
+itself, which is real, beside its own view of it: what back-translation is to translation without
+parallel text (Sennrich et al. 2016, arXiv 1511.06709). Errors of the view then stand on the side
+that is attended to, never on the side that is learned.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mirage.contracts import PoseCondition
+from mirage.model.cross_frame import AttentionTape, taped
+from mirage.model.denoiser import images_to_model
+from mirage.model.lit import PoseDiffusion
+from mirage.model.loss import denoising_loss, draw_sigma
+
+_P_MEAN = -0.6  # of ln σ: what is shared is decided at high noise, where a photo alone says little
+
+
+class PairedDiffusion(PoseDiffusion):
+    """Trains a PoseDenoiser on photos by themselves and, as much, on pairs.
+
+    A batch has, beside the keys that PoseDiffusion asks for, pair: photo and view, dicts of such
+    keys, row by row of one object.
+    """
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        generator = self._generator(self.config.seed, self.global_step)
+        alone = self._loss(batch, generator, drop=True)
+        shared = self._pair_loss(batch["pair"], generator)
+        self.log("train/loss", alone, prog_bar=True)
+        self.log("train/pair_loss", shared, prog_bar=True)
+        return alone + shared
+
+    def _pair_loss(self, pair: dict[str, dict[str, Tensor]], generator: torch.Generator) -> Tensor:
+        """Of the photos, attending to their views at the same noise levels."""
+        photo, view = pair["photo"], pair["view"]
+        sigma = draw_sigma(len(photo["pose"]), _P_MEAN, self.config.p_std, generator)
+        images, views = images_to_model(photo["image"]), images_to_model(view["image"])
+        noise, view_noise = (
+            torch.randn(images.shape, generator=generator, device=self.device) for _ in range(2)
+        )
+        with taped(self.denoiser.unet, AttentionTape()) as tape:
+            with tape.record():
+                noisy = views + sigma[:, None, None, None] * view_noise
+                self.denoiser(noisy, sigma, PoseCondition(view["pose"], view["azimuth"]))
+            with tape.play(hard=False):
+                condition = self._dropped(photo, generator)
+                return denoising_loss(self.denoiser, images, condition, sigma, noise).mean()

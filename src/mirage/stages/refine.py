@@ -1,0 +1,95 @@
+"""The second part of train: turn training photos with the model, then train on the pairs.
+
+See `mirage.model.paired` for why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+
+from datamodules.cache import build_cache, open_cache
+from datamodules.pairs import TurnedPhotos
+from mirage.config import Config, ViewsConfig
+from mirage.contracts import ByteArray, FloatArray, IntArray, PoseCondition, PoseLabels
+from mirage.images.progress import show_progress
+from mirage.model.denoiser import PoseDenoiser
+from mirage.model.paired import PairedDiffusion
+from mirage.sampler.each import turn_each
+from mirage.sampler.orbit import nearest_pose
+from mirage.stages.folder import RunFolder
+from mirage.stages.poses import device
+from mirage.stages.trainer import fit, load_averaged, set_aside_other
+from mirage.stages.training_data import TrainingData
+
+TURNED = "turned.npy"
+
+_BATCH = 64  # photos turned at once
+_VIEWS = ViewsConfig(steps=14, pose_guidance=1.0)  # many rough views teach more than few fine ones
+
+
+def refine(config: Config, folder: RunFolder, trained: Path, key: str) -> Path:
+    """Train the model of the checkpoint `trained` on pairs; returns its last checkpoint.
+
+    Killed, it goes on where it was, in turning and in training.
+    """
+    where, settings = folder["refine"], config.refine
+    set_aside_other(where, key)
+    lightning.seed_everything(config.train.seed, verbose=False)
+    data = TrainingData.gather(config, folder)
+    denoiser = load_averaged(config, data.bank.num_poses, trained)
+    turned = _turn(config, data, denoiser, where / TURNED, key)
+    training = replace(
+        config.train, steps=settings.steps, learning_rate=settings.learning_rate,
+        warmup_steps=min(config.train.warmup_steps, settings.steps),
+    )  # fmt: skip
+    config = replace(config, train=training)
+    module = PairedDiffusion(denoiser.cpu(), training)
+    return fit(config, folder, where, module, data.paired(config, turned))
+
+
+def _turn(
+    config: Config, data: TrainingData, denoiser: PoseDenoiser, path: Path, key: str
+) -> TurnedPhotos:
+    """Training photos, each turned to an azimuth drawn at random where the ring has one."""
+    rng = np.random.default_rng([config.train.seed, 1])
+    ids = np.resize(rng.permutation(data.train), config.refine.photos)
+    ring = data.bank.ring
+    low, high = ring.span
+    azimuth = (low + (high - low) * rng.random(len(ids))) % 360.0
+    asked = nearest_pose(ring, azimuth)
+    where = device()
+    denoiser = denoiser.to(where).eval()
+
+    def batches(rows: IntArray) -> Iterator[tuple[IntArray, ByteArray]]:
+        parts = np.array_split(rows, -(-len(rows) // _BATCH))
+        for part in show_progress(parts, "turn training photos", len(parts)):
+            of = ids[part]
+            own = _condition(data.labels.pose[of], data.labels.azimuth[of])
+            targets = _condition(asked[part], azimuth[part])
+            yield part, turn_each(denoiser, data.pixels[of], own, targets, _VIEWS)
+
+    build_cache(path, len(ids), config.data.resolution, key, batches)
+    labels = _labels(asked, azimuth)
+    flipped = data.bank.flipped(labels) if config.data.mirror else None
+    return TurnedPhotos(open_cache(path), ids, labels, flipped)
+
+
+def _condition(pose: IntArray, azimuth: FloatArray) -> PoseCondition:
+    return PoseCondition(
+        torch.from_numpy(np.asarray(pose, np.int64)), torch.from_numpy(azimuth.astype(np.float32))
+    )
+
+
+def _labels(pose: IntArray, azimuth: FloatArray) -> PoseLabels:
+    """Labels of views as they were asked for, of which all are sure."""
+    one = np.ones(len(pose), np.float32)
+    return PoseLabels(
+        pose, one, azimuth.astype(np.float32), pose[:, None], one[:, None],
+        np.zeros(len(pose), bool),
+    )  # fmt: skip

@@ -1,0 +1,165 @@
+"""The Lightning trainer of a run: what is logged, kept and resumed, whatever is trained."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+
+from callbacks.ema import WarmupEMA
+from callbacks.history import MetricsFile
+from callbacks.orbits import OrbitReference, OrbitViews
+from callbacks.poses import PoseRecord
+from callbacks.tracking import wandb_logger
+from datamodules.posed import PosedImages
+from mirage.config import Config
+from mirage.contracts import ByteArray, PoseLabels, PoseRing
+from mirage.experiment import build_targets
+from mirage.model.denoiser import PoseDenoiser
+from mirage.model.lit import PoseDiffusion
+from mirage.stages.folder import RunFolder, read_json
+from mirage.stages.pose_panels import pose_files
+from mirage.stages.poses import BANK_FILE, LABELS_FILE, SUMMARY_FILE
+
+LAST = "last.ckpt"
+_VALIDATION_REFERENCES = 4
+_VALIDATION_VIEWS = 8
+
+
+def fit(
+    config: Config, folder: RunFolder, where: Path, module: PoseDiffusion, data: PosedImages
+) -> Path:
+    """Train for `config.train.steps`, from the last checkpoint in `where` if there is one.
+
+    Returns:
+        The checkpoint after the last step.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or SIGTERM came; the last checkpoint stands.
+    """
+    references = _pick_references(data.pixels, data.labels, data.heldout_ids)
+    trainer = _trainer(config, folder, where, data.ring, references)
+    last = where / LAST
+    try:
+        trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+    except SystemExit:  # how Lightning answers Ctrl-C and SIGTERM
+        raise KeyboardInterrupt from None
+    trainer.save_checkpoint(last)
+    return last
+
+
+def load_averaged(config: Config, num_poses: int, checkpoint: Path) -> PoseDenoiser:
+    """A denoiser with the averaged weights of a checkpoint, on the CPU."""
+    denoiser = PoseDenoiser.build(config.model, config.data.resolution, num_poses)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    prefix = "denoiser."
+    denoiser.load_state_dict(
+        {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    )
+    return denoiser
+
+
+def set_aside_other(where: Path, identity: str) -> None:
+    """Checkpoints made with other settings cannot be resumed: keep them under another name."""
+    mark = where / "identity.txt"
+    if mark.exists() and mark.read_text() != identity:
+        number = 1
+        while (aside := where.with_name(f"{where.name}.before-{number}")).exists():
+            number += 1
+        where.rename(aside)
+        print(f"{where.name}: the settings changed; the earlier training is kept in {aside}")
+    where.mkdir(parents=True, exist_ok=True)
+    mark.write_text(identity)
+
+
+def _pick_references(
+    pixels: ByteArray, labels: PoseLabels, ids: np.ndarray
+) -> list[OrbitReference]:
+    """Held-out photos spread over the ids, the same for the same set."""
+    count = min(_VALIDATION_REFERENCES, len(ids))
+    chosen = ids[np.linspace(0, len(ids) - 1, count).round().astype(int)]
+    return [
+        OrbitReference(np.array(pixels[i]), int(labels.pose[i]), float(labels.azimuth[i]))
+        for i in chosen
+    ]
+
+
+def _trainer(
+    config: Config,
+    folder: RunFolder,
+    where: Path,
+    ring: PoseRing,
+    references: Sequence[OrbitReference],
+) -> lightning.Trainer:
+    _quieten_lightning()
+    poses = folder["poses"]
+    views = replace(config.views, count=_VALIDATION_VIEWS, mode="soft")
+    callbacks: list[Callback] = [
+        OrbitViews(list(references), ring, views, where / "orbits"),  # sees the EMA: before it
+        *build_targets(config.train.callbacks),
+        WarmupEMA(config.train.ema_decay),
+        MetricsFile(where / "metrics.csv", every=10),
+        PoseRecord(
+            pose_files(poses), [poses / LABELS_FILE, poses / BANK_FILE],
+            _provenance(config, folder), where / "wandb" / "poses_logged.txt",
+        ),
+        ModelCheckpoint(
+            where, filename="best", monitor="val/loss", save_top_k=1, enable_version_counter=False,
+        ),
+        # Not on exceptions: one may come in mid-step, or while validation has the weights swapped.
+        ModelCheckpoint(
+            where, filename="last", every_n_train_steps=config.train.checkpoint_every,
+            save_top_k=1, enable_version_counter=False,
+        ),
+    ]  # fmt: skip
+    if sys.stderr.isatty():
+        callbacks.append(RichProgressBar())
+    return lightning.Trainer(
+        max_steps=config.train.steps,
+        logger=wandb_logger(where / "wandb", folder.root.name, asdict(config)),
+        callbacks=callbacks,
+        precision=_precision(config.train.precision),
+        gradient_clip_val=config.train.gradient_clip,
+        val_check_interval=config.train.validate_every,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        enable_progress_bar=sys.stderr.isatty(),
+        enable_model_summary=False,
+        log_every_n_steps=10,
+        default_root_dir=str(where),
+    )
+
+
+def _provenance(config: Config, folder: RunFolder) -> dict[str, Any]:
+    """What the poses were found with, and what was found."""
+    summary = read_json(folder["poses"] / SUMMARY_FILE)
+    return {
+        "key": folder.key("poses"),
+        "images": asdict(config.images),
+        "backbone": asdict(config.backbone),
+        "parts": asdict(config.parts),
+        "poses": asdict(config.poses),
+        **{name: summary[name] for name in ("num_images", "num_poses", "ring_score")},
+    }
+
+
+def _precision(asked: str) -> Literal["bf16-mixed", "32-true"]:
+    """bf16 where it is faster: on a GPU. On a CPU small convolutions are slower in it."""
+    if asked == "bf16" or (asked == "auto" and torch.cuda.is_available()):
+        return "bf16-mixed"
+    return "32-true"
+
+
+def _quieten_lightning() -> None:
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")

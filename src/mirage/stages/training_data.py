@@ -1,0 +1,82 @@
+"""What a training learns from: a run's photos at the model's resolution, and their poses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from datamodules.cache import build_cache, open_cache
+from datamodules.pairs import PairedImages, TurnedPhotos
+from datamodules.posed import PosedImages
+from mirage.config import Config
+from mirage.contracts import HELDOUT, TRAIN, ByteArray, IntArray, PoseLabels
+from mirage.images.manifest import ImageSet, open_images
+from mirage.poses.bank import PoseBank
+from mirage.poses.labels import read_labels
+from mirage.stages.folder import RunFolder
+from mirage.stages.poses import BANK_FILE, LABELS_FILE
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The photos of a run that have a pose.
+
+    Attributes:
+        pixels: [N, H, W, 3] uint8, a memory map of all photos.
+        labels: of the N photos.
+        train, held_out: which of them are whose; outliers are in neither.
+    """
+
+    pixels: ByteArray
+    labels: PoseLabels
+    bank: PoseBank
+    train: IntArray
+    held_out: IntArray
+
+    @classmethod
+    def gather(cls, config: Config, folder: RunFolder) -> TrainingData:
+        """Read all of it; fills the memory map where it is not full yet."""
+        images = open_images(folder["images"])
+        labels = read_labels(folder["poses"] / LABELS_FILE)
+        bank = PoseBank.load(folder["poses"] / BANK_FILE)
+        train, held_out = (without_outliers(images.ids(part), labels) for part in (TRAIN, HELDOUT))
+        return cls(_prepare_pixels(config, images, folder), labels, bank, train, held_out)
+
+    def alone(self, config: Config) -> PosedImages:
+        """Batches of photos by themselves."""
+        return PosedImages(**self._settings(config))
+
+    def paired(self, config: Config, turned: TurnedPhotos) -> PairedImages:
+        """Batches of photos and of pairs."""
+        return PairedImages(turned, **self._settings(config))
+
+    def _settings(self, config: Config) -> dict[str, Any]:
+        return {
+            "pixels": self.pixels,
+            "labels": self.labels,
+            "ring": self.bank.ring,
+            "train_ids": self.train,
+            "heldout_ids": self.held_out,
+            "batch_size": config.data.batch_size,
+            "balance": config.data.balance,
+            "num_steps": config.train.steps,
+            "seed": config.train.seed,
+            "workers": config.data.workers,
+            "flipped": self.bank.flipped(self.labels) if config.data.mirror else None,
+        }
+
+
+def without_outliers(ids: IntArray, labels: PoseLabels) -> IntArray:
+    """The photos that have a pose; all of `ids`, if none of them has."""
+    kept = ids[~labels.outlier[ids]]
+    return kept if len(kept) else ids
+
+
+def _prepare_pixels(config: Config, images: ImageSet, folder: RunFolder) -> ByteArray:
+    """The memory-mapped uint8 cache of all images at the model's resolution."""
+    size = config.data.resolution
+    path = folder["images"] / f"cache-{size}.npy"
+    build_cache(
+        path, len(images), size, folder.key("images"), lambda ids: images.batches(ids, size, 256)
+    )
+    return open_cache(path)

@@ -1,0 +1,64 @@
+"""Pairs show one object, in the photo's own pose and in the one that its view was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from datamodules.pairs import PairedBatches, TurnedPhotos
+from datamodules.posed import PosedBatches
+from mirage.contracts import PoseLabels, PoseRing
+
+NUM, TURNED = 12, 9
+IDS = np.array([3, 0, 5, 7, 1, 3, 8, 2, 11])  # photo 3 was turned twice
+
+
+def label(pose: np.ndarray) -> PoseLabels:
+    count = len(pose)
+    return PoseLabels(
+        pose, np.ones(count), pose * 90.0, pose[:, None], np.ones((count, 1)),
+        np.zeros(count, bool),
+    )  # fmt: skip
+
+
+def numbered(values: np.ndarray) -> np.ndarray:
+    """[N, 2, 2, 3]: the left half of image i is values[i], the right half 100 more."""
+    pixels = np.repeat(values.astype(np.uint8)[:, None, None, None], 2, axis=1)
+    return np.repeat(np.concatenate([pixels, pixels + 100], axis=2), 3, axis=3)
+
+
+def batches(ring: PoseRing, mirror: bool, rank: int = 0, world_size: int = 1) -> PairedBatches:
+    photos, views = label(np.arange(NUM) % 4), label((IDS + 1) % 4)
+
+    def flip(labels: PoseLabels) -> PoseLabels | None:
+        return replace(labels, pose=-labels.pose % 4, topk=-labels.topk % 4) if mirror else None
+
+    alone = PosedBatches(
+        numbered(np.arange(NUM)), photos, flip(photos), ring, np.arange(NUM),
+        np.full(NUM, 1 / NUM), 32 // world_size, 5, 3, rank, world_size,
+    )  # fmt: skip
+    turned = TurnedPhotos(numbered(IDS), IDS, views, flip(views))
+    return PairedBatches(alone, turned)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_both_of_a_pair_show_one_object_the_same_way_round(ring: PoseRing, mirror: bool) -> None:
+    pair = batches(ring, mirror)[2]["pair"]
+    photo, view = pair["photo"], pair["view"]
+    assert torch.equal(photo["image"], view["image"])  # of one number, and mirrored together
+    left, right = photo["image"][:, 0, 0, 0].long(), photo["image"][:, 0, 1, 0].long()
+    flipped = left > right
+    assert bool(flipped.any()) == mirror and not flipped.all()
+    object_id = torch.minimum(left, right)
+    sign = 1 - 2 * flipped.long()
+    assert torch.equal(photo["pose"], sign * object_id % 4)
+    assert torch.equal(view["pose"], sign * (object_id + 1) % 4)
+
+
+def test_ranks_share_out_the_pairs_of_one_process(ring: PoseRing) -> None:
+    whole = batches(ring, True)[1]["pair"]["photo"]["image"]
+    parts = [batches(ring, True, rank, 2)[1]["pair"]["photo"]["image"] for rank in range(2)]
+    assert torch.equal(whole[0::2], parts[0]) and torch.equal(whole[1::2], parts[1])
