@@ -286,6 +286,8 @@ class ViewsConfig:
     mode: str = "hard"  # each adds one thing to the last: none (of the photo) | start | soft | hard
     start: float = 1.0  # how much of the photo's own noise is in the noise that views start from
     share: str = "replace"  # replace | concat: the reference's keys and values, alone or joined
+    share_sides: list[int] | None = None  # sides of the feature maps that share; null: all
+    share_interval: list[float] = field(default_factory=lambda: [0.0, 1e6])  # σ where it acts
     steps: int = 20  # solver steps
     solver: str = "dpmpp_2m"  # euler | heun | dpmpp_2m
     sigma_max: float = 20.0
@@ -295,6 +297,7 @@ class ViewsConfig:
     pose_interval: list[float] = field(default_factory=lambda: [0.3, 20.0])  # σ where it acts
     hard_guidance: float = 0.5  # s_h: D_soft + s_h (D_hard − D_soft)
     hard_interval: list[float] = field(default_factory=lambda: [0.0, 0.3])  # σ where it acts
+    hard_temperature: float = 0.0  # of the hard attention's softmax: 0 is argmax, 1 is soft
     chunk: int = 64  # views denoised at once; bounds memory
 
     def __post_init__(self) -> None:
@@ -319,7 +322,12 @@ class ViewsConfig:
             "views.sigma_max",
             f"{self.sigma_max} ≤ views.sigma_min",
         )
-        for name in ("pose_interval", "hard_interval"):
+        _require(
+            0.0 <= self.hard_temperature <= 1.0,
+            "views.hard_temperature",
+            f"{self.hard_temperature} is not in [0, 1]",
+        )
+        for name in ("pose_interval", "hard_interval", "share_interval"):
             value = getattr(self, name)
             _require(
                 len(value) == 2 and 0.0 <= value[0] <= value[1],

@@ -12,7 +12,13 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from mirage.config import ModelConfig
 from mirage.contracts import PoseCondition
-from mirage.model.cross_frame import AttentionTape, FrameAttention, hard_attention, taped
+from mirage.model.cross_frame import (
+    AttentionTape,
+    FrameAttention,
+    attention_at,
+    hard_attention,
+    taped,
+)
 from mirage.model.denoiser import PoseDenoiser
 
 MakeDenoiser = Callable[..., PoseDenoiser]
@@ -68,7 +74,7 @@ def test_a_view_that_is_the_reference_sees_itself(denoiser: PoseDenoiser, joined
     with taped(denoiser.unet, AttentionTape(joined)) as tape:
         with tape.record():
             estimate(denoiser, x)
-        with tape.play(hard=False):
+        with tape.play():
             played = estimate(denoiser, x)
     assert torch.allclose(played, stock, atol=1e-5)
 
@@ -82,7 +88,7 @@ def test_another_reference_shows_in_every_view(denoiser: PoseDenoiser, joined: b
         for seed in (10, 11):
             with tape.record():
                 estimate(denoiser, noisy(1, seed))
-            with tape.play(hard=False):
+            with tape.play():
                 outputs.append(estimate(denoiser, x))
     for other in (stock, outputs[1]):
         assert (outputs[0] - other).abs().flatten(1).amax(1).min() > 1e-3
@@ -102,7 +108,7 @@ def test_playing_attends_to_the_stored_keys_and_values(
     with torch.no_grad(), taped(denoiser.unet, AttentionTape(joined)) as tape:
         with tape.record():
             layer(reference)
-        with tape.play(hard=False):
+        with tape.play():
             played = layer(views)
         seen = pixels(reference).expand(2, -1, -1)
         if joined:
@@ -119,10 +125,10 @@ def test_the_tape_is_off_again_after_an_error(denoiser: PoseDenoiser) -> None:
     with pytest.raises(RuntimeError, match="stop"), taped(denoiser.unet, tape):
         with tape.record():
             estimate(denoiser, noisy(1))
-        with tape.play(hard=True):
+        with tape.play(temperature=0.0):
             raise RuntimeError("stop")
     assert {n: m.processor for n, m in layers_of(denoiser).items()} == stock
-    assert not tape.stored and not tape.hard
+    assert not tape.stored and tape.temperature == 1.0
     assert torch.equal(estimate(denoiser, noisy(1)), estimate(denoiser, noisy(1)))
 
 
@@ -173,3 +179,17 @@ def test_a_query_of_nothing_is_finite() -> None:
     value = torch.randn(1, 1, 5, 4)
     attended = hard_attention(torch.zeros(1, 1, 2, 4), torch.randn(1, 1, 5, 4), value)
     assert torch.allclose(attended[0, 0], value.mean(dim=2)[0].expand(2, -1), atol=1e-6)
+
+
+def test_temperature_goes_from_soft_attention_to_the_best_key() -> None:
+    generator = torch.Generator().manual_seed(2)
+    query, key, value = (torch.randn(2, 3, 7, 8, generator=generator) for _ in range(3))
+    soft = scaled_dot_product_attention(query, key, value)
+    hard = gather_best(query, key, value)
+    assert torch.allclose(attention_at(1.0, query, key, value), soft, atol=1e-6)
+    assert torch.allclose(attention_at(0.0, query, key, value), hard, atol=1e-5)
+    away = [
+        (attention_at(temperature, query, key, value) - hard).abs().mean().item()
+        for temperature in (1.0, 0.5, 0.1, 0.01)
+    ]
+    assert away == sorted(away, reverse=True) and away[-1] < 0.1 * away[0]

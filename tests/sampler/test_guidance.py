@@ -86,9 +86,9 @@ class Recorder:
         self.calls: list[str] = []
 
     def __call__(
-        self, x: Tensor, sigma: Tensor, condition: PoseCondition, hard: bool = False
+        self, x: Tensor, sigma: Tensor, condition: PoseCondition, temperature: float = 1.0
     ) -> Tensor:
-        kind = "hard" if hard else "null" if int(condition.pose[0]) < 0 else "plain"
+        kind = "hard" if temperature == 0.0 else "null" if int(condition.pose[0]) < 0 else "plain"
         self.calls.append(kind)
         return torch.full_like(x, {"plain": 2.0, "null": 1.5, "hard": 7.0}[kind])
 
@@ -98,7 +98,7 @@ def test_guidance_adds_weighted_directions_to_the_estimate() -> None:
     condition = PoseCondition(torch.tensor([1]), torch.zeros(1))
     corrections = [
         Guidance(towards_pose, 3.0, (0.1, 10.0)),
-        Guidance(towards_hard_attention, 0.5, (0.0, 0.3)),
+        Guidance(towards_hard_attention(), 0.5, (0.0, 0.3)),
     ]
     guided = guide(recorder, condition, corrections)  # type: ignore[arg-type]
     x = torch.zeros(1, 3, 2, 2)

@@ -73,6 +73,8 @@ def test_seed_mode_sharing_and_photo_each_matter(
         sample([10.0], shown=255 - photo).frames,
         sample([10.0], reference_path="fixed_noise").frames,
         sample([10.0], pose_guidance=4.0).frames,
+        sample([10.0], hard_temperature=0.5).frames,
+        sample([10.0], share_interval=[0.0, 1.0]).frames,
     ]
     for i, one in enumerate(frames):
         for other in frames[:i]:
@@ -162,3 +164,13 @@ def test_from_the_photos_noise_a_view_in_its_own_pose_is_the_photo(
     assert error(1.0, 90.0) < 2.0
     assert error(0.0, 90.0) > 10 * error(1.0, 90.0)
     assert error(1.0, 90.0) < error(1.0, 200.0)
+
+
+def test_where_nothing_is_shared_attention_is_the_views_own(sample: Callable[..., Orbit]) -> None:
+    nothing = [{"share_interval": [30.0, 40.0]}, {"share_sides": [3]}]
+    alone = sample([10.0], mode="start").frames
+    for settings in nothing:
+        assert_same(sample([10.0], mode="soft", **settings).frames, alone)
+    soft = sample([10.0], mode="soft").frames
+    assert_same(sample([10.0], mode="hard", hard_temperature=1.0).frames, soft)
+    assert np.abs(soft.astype(int) - alone).mean() > 0.1

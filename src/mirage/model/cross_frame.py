@@ -11,7 +11,7 @@ best key, V[argmax(q Kᵀ)] (Cerkezi et al., arXiv 2312.04337, our reading of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 
@@ -37,11 +37,12 @@ class AttentionTape:
     Args:
         joined: attend to the reference's and the view's own keys together (`concat`) rather than to
             the reference's alone (`replace`).
+        sides: pixels a side of the feature maps that share attention; None: all that attend.
     """
 
-    def __init__(self, joined: bool = False) -> None:
-        self.joined = joined
-        self.hard = False
+    def __init__(self, joined: bool = False, sides: Sequence[int] | None = None) -> None:
+        self.joined, self.sides = joined, sides
+        self.temperature = 1.0
         self.mode = TapeMode.OFF
         self.stored: dict[str, tuple[Tensor, Tensor]] = {}
 
@@ -49,19 +50,19 @@ class AttentionTape:
     def record(self) -> Iterator[None]:
         """Store the keys and values of the frame that passes, dropping the last ones."""
         self.stored.clear()
-        yield from self._during(TapeMode.RECORD, hard=False)
+        yield from self._during(TapeMode.RECORD, 1.0)
 
     @contextmanager
-    def play(self, hard: bool) -> Iterator[None]:
-        """Attend to the stored keys and values, softly or by argmax."""
-        yield from self._during(TapeMode.PLAY, hard)
+    def play(self, temperature: float = 1.0) -> Iterator[None]:
+        """Attend to the stored keys and values: at 1 softly, at 0 by argmax."""
+        yield from self._during(TapeMode.PLAY, temperature)
 
-    def _during(self, mode: TapeMode, hard: bool) -> Iterator[None]:
-        self.mode, self.hard = mode, hard
+    def _during(self, mode: TapeMode, temperature: float) -> Iterator[None]:
+        self.mode, self.temperature = mode, temperature
         try:
             yield
         finally:
-            self.mode, self.hard = TapeMode.OFF, False
+            self.mode, self.temperature = TapeMode.OFF, 1.0
 
 
 def hard_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -78,6 +79,14 @@ def hard_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         normalize(query.float(), dim=-1), key.float(), value.float(), scale=_HARD_SCALE
     )
     return attended.to(value.dtype)
+
+
+def attention_at(temperature: float, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """softmax(q Kᵀ / (τ √d)) V; `hard_attention` at τ = 0. Shapes as there."""
+    if temperature == 0.0:
+        return hard_attention(query, key, value)
+    scale = 1.0 / (temperature * query.shape[-1] ** 0.5)
+    return scaled_dot_product_attention(query, key, value, scale=scale)
 
 
 class FrameAttention:
@@ -109,15 +118,17 @@ class FrameAttention:
 
         query = split_heads(attn.to_q(pixels))
         key, value = split_heads(attn.to_k(pixels)), split_heads(attn.to_v(pixels))
-        attended = self._attend(query, key, value).transpose(1, 2).flatten(2)
+        attended = self._attend(query, key, value, height).transpose(1, 2).flatten(2)
         projected = attn.to_out[1](attn.to_out[0](attended))
         output: Tensor = projected.transpose(1, 2).reshape(hidden_states.shape)
         if attn.residual_connection:
             output = output + hidden_states
         return output / attn.rescale_output_factor
 
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor, side: int) -> Tensor:
         tape = self.tape
+        if tape.sides is not None and side not in tape.sides:
+            return scaled_dot_product_attention(query, key, value)
         if tape.mode is TapeMode.RECORD:
             tape.stored[self.layer] = (key, value)
         elif tape.mode is TapeMode.PLAY:
@@ -129,9 +140,7 @@ class FrameAttention:
                 value = torch.cat([reference_value, value], dim=2)
             else:
                 key, value = reference_key, reference_value
-        if tape.hard:
-            return hard_attention(query, key, value)
-        return scaled_dot_product_attention(query, key, value)
+        return attention_at(tape.temperature, query, key, value)
 
 
 @contextmanager

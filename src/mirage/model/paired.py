@@ -51,6 +51,6 @@ class PairedDiffusion(PoseDiffusion):
             with tape.record():
                 noisy = views + sigma[:, None, None, None] * view_noise
                 self.denoiser(noisy, sigma, PoseCondition(view["pose"], view["azimuth"]))
-            with tape.play(hard=False):
+            with tape.play():
                 condition = self._dropped(photo, generator)
                 return denoising_loss(self.denoiser, images, condition, sigma, noise).mean()

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from mirage.config import ViewsConfig
 from mirage.contracts import ByteArray, PoseCondition
-from mirage.model.cross_frame import AttentionTape, taped
+from mirage.model.cross_frame import taped
 from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
 from mirage.sampler.guidance import guide
 from mirage.sampler.invert import invert
-from mirage.sampler.orbit import guidances
+from mirage.sampler.orbit import guidances, make_tape
 from mirage.sampler.schedule import karras_sigmas
 from mirage.sampler.shared import Reference, SharedDenoiser
 from mirage.sampler.solve import SOLVERS
@@ -37,7 +37,7 @@ def turn_each(
     images = images_to_model(torch.from_numpy(np.array(photos, order="C")).to(device))
     sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho).to(device)
     settings = replace(config, mode="soft")
-    with taped(denoiser.unet, AttentionTape(joined=config.share == "concat")) as tape:
+    with taped(denoiser.unet, make_tape(config)) as tape:
         shared = SharedDenoiser(denoiser, tape, None, len(photos))
         track = invert(lambda x, sigma: shared.alone(x, sigma, own), images, sigmas)
         shared.reference = Reference(track, own)

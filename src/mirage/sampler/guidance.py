@@ -40,11 +40,23 @@ def towards_pose(
     return estimate - denoise(x, sigma, condition.null())
 
 
-def towards_hard_attention(
-    denoise: SharedDenoiser, estimate: Tensor, x: Tensor, sigma: Tensor, condition: PoseCondition
-) -> Tensor:
-    """Towards hard attention on the reference: D_hard − D_soft (arXiv 2312.04337, our reading)."""
-    return denoise(x, sigma, condition, hard=True) - estimate
+def towards_hard_attention(temperature: float = 0.0) -> Direction:
+    """Towards hard attention on the reference: D_hard − D_soft (arXiv 2312.04337, our reading).
+
+    Args:
+        temperature: of the hard attention's softmax; 0 is argmax, 1 would be soft attention itself.
+    """
+
+    def direction(
+        denoise: SharedDenoiser,
+        estimate: Tensor,
+        x: Tensor,
+        sigma: Tensor,
+        condition: PoseCondition,
+    ) -> Tensor:
+        return denoise(x, sigma, condition, temperature) - estimate
+
+    return direction
 
 
 def guide(

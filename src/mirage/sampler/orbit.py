@@ -45,9 +45,16 @@ def guidances(config: ViewsConfig) -> list[Guidance]:
     low, high = config.pose_interval
     active = [Guidance(towards_pose, config.pose_guidance, (low, high))]
     if config.mode == "hard":
-        low, high = config.hard_interval
-        active.append(Guidance(towards_hard_attention, config.hard_guidance, (low, high)))
+        low = max(config.hard_interval[0], config.share_interval[0])
+        high = min(config.hard_interval[1], config.share_interval[1])
+        direction = towards_hard_attention(config.hard_temperature)
+        active.append(Guidance(direction, config.hard_guidance, (low, high)))
     return active
+
+
+def make_tape(config: ViewsConfig) -> AttentionTape:
+    """A tape that shares where and how the configuration says."""
+    return AttentionTape(config.share == "concat", config.share_sides)
 
 
 @torch.inference_mode()
@@ -85,8 +92,9 @@ def sample_orbit(
     sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho)
     sigmas = sigmas.to(device)
     entry = None
-    with taped(denoiser.unet, AttentionTape(joined=config.share == "concat")) as tape:
-        shared = SharedDenoiser(denoiser, tape, None, config.chunk)
+    with taped(denoiser.unet, make_tape(config)) as tape:
+        low, high = config.share_interval
+        shared = SharedDenoiser(denoiser, tape, None, config.chunk, (low, high))
         if config.mode != "none":
             own = condition([reference_pose], [reference_azimuth])
             track, entry = enter_reference(

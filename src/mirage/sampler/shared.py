@@ -8,6 +8,7 @@ its noise levels (see `entry`).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -34,6 +35,7 @@ class SharedDenoiser:
         denoiser: its UNet's attention must be on `tape` (see `cross_frame.taped`).
         reference: None leaves every view to itself (mode `none`).
         chunk: views denoised in one batch.
+        interval: the closed interval of σ where the reference's keys and values are seen.
     """
 
     def __init__(
@@ -42,19 +44,22 @@ class SharedDenoiser:
         tape: AttentionTape,
         reference: Reference | None,
         chunk: int,
+        interval: tuple[float, float] = (0.0, math.inf),
     ) -> None:
+        self.interval = interval
         self.denoiser, self.tape, self.reference, self.chunk = denoiser, tape, reference, chunk
         self.num_forwards = 0  # image forwards so far
         self._recorded_at: float | None = None
 
     def __call__(
-        self, x: Tensor, sigma: Tensor, condition: PoseCondition, hard: bool = False
+        self, x: Tensor, sigma: Tensor, condition: PoseCondition, temperature: float = 1.0
     ) -> Tensor:
         """[V, C, H, W] views at one noise level → clean estimates."""
-        if self.reference is None:
+        low, high = self.interval
+        if self.reference is None or not low <= float(sigma) <= high:
             return self.alone(x, sigma, condition)
         self._record(sigma)
-        with self.tape.play(hard):
+        with self.tape.play(temperature):
             return self.alone(x, sigma, condition)
 
     def _record(self, sigma: Tensor) -> None:
