@@ -68,8 +68,8 @@ COMMANDS = {
         "train",
         ("views.reference=FILE|FOLDER|heldout", "views.reference_path=auto|inversion|fixed_noise",
          "views.background=keep|plain", "views.count=INT", "views.azimuths=[DEGREES,…]",
-         "views.seed=INT", "views.mode=none|start|soft|hard", "views.pose_guidance=FLOAT",
-         "reference_pose=POSE"),
+         "views.seed=INT", "views.best_of=INT", "views.mode=none|start|soft|hard",
+         "views.pose_guidance=FLOAT", "reference_pose=POSE"),
         "mirage views views.reference=car.jpg views.count=24 run=runs/mine",
     ),
     "evaluate": Command(

@@ -288,6 +288,7 @@ class ViewsConfig:
     share: str = "replace"  # replace | concat: the reference's keys and values, alone or joined
     share_sides: list[int] | None = None  # sides of the feature maps that share; null: all
     share_interval: list[float] = field(default_factory=lambda: [0.0, 1e6])  # σ where it acts
+    best_of: int = 1  # samples of each view, of which the best by pose and colours is kept
     steps: int = 20  # solver steps
     solver: str = "dpmpp_2m"  # euler | heun | dpmpp_2m
     sigma_max: float = 20.0
@@ -316,7 +317,9 @@ class ViewsConfig:
         )
         _one_of("views.share", self.share, ("replace", "concat"))
         _one_of("views.solver", self.solver, ("euler", "heun", "dpmpp_2m"))
-        _positive("views", self, "references", "count", "steps", "sigma_min", "rho", "chunk")
+        _positive(
+            "views", self, "references", "count", "best_of", "steps", "sigma_min", "rho", "chunk"
+        )
         _require(
             self.sigma_max > self.sigma_min,
             "views.sigma_max",

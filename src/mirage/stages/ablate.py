@@ -42,7 +42,7 @@ def run(config: Config, folder: RunFolder) -> str:
             todo="name a file of experiments/ablation/, as in ablation=steps",
         )
     folder.key("evaluate")
-    rows = {name: _changed(config, name, changes) for name, changes in ablation.rows.items()}
+    rows = {name: changed(config, name, changes) for name, changes in ablation.rows.items()}
     key = hash_of("ablate", _VERSION, folder.key("model"), config.views, ablation)
     target = folder["evaluate"] / FOLDER / f"{ablation.name}.json"
     target.parent.mkdir(exist_ok=True)
@@ -59,7 +59,12 @@ def run(config: Config, folder: RunFolder) -> str:
     return f"ablate: {len(rows)} rows → {target.with_suffix('.md')}"
 
 
-def _changed(config: Config, name: str, changes: dict[str, Any]) -> Config:
+def changed(config: Config, name: str, changes: dict[str, Any]) -> Config:
+    """The configuration of one row.
+
+    Raises:
+        MirageError: it changes what is no setting of views, or to what cannot be.
+    """
     try:
         return replace(config, views=replace(config.views, **changes))
     except TypeError as error:

@@ -16,6 +16,7 @@ from mirage.images.progress import show_progress
 from mirage.report.films import save_gif, save_mp4
 from mirage.report.panels import contact_sheet
 from mirage.sampler.orbit import ring_azimuths, sample_orbit
+from mirage.stages.best_of import Scores, best_of
 from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
 from mirage.stages.references import Reference, Turner, find_references
 
@@ -39,8 +40,8 @@ def run(config: Config, folder: RunFolder) -> str:
         key = hash_of(model_key, settings, reference.pose, reference.azimuth, photo)
         if not _is_made(target, key):
             azimuths = target_azimuths(turner.bank.ring, reference.azimuth, config.views)
-            orbit = turn(turner, reference, azimuths, config)
-            _write(turner, reference, orbit, config, target, key)
+            orbit, scores = turn_and_score(turner, reference, azimuths, config)
+            _write(turner, reference, orbit, scores, config, target, key)
             if orbit.entry is not None:
                 said.append(f"{reference.name}: {entry_line(orbit.entry)}")
     print(*said, sep="\n", end="\n" if said else "", flush=True)
@@ -85,11 +86,25 @@ def _refusal(refused: list[MirageError], num_turned: int, where: Path) -> Mirage
 
 
 def turn(turner: Turner, reference: Reference, azimuths: FloatArray, config: Config) -> Orbit:
-    """The reference's views at `azimuths` on the ring."""
-    return sample_orbit(
-        turner.denoiser, turner.bank.ring, reference.photo, reference.pose, reference.azimuth,
-        azimuths, config.views,
-    )  # fmt: skip
+    """The reference's views at `azimuths` on the ring, each the best of `views.best_of`."""
+    return turn_and_score(turner, reference, azimuths, config)[0]
+
+
+def turn_and_score(
+    turner: Turner, reference: Reference, azimuths: FloatArray, config: Config
+) -> tuple[Orbit, Scores | None]:
+    """As `turn`, with the scores that it chose by; None where there was nothing to choose."""
+
+    def sample(settings: ViewsConfig) -> Orbit:
+        return sample_orbit(
+            turner.denoiser, turner.bank.ring, reference.photo, reference.pose, reference.azimuth,
+            azimuths, settings,
+        )  # fmt: skip
+
+    if config.views.best_of == 1:
+        return sample(config.views), None
+    read = turner.read_poses
+    return best_of(config.views.best_of, config.views, sample, lambda orbit: read(orbit.frames))
 
 
 def _is_made(target: Path, key: str) -> bool:
@@ -100,7 +115,13 @@ def _is_made(target: Path, key: str) -> bool:
 
 
 def _write(
-    turner: Turner, reference: Reference, orbit: Orbit, config: Config, target: Path, key: str
+    turner: Turner,
+    reference: Reference,
+    orbit: Orbit,
+    scores: Scores | None,
+    config: Config,
+    target: Path,
+    key: str,
 ) -> None:
     """One folder: frames, GIF, MP4, contact sheet, and last of all views.json."""
     target.mkdir(parents=True, exist_ok=True)
@@ -134,6 +155,13 @@ def _write(
         "reference_outlier": reference.outlier,
         "reference_entry": None if orbit.entry is None else asdict(orbit.entry),
         "forwards": orbit.num_forwards,
+        "best_of": None
+        if scores is None
+        else {
+            "chosen": scores.total.argmax(axis=0).tolist(),
+            "azimuth_error": scores.azimuth_error.tolist(),
+            "colour_distance": scores.colour_distance.tolist(),
+        },
         "seed": config.views.seed,
         "mode": config.views.mode,
         "settings": asdict(config.views),
