@@ -6,7 +6,7 @@ P parts, K poses, T candidates kept of a soft label. Azimuths are degrees in [0,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -108,17 +108,29 @@ class PoseCondition:
     Attributes:
         pose: [B] int64 tensor, the pose; -1 is the null pose of classifier-free guidance.
         azimuth: [B] float tensor, degrees; ignored where the pose is null.
+        other, share: [B] a second pose and how much of it is meant, in [0, 1], of views between two
+            poses; None where each view is in one.
     """
 
     pose: Any
     azimuth: Any
+    other: Any = None
+    share: Any = None
 
     def __post_init__(self) -> None:
-        check_shape("azimuth", self.azimuth, tuple(self.pose.shape))
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if value is not None:
+                check_shape(item.name, value, tuple(self.pose.shape))
 
     def null(self) -> PoseCondition:
         """The same views with nothing said about their pose."""
         return PoseCondition(self.pose.new_full(self.pose.shape, -1), self.azimuth)
+
+    def map(self, change: Callable[[Any], Any]) -> PoseCondition:
+        """The condition with each of its tensors changed: some rows of it, or on another device."""
+        values = (getattr(self, item.name) for item in fields(self))
+        return PoseCondition(*(None if value is None else change(value) for value in values))
 
     def __len__(self) -> int:
         return len(self.pose)

@@ -11,7 +11,7 @@ from mirage.config import ViewsConfig
 from mirage.contracts import PoseCondition, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.each import turn_each
-from mirage.sampler.orbit import sample_orbit
+from mirage.sampler.orbit import between_poses, sample_orbit
 
 CONFIG = ViewsConfig(steps=4, mode="soft", reference_path="inversion", pose_guidance=1.5)
 
@@ -24,7 +24,7 @@ def test_each_view_is_that_of_an_orbit(
     pose, azimuth = [0, 1, 3], [10.0, 95.0, 260.0]
     asked, target = [2, 2, 0], [180.0, 200.0, 5.0]
     own = PoseCondition(torch.tensor(pose), torch.tensor(azimuth))
-    targets = PoseCondition(torch.tensor(asked), torch.tensor(target))
+    targets = between_poses(ring, np.array(target))
     views = turn_each(denoiser, photos, own, targets, CONFIG)
     for i, view in enumerate(views):
         goal = np.array([target[i]])

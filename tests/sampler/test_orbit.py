@@ -16,7 +16,13 @@ from mirage.model.cross_frame import AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
 from mirage.sampler.guidance import guide
 from mirage.sampler.noise import image_key, reference_noise, view_noise
-from mirage.sampler.orbit import guidances, nearest_pose, ring_azimuths, sample_orbit
+from mirage.sampler.orbit import (
+    between_poses,
+    guidances,
+    nearest_pose,
+    ring_azimuths,
+    sample_orbit,
+)
 from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import karras_sigmas
 from mirage.sampler.shared import Reference, SharedDenoiser
@@ -139,7 +145,7 @@ def test_fixed_noise_is_the_photo_plus_one_draw_at_every_level(
     image, key = images_to_model(pixels[None]), image_key(pixels)
     track = FixedNoise(image, reference_noise(config.seed, key, (3, 16, 16)))
     own = PoseCondition(torch.tensor([1]), torch.tensor([90.0]))
-    targets = PoseCondition(torch.tensor([1, 2]), torch.tensor(azimuths))
+    targets = between_poses(ring, np.array(azimuths))
     sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho)
     with torch.no_grad(), taped(denoiser.unet, AttentionTape()) as tape:
         shared = SharedDenoiser(denoiser, tape, Reference(track, own), config.chunk)
@@ -174,3 +180,28 @@ def test_where_nothing_is_shared_attention_is_the_views_own(sample: Callable[...
     soft = sample([10.0], mode="soft").frames
     assert_same(sample([10.0], mode="hard", hard_temperature=1.0).frames, soft)
     assert np.abs(soft.astype(int) - alone).mean() > 0.1
+
+
+def test_between_two_poses_the_condition_goes_over_from_one_to_the_other(
+    make_denoiser: MakeDenoiser,
+) -> None:
+    ring = PoseRing(np.array([200.0, 20.0, 110.0]), 0.9)
+    azimuth = np.array([20.0, 65.0, 110.0, 199.9999, 200.0, 290.0, 19.9999])
+    found = between_poses(ring, azimuth)
+    assert found.pose.tolist() == [1, 1, 2, 2, 0, 0, 0]
+    assert found.other.tolist() == [2, 2, 0, 0, 1, 1, 1]
+    assert np.allclose(found.share, [0, 0.5, 0, 1, 0, 0.5, 1], atol=1e-4)
+    embedding = make_denoiser(num_poses=3).embedding
+    with torch.no_grad():
+        fine = embedding(between_poses(ring, np.arange(0.0, 360.0, 0.5)))
+        step = (fine - fine.roll(1, 0)).norm(dim=1)
+        single = embedding(PoseCondition(torch.tensor([1, 2]), torch.tensor([20.0, 110.0])))
+        assert torch.allclose(embedding(between_poses(ring, np.array([20.0, 110.0]))), single)
+    assert step.max() < 5 * step.median()  # no border stands out
+
+
+def test_an_arc_has_no_pose_between_its_ends() -> None:
+    ring = PoseRing(np.array([350.0, 30.0, 60.0]), 0.4, (340.0, 430.0))
+    found = between_poses(ring, np.array([10.0, 65.0, 100.0, 330.0]))
+    assert found.share.tolist() == [0.5, 0.0, 0.0, 1.0]
+    assert found.pose.tolist() == [0, 2, 2, 2] and found.other.tolist() == [1, 0, 0, 0]

@@ -48,7 +48,10 @@ class PoseEmbedding(ModelMixin, ConfigMixin):
         pose = condition.pose
         if len(pose) and not (int(pose.min()) >= -1 and int(pose.max()) < self.num_poses):
             raise IndexError(f"poses {pose.tolist()} outside [-1, {self.num_poses})")
-        row = torch.where(pose < 0, self.num_poses, pose)
+        vector = self.pose(torch.where(pose < 0, self.num_poses, pose))
+        if condition.other is not None:
+            share = condition.share[:, None].to(vector.dtype)
+            vector = torch.lerp(vector, self.pose(condition.other), share)
         features = azimuth_features(condition.azimuth.float(), self.num_frequencies)
         angle = self.azimuth(features.to(self.pose.weight.dtype))
-        return self.pose(row) + angle * (pose >= 0)[:, None]  # the null pose has no azimuth
+        return vector + angle * (pose >= 0)[:, None]  # the null pose has no azimuth

@@ -33,7 +33,7 @@ def turn_each(
     As `sample_orbit` by inversion in mode soft, with a photo to each view in place of one to all.
     """
     device = denoiser.embedding.pose.weight.device
-    own, targets = (PoseCondition(c.pose.to(device), c.azimuth.to(device)) for c in (own, targets))
+    own, targets = (c.map(lambda x: x.to(device)) for c in (own, targets))
     images = images_to_model(torch.from_numpy(np.array(photos, order="C")).to(device))
     sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho).to(device)
     settings = replace(config, mode="soft")

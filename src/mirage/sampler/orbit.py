@@ -40,6 +40,30 @@ def nearest_pose(ring: PoseRing, azimuth: FloatArray) -> IntArray:
     return circular_distance(np.asarray(azimuth)[:, None], ring.azimuth[None]).argmin(axis=1)
 
 
+def between_poses(ring: PoseRing, azimuth: FloatArray) -> PoseCondition:
+    """Views at `azimuth` [V] degrees: each between the two poses beside it, by how near they are.
+
+    So an orbit crosses the border between two poses without a jump. Beyond the ends of an arc the
+    pose is that of the end.
+    """
+    order = np.argsort(ring.azimuth, kind="stable")
+    sorted_azimuth = ring.azimuth[order].astype(np.float64)
+    asked = wrap(azimuth)
+    after = np.searchsorted(sorted_azimuth, asked, side="right") % len(order)
+    before = (after - 1) % len(order)
+    gone = wrap(asked - sorted_azimuth[before])
+    gap = wrap(sorted_azimuth[after] - sorted_azimuth[before])
+    share = np.divide(gone, gap, out=np.zeros_like(gone), where=gap > 0)
+    if not ring.closed:  # between the ends lies what nobody photographed
+        start, end = (nearest_pose(ring, np.array([end % 360.0]))[0] for end in ring.span)
+        outside = (order[before] == end) & (order[after] == start)
+        share = np.where(outside, (share > 0.5).astype(np.float64), share)
+    return PoseCondition(
+        torch.from_numpy(order[before]), torch.from_numpy(asked).float(),
+        torch.from_numpy(order[after]), torch.from_numpy(share).float(),
+    )  # fmt: skip
+
+
 def guidances(config: ViewsConfig) -> list[Guidance]:
     """The corrections in force in `config.mode`."""
     low, high = config.pose_interval
@@ -104,7 +128,7 @@ def sample_orbit(
             noise = mix_noise(noise, track.at(sigmas[0]) / sigmas[0], config.start)
             if config.mode != "start":
                 shared.reference = Reference(track, own)
-        targets = condition(poses.tolist(), [float(a) for a in azimuths])
+        targets = between_poses(ring, azimuths).map(lambda x: x.to(device))
         guided = guide(shared, targets, guidances(config))
         views: Tensor = SOLVERS[config.solver](guided, noise, sigmas, observe)
     return Orbit(

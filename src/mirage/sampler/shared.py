@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from operator import itemgetter
 
 import torch
 from torch import Tensor
@@ -74,14 +75,8 @@ class SharedDenoiser:
     def alone(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
         """Clean estimates of images [V, C, H, W] with the tape as it stands, chunk by chunk."""
         parts = [
-            self._forward(
-                x[i : i + self.chunk],
-                sigma,
-                PoseCondition(
-                    condition.pose[i : i + self.chunk], condition.azimuth[i : i + self.chunk]
-                ),
-            )
-            for i in range(0, len(x), self.chunk)
+            self._forward(x[rows], sigma, condition.map(itemgetter(rows)))
+            for rows in (slice(i, i + self.chunk) for i in range(0, len(x), self.chunk))
         ]
         return torch.cat(parts)
 
