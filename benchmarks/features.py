@@ -20,6 +20,7 @@ import timm
 import torch
 import torch.nn.functional as F
 from paired import print_table, print_versions, take_turns
+from photos import make_photos
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
@@ -31,17 +32,6 @@ from mirage.images.manifest import build_manifest, open_images
 
 MIN_COSINE = 0.9999
 VIT = "vit_small_patch14_reg4_dinov2.lvd142m"
-
-
-def make_photos(folder: Path, count: int) -> None:
-    """JPEGs of 640 × 480 pixels: smooth colours and some grain, as hard to decode as photos."""
-    random = np.random.default_rng(0)
-    for number in range(count):
-        coarse = random.integers(0, 256, (12, 16, 3), dtype=np.uint8)
-        smooth = np.asarray(Image.fromarray(coarse).resize((640, 480), Image.Resampling.BICUBIC))
-        grain = random.normal(0, 6, (480, 640, 1))
-        pixels = (smooth + grain).clip(0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:05}.jpg", quality=90)
 
 
 class Photos(Dataset):
