@@ -1,0 +1,262 @@
+"""Time training against diffusers' recipe for it, examples/unconditional_image_generation.
+
+Ours is what `mirage train` runs: Lightning's Trainer with our module, data and averaging of the
+weights. The recipe is that of train_unconditional.py without accelerate, which on one device only
+moves tensors, and so costs it nothing here: photos from a folder through PIL, torchvision and a
+DataLoader, DDPM's noise, AdamW, EMAModel, gradients clipped, a cosine schedule, the loss read at
+every step. Both train the same UNet2DModel. `python benchmarks/training.py --help` lists the
+options.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+# As in kmeans.py: a thread that waits must not burn a processor that another one needs.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import lightning
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import DDPMScheduler, UNet2DModel
+from diffusers.optimization import get_scheduler
+from diffusers.training_utils import EMAModel
+from paired import print_table, print_versions, take_turns
+from photos import make_photos
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from callbacks.ema import WarmupEMA
+from callbacks.history import MetricsFile, read_history
+from datamodules.cache import build_cache, open_cache
+from datamodules.posed import PosedImages
+from mirage.config import ImagesConfig, ModelConfig, TrainConfig
+from mirage.contracts import ByteArray, PoseLabels, PoseRing
+from mirage.images.manifest import build_manifest, open_images
+from mirage.model.denoiser import PoseDenoiser
+from mirage.model.lit import PoseDiffusion
+from mirage.model.unet import build_unet
+
+OURS = "mirage train"
+NUM_POSES = 24
+WARMUP = 10  # steps, for all: the losses must fall within a few rounds
+
+
+def make_labels(count: int) -> PoseLabels:
+    """Made-up poses, three a photo: what a step costs does not depend on them."""
+    random = np.random.default_rng(0)
+    topk = np.argsort(random.random((count, NUM_POSES)), axis=1)[:, :3]
+    weight = np.tile([0.7, 0.2, 0.1], (count, 1))
+    ring = 360.0 / NUM_POSES * topk[:, 0]
+    sure = random.random(count)
+    return PoseLabels(topk[:, 0], sure, ring, topk, weight, np.zeros(count, bool))
+
+
+class Ours:
+    """A round is a short `mirage train`, from the weights that the last round ended with.
+
+    Lightning's own start, at every round, is timed with it. Not timed are what the recipe has no
+    counterpart of here: validation, checkpoints and W&B.
+    """
+
+    def __init__(self, pixels: ByteArray, work: Path, args: argparse.Namespace) -> None:
+        self.pixels, self.args, self.metrics = pixels, args, work / "metrics.csv"
+        torch.manual_seed(0)
+        self.denoiser = PoseDenoiser.build(ModelConfig(), args.resolution, NUM_POSES)
+        self.round = 0
+
+    def train(self) -> float:
+        """Mean loss of one round."""
+        args, count = self.args, len(self.pixels)
+        steps = count // args.batch_size
+        self.round += 1
+        config = TrainConfig(steps=steps, warmup_steps=WARMUP, seed=self.round)
+        azimuth = np.arange(NUM_POSES) * 360.0 / NUM_POSES
+        ids = np.arange(count)
+        data = PosedImages(
+            self.pixels, make_labels(count), PoseRing(azimuth, 1.0), ids, ids[:1],
+            args.batch_size, 0.5, steps, self.round, 0, make_labels(count),
+        )  # fmt: skip
+        trainer = lightning.Trainer(
+            accelerator="cuda" if args.device == "cuda" else "cpu",
+            devices=1,
+            max_steps=steps,
+            callbacks=[WarmupEMA(config.ema_decay), MetricsFile(self.metrics, every=1)],
+            precision="bf16-mixed" if args.precision == "bf16" else "32-true",
+            gradient_clip_val=config.gradient_clip,
+            limit_val_batches=0,
+            use_distributed_sampler=False,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(PoseDiffusion(self.denoiser, config), data)
+        return float(np.mean([float(row["train_loss"]) for row in read_history(self.metrics)]))
+
+
+class Folder(Dataset[Tensor]):
+    """The recipe's photos."""
+
+    def __init__(self, folder: Path, resolution: int) -> None:
+        self.paths = sorted(folder.iterdir())
+        self.transform = transforms.Compose(
+            [
+                transforms.Resize(resolution, transforms.InterpolationMode.BILINEAR),
+                transforms.CenterCrop(resolution),
+                transforms.RandomHorizontalFlip(),
+                transforms.ToTensor(),
+                transforms.Normalize([0.5], [0.5]),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.transform(Image.open(self.paths[index]).convert("RGB"))
+
+
+class Recipe:
+    """A round is an epoch of train_unconditional.py."""
+
+    def __init__(self, folder: Path, args: argparse.Namespace) -> None:
+        self.args = args
+        torch.manual_seed(0)
+        # The one thing changed: it is told of no poses. That embedding has no weights.
+        config = build_unet(ModelConfig(), args.resolution).config
+        self.unet = UNet2DModel.from_config(config, class_embed_type=None).to(args.device)
+        self.unet.train()
+        self.loader = DataLoader(
+            Folder(folder, args.resolution),
+            batch_size=args.batch_size,
+            shuffle=True,
+            num_workers=args.workers,
+            drop_last=True,
+        )
+        self.noise_scheduler = DDPMScheduler(num_train_timesteps=1000)
+        self.optimizer = torch.optim.AdamW(
+            self.unet.parameters(), lr=1e-4, betas=(0.95, 0.999), weight_decay=1e-6, eps=1e-8
+        )
+        self.schedule = get_scheduler(
+            "cosine",
+            optimizer=self.optimizer,
+            num_warmup_steps=WARMUP,
+            num_training_steps=len(self.loader) * (args.rounds + 1),
+        )
+        self.ema = EMAModel(
+            self.unet.parameters(),
+            decay=0.9999,
+            use_ema_warmup=True,
+            inv_gamma=1.0,
+            power=3 / 4,
+            model_cls=UNet2DModel,
+            model_config=self.unet.config,
+        )
+
+    def train(self) -> float:
+        """Mean loss of one epoch."""
+        device, total = self.args.device, 0.0
+        for batch in self.loader:
+            clean = batch.to(device)
+            noise = torch.randn_like(clean)
+            timesteps = torch.randint(0, 1000, (len(clean),), device=device)
+            noisy = self.noise_scheduler.add_noise(clean, noise, timesteps)
+            with torch.autocast(device, torch.bfloat16, enabled=self.args.precision == "bf16"):
+                predicted = self.unet(noisy, timesteps).sample
+            loss = F.mse_loss(predicted.float(), noise)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
+            self.optimizer.step()
+            self.schedule.step()
+            self.optimizer.zero_grad()
+            self.ema.step(self.unet.parameters())
+            total += loss.detach().item()
+        return total / len(self.loader)
+
+
+def remembering(train: Callable[[], float], losses: list[float]) -> Callable[[], None]:
+    """A contender that keeps the loss of every round."""
+    return lambda: losses.append(train())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--photos", type=int, default=768, help="a round sees each about once")
+    parser.add_argument("--resolution", type=int, default=32)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--workers", type=int, default=2, help="the recipe's loader processes")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        photos, small = work / "photos", work / "small"
+        photos.mkdir()
+        small.mkdir()
+        make_photos(photos, args.photos)
+        for path in photos.iterdir():  # the best a user of the recipe can do beforehand
+            square = Image.open(path).resize((args.resolution, args.resolution))
+            square.save(small / f"{path.stem}.png")
+        build_manifest(ImagesConfig(path=str(photos), min_count=2), work / "images")
+        images = open_images(work / "images")
+        start = time.perf_counter()
+        build_cache(
+            work / "cache.npy", len(images), args.resolution, "photos",
+            lambda ids: images.batches(ids, args.resolution, 256),
+        )  # fmt: skip
+        cached = time.perf_counter() - start
+        ours = Ours(open_cache(work / "cache.npy"), work, args)
+        peers = {
+            "recipe, photos of 640 × 480 px": Recipe(photos, args),
+            f"recipe, photos of {args.resolution} px": Recipe(small, args),
+        }
+        losses: dict[str, list[float]] = {name: [] for name in (OURS, *peers)}
+        contenders = {
+            OURS: remembering(ours.train, losses[OURS]),
+            **{name: remembering(peer.train, losses[name]) for name, peer in peers.items()},
+        }
+        for run in contenders.values():  # the first run also chooses and compiles kernels
+            run()
+        print_versions(["diffusers", "lightning", "torch"], args.threads, args.rounds)
+        seconds, _ = take_turns(contenders, args.rounds)
+    trained = args.photos // args.batch_size * args.batch_size
+    notes = {
+        name: f"{trained / np.median([took.wall for took in own]):.0f} images/s, "
+        f"loss {losses[name][0]:.3f} → {losses[name][-1]:.3f}"
+        for name, own in seconds.items()
+    }
+    sizes = {
+        sum(weight.numel() for weight in network.parameters())
+        for network in (ours.denoiser.unet, *(peer.unet for peer in peers.values()))
+    }
+    title = f"{args.resolution} px, batches of {args.batch_size}, {args.precision}"
+    print_table(f"{title}, {min(sizes)} weights", seconds, OURS, notes)
+    print(f"not in the table: the cache of {args.photos} photos, made once, takes {cached:.1f} s")
+    falling = all(
+        np.isfinite(values).all() and values[-1] < values[0] for values in losses.values()
+    )
+    if len(sizes) > 1 or not falling:
+        print(f"\nGATE FAILED: networks of {sizes} weights, losses {losses}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
