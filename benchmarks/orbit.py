@@ -171,8 +171,8 @@ class Peer:
             for views in torch.arange(len(x), device=device).split(self.together):
                 batch = torch.cat([reference, x[views]])
                 rows = torch.cat([views.new_zeros(1), views + 1])
-                condition = PoseCondition(told.pose[rows], told.azimuth[rows])
-                parts.append(self.denoiser(batch, sigma.expand(len(batch)), condition)[1:])
+                theirs = PoseCondition(told.pose[rows], told.azimuth[rows])
+                parts.append(self.denoiser(batch, sigma.expand(len(batch)), theirs)[1:])
                 self.num_forwards += len(batch)
             return torch.cat(parts)
 
