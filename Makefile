@@ -37,10 +37,13 @@ imports: $(READY)
 unit: $(READY)
 	$(BIN)/pytest
 
-bench: $(READY) ## Time k-means and features against their peers
+bench: $(READY) ## Time k-means, features, orbits and training against their peers
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRA),bench]'
 	$(BIN)/python benchmarks/kmeans.py
 	$(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/orbit.py --resolutions 32 64
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/orbit_memory.py
 
 format: $(READY) ## Format and mend what the linter can
 	$(BIN)/ruff format .
