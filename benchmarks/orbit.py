@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from operator import itemgetter
 
 # As in kmeans.py: a thread that waits must not burn a processor that another one needs.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -34,10 +35,10 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from mirage.config import ViewsConfig
 from mirage.contracts import ByteArray, FloatArray, PoseCondition, PoseRing
+from mirage.model.cross_frame import hard_attention
 from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
-from mirage.sampler.cross_frame import hard_attention
 from mirage.sampler.noise import image_key, reference_noise, view_noise
-from mirage.sampler.orbit import nearest_pose, ring_azimuths, sample_orbit
+from mirage.sampler.orbit import between_poses, ring_azimuths, sample_orbit
 from mirage.sampler.pipeline import load_pipeline
 from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import karras_sigmas
@@ -153,11 +154,13 @@ class Peer:
         track = FixedNoise(image.to(device), own.to(device))
         sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho)
         # The reference's condition before those of the views.
-        poses = [REFERENCE_POSE, *nearest_pose(self.ring, azimuths).tolist()]
+        views, first = between_poses(self.ring, azimuths), np.array([REFERENCE_POSE])
+        own_azimuth = self.ring.azimuth[first].astype(float)
+        reference = between_poses(self.ring, own_azimuth)
         condition = PoseCondition(
-            torch.tensor(poses, device=device),
-            torch.tensor([self.ring.azimuth[REFERENCE_POSE], *azimuths], device=device).float(),
-        )
+            *(torch.cat([getattr(c, name) for c in (reference, views)]).to(device)
+              for name in ("pose", "azimuth", "other", "share"))
+        )  # fmt: skip
         unposed = condition.null()
         unposed.pose[0] = REFERENCE_POSE
         layers = [m for m in self.denoiser.unet.modules() if isinstance(m, Attention)]
@@ -171,7 +174,7 @@ class Peer:
             for views in torch.arange(len(x), device=device).split(self.together):
                 batch = torch.cat([reference, x[views]])
                 rows = torch.cat([views.new_zeros(1), views + 1])
-                theirs = PoseCondition(told.pose[rows], told.azimuth[rows])
+                theirs = told.map(itemgetter(rows))
                 parts.append(self.denoiser(batch, sigma.expand(len(batch)), theirs)[1:])
                 self.num_forwards += len(batch)
             return torch.cat(parts)

@@ -117,30 +117,31 @@ class FrameAttention:
             return x.unflatten(2, (attn.heads, -1)).transpose(1, 2)
 
         query = split_heads(attn.to_q(pixels))
-        key, value = split_heads(attn.to_k(pixels)), split_heads(attn.to_v(pixels))
-        attended = self._attend(query, key, value, height).transpose(1, 2).flatten(2)
+        shares = self.tape.sides is None or height in self.tape.sides
+        mode = self.tape.mode if shares else TapeMode.OFF
+        if mode is TapeMode.PLAY and not self.tape.joined:
+            key, value = self._stored(len(pixels))
+        else:
+            key, value = split_heads(attn.to_k(pixels)), split_heads(attn.to_v(pixels))
+        if mode is TapeMode.RECORD:
+            self.tape.stored[self.layer] = (key, value)
+        elif mode is TapeMode.PLAY and self.tape.joined:
+            reference_key, reference_value = self._stored(len(pixels))
+            key = torch.cat([reference_key, key], dim=2)
+            value = torch.cat([reference_value, value], dim=2)
+        temperature = self.tape.temperature if mode is TapeMode.PLAY else 1.0
+        attended = attention_at(temperature, query, key, value).transpose(1, 2).flatten(2)
         projected = attn.to_out[1](attn.to_out[0](attended))
         output: Tensor = projected.transpose(1, 2).reshape(hidden_states.shape)
         if attn.residual_connection:
             output = output + hidden_states
         return output / attn.rescale_output_factor
 
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor, side: int) -> Tensor:
-        tape = self.tape
-        if tape.sides is not None and side not in tape.sides:
-            return scaled_dot_product_attention(query, key, value)
-        if tape.mode is TapeMode.RECORD:
-            tape.stored[self.layer] = (key, value)
-        elif tape.mode is TapeMode.PLAY:
-            reference_key, reference_value = (
-                x.expand(len(query), -1, -1, -1) for x in tape.stored[self.layer]
-            )
-            if tape.joined:
-                key = torch.cat([reference_key, key], dim=2)
-                value = torch.cat([reference_value, value], dim=2)
-            else:
-                key, value = reference_key, reference_value
-        return attention_at(tape.temperature, query, key, value)
+    def _stored(self, batch: int) -> tuple[Tensor, Tensor]:
+        """The reference's keys and values, for each of `batch` views: one frame's for all of them,
+        or as many frames as views, each for its own."""
+        key, value = (x.expand(batch, -1, -1, -1) for x in self.tape.stored[self.layer])
+        return key, value
 
 
 @contextmanager
