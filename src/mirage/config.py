@@ -362,7 +362,7 @@ class AblationConfig:
     name: str = ""
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)  # name → what it changes of views
     seed: int = 1000  # of fresh turntable objects, other ones than `evaluate` reports on
-    objects: int = 16  # fresh objects
+    objects: int = 12  # fresh objects
     views: int = 8  # views per object
     figures: list[str] = field(
         default_factory=lambda: [
