@@ -38,7 +38,7 @@ def test_forwards_are_what_the_method_says(
     """T (1 + V b): docs/method.md, section 9."""
     config = ViewsConfig(
         steps=STEPS, pose_interval=EVERYWHERE, hard_interval=EVERYWHERE,
-        **({"solver": "euler"} | values),  # type: ignore[arg-type]
+        **({"solver": "euler", "reference_path": "fixed_noise"} | values),  # type: ignore[arg-type]
     )  # fmt: skip
     denoiser, azimuths = make_denoiser(), np.arange(VIEWS) * 72.0
 
