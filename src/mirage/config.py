@@ -283,7 +283,7 @@ class ViewsConfig:
     count: int = 12  # views round the circle, the first at the photo's own azimuth
     azimuths: list[float] | None = None  # in place of count: degrees on the run's ring
     seed: int = 0
-    mode: str = "hard"  # each adds one thing to the last: none (of the photo) | start | soft | hard
+    mode: str = "soft"  # each adds one thing to the last: none (of the photo) | start | soft | hard
     start: float = 1.0  # how much of the photo's own noise is in the noise that views start from
     share: str = "replace"  # replace | concat: the reference's keys and values, alone or joined
     share_sides: list[int] | None = None  # sides of the feature maps that share; null: all
@@ -294,7 +294,7 @@ class ViewsConfig:
     sigma_max: float = 20.0
     sigma_min: float = 0.02
     rho: float = 7.0  # EDM schedule exponent
-    pose_guidance: float = 2.0  # w: D + w (D_pose − D_null); 0 turns it off
+    pose_guidance: float = 1.0  # w: D + w (D_pose − D_null); 0 turns it off
     pose_interval: list[float] = field(default_factory=lambda: [0.3, 20.0])  # σ where it acts
     hard_guidance: float = 0.5  # s_h: D_soft + s_h (D_hard − D_soft)
     hard_interval: list[float] = field(default_factory=lambda: [0.0, 0.3])  # σ where it acts

@@ -29,7 +29,7 @@ from mirage.sampler.shared import Reference, SharedDenoiser
 from mirage.sampler.solve import SOLVERS
 
 MakeDenoiser = Callable[..., PoseDenoiser]
-CONFIG = ViewsConfig(steps=4, pose_guidance=1.0, hard_interval=[0.0, 5.0])
+CONFIG = ViewsConfig(mode="hard", steps=4, pose_guidance=1.0, hard_interval=[0.0, 5.0])
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def test_assign_explains_each_photo_in_a_picture_of_its_own(
 
 def test_views_json_names_what_was_asked_and_found(run: Path) -> None:
     facts = json.loads(next(run.glob("views/*/views.json")).read_text())
-    assert len(facts["views"]) == 4 and facts["mode"] == "hard"
+    assert len(facts["views"]) == 4 and facts["mode"] == "soft"
     assert {"pose_asked", "pose_found", "azimuth_asked", "file"} <= set(facts["views"][0])
 
 

@@ -30,7 +30,7 @@ from mirage.stages.training_data import TrainingData
 TURNED = "turned.npy"
 
 _BATCH = 64  # photos turned at once
-_VIEWS = ViewsConfig(steps=14, pose_guidance=1.0)  # many rough views teach more than few fine ones
+_VIEWS = ViewsConfig(steps=14)  # many rough views teach more than few fine ones
 
 
 def refine(config: Config, folder: RunFolder, trained: Path, key: str) -> Path:
