@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from datamodules.posed import Batch, PosedBatches, PosedImages, mirror_some, posed_batch
 from mirage.contracts import ByteArray, IntArray, PoseLabels
@@ -79,8 +79,8 @@ class PairedImages(PosedImages):
         self.turned = turned
         self.batch_size = max(1, self.batch_size // 2)
 
-    def train_dataloader(self) -> DataLoader[Any]:
+    def batches(self) -> Dataset[Any]:
         """As `PosedImages`, with pairs."""
-        alone = super().train_dataloader().dataset
+        alone = super().batches()
         assert isinstance(alone, PosedBatches)
-        return self.by_step(PairedBatches(alone, self.turned))
+        return PairedBatches(alone, self.turned)

@@ -170,25 +170,24 @@ class PosedImages(lightning.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Steps from the trainer's current one on, so a resumed run repeats none."""
+        trainer = self.trainer
+        sampler = _StepsFrom(lambda: trainer.global_step if trainer else 0, self.num_steps)
+        return DataLoader(self.batches(), None, sampler=sampler, num_workers=self.workers)
+
+    def batches(self) -> Dataset[Any]:
+        """Item s is what this rank trains on at optimizer step s."""
         probabilities = balanced_probabilities(
             self.labels.pose[self.train_ids], self.ring.num_poses, self.balance
         )
-        batches = PosedBatches(
+        return PosedBatches(
             self.pixels, self.labels, self.flipped, self.ring, self.train_ids, probabilities,
             self.batch_size, self.num_steps, self.seed, *self.place,
         )  # fmt: skip
-        return self.by_step(batches)
 
     @property
     def place(self) -> tuple[int, int]:
         """This process's rank and how many there are."""
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-
-    def by_step(self, batches: Dataset[Any]) -> DataLoader[Any]:
-        """Item s at optimizer step s, from the trainer's current step on."""
-        trainer = self.trainer
-        sampler = _StepsFrom(lambda: trainer.global_step if trainer else 0, self.num_steps)
-        return DataLoader(batches, batch_size=None, sampler=sampler, num_workers=self.workers)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Up to 512 held-out images in equal shares a rank; the last ragged batch stays."""

@@ -384,3 +384,21 @@ def test_a_stopped_training_resumes_and_equals_one_that_was_not(
     whole, resumed = (load_pipeline(f / "model").unet.state_dict() for f in (straight, copy))
     for name, value in whole.items():
         np.testing.assert_allclose(value.numpy(), resumed[name].numpy(), atol=1e-4, err_msg=name)
+
+
+def test_a_stopped_refinement_resumes_and_equals_one_that_was_not(
+    run: Path, tmp_path: Path
+) -> None:
+    """Killed after its photos are turned and some of its steps are done."""
+    words = ["refine.steps=60", "refine.photos=5", "train.checkpoint_every=2"]
+    whole, copy = (shutil.copytree(run, tmp_path / name) for name in ("whole", "copy"))
+    assert mirage("train", f"run={whole}", *words) == 0
+    killed = ["train", f"run={copy}", *words]
+    status, _ = _stop_when((copy / "refine" / "last.ckpt").exists, signal.SIGKILL, killed)
+    assert status == -9 and not (copy / "model" / ".stamp.json").exists()
+    turned = (copy / "refine" / "turned.npy").stat().st_mtime_ns
+    assert mirage(*killed) == 0
+    assert (copy / "refine" / "turned.npy").stat().st_mtime_ns == turned
+    one, other = (load_pipeline(f / "model").unet.state_dict() for f in (whole, copy))
+    for name, value in one.items():
+        np.testing.assert_allclose(value.numpy(), other[name].numpy(), atol=1e-4, err_msg=name)

@@ -2,7 +2,8 @@
 
 Every row of an ablation changes some of `views.*`, and is measured on the same fresh objects, from
 the same noise, as all others; so differences are taken object by object. The objects are not those
-that `evaluate` reports on: a setting may be chosen by what is seen here.
+that `evaluate` reports on: a setting may be chosen by what is seen here. Of held-out photos, which
+are not without end, others are drawn, but some may be among those of `evaluate` too.
 """
 
 from __future__ import annotations
@@ -84,14 +85,16 @@ def _measure(config: Config, folder: RunFolder, rows: dict[str, Config]) -> dict
     turner = Turner.open(folder["model"])
     azimuths = pose_azimuths(turner.bank.ring, ablation.views)
     alignment = None if known is None else RingAlignment(**known)
-    cases = view_cases(replace(config, evaluate=chosen), folder, turner, azimuths, alignment)
+    photos = replace(config.views, seed=ablation.seed, references=ablation.objects)
+    drawn = replace(config, evaluate=chosen, views=photos)
+    cases = view_cases(drawn, folder, turner, azimuths, alignment)
     first, *others = rows
     pairs = [(first, other) for other in others]
     return measure_views(rows, pairs, folder, turner, cases, azimuths, ablation.seed)
 
 
 def _draw(figures: dict[str, Any], names: list[str]) -> Any:
-    """A panel a figure: a dot a row with its interval."""
+    """A panel a figure: a dot a row, with a bar as long as its interval."""
     panels = {}
     for name in names:
         rows = [row for row in figures["views"] if name in row]

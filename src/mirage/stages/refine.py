@@ -22,7 +22,7 @@ from mirage.model.denoiser import PoseDenoiser
 from mirage.model.paired import PairedDiffusion
 from mirage.sampler.each import turn_each
 from mirage.sampler.orbit import nearest_pose
-from mirage.stages.folder import RunFolder
+from mirage.stages.folder import RunFolder, hash_of
 from mirage.stages.poses import device
 from mirage.stages.trainer import fit, load_averaged, set_aside_other
 from mirage.stages.training_data import TrainingData
@@ -33,12 +33,16 @@ _BATCH = 64  # photos turned at once
 _VIEWS = ViewsConfig(steps=14)  # many rough views teach more than few fine ones
 
 
-def refine(config: Config, folder: RunFolder, trained: Path, key: str) -> Path:
+def refine(config: Config, folder: RunFolder, trained: Path, trained_key: str) -> Path:
     """Train the model of the checkpoint `trained` on pairs; returns its last checkpoint.
 
-    Killed, it goes on where it was, in turning and in training.
+    Killed, it goes on where it was, in turning and in training; asked for more steps, too.
+
+    Args:
+        trained_key: the hash of all that the checkpoint depends on.
     """
     where, settings = folder["refine"], config.refine
+    key = hash_of("refine", trained_key, settings.photos, settings.learning_rate)
     set_aside_other(where, key)
     lightning.seed_everything(config.train.seed, verbose=False)
     data = TrainingData.gather(config, folder)

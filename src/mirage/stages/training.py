@@ -41,7 +41,7 @@ def run(config: Config, folder: RunFolder) -> str:
     if not folder.is_done("model", model_key):
         folder.reopen("model")
         trained = folder["train"] / LAST
-        _export(config, folder, refine(config, folder, trained, model_key) if refined else trained)
+        _export(config, folder, refine(config, folder, trained, key) if refined else trained)
         folder.finish("model", model_key)
     more = f" and {config.refine.steps} on pairs" if refined else ""
     return f"train: {config.train.steps} steps{more} → {folder['model']}"
