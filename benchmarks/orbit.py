@@ -34,15 +34,16 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, FloatArray, PoseCondition, PoseRing
+from mirage.contracts import ByteArray, FloatArray, PoseCondition, PosedPhoto, PoseRing
 from mirage.model.cross_frame import hard_attention
 from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
 from mirage.sampler.noise import image_key, reference_noise, view_noise
-from mirage.sampler.orbit import between_poses, ring_azimuths, sample_orbit
+from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.pipeline import load_pipeline
 from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import karras_sigmas
 from mirage.sampler.solve import SOLVERS
+from mirage.sampler.targets import between_poses, ring_azimuths
 from mirage.stages.pretrained import find_pretrained
 
 TOLERANCE = 1e-4  # of the clean estimates, which lie in about [-1, 1]
@@ -147,7 +148,7 @@ class Peer:
         self.num_forwards = 0
         config, device = self.config, self.denoiser.embedding.pose.weight.device
         pixels = torch.from_numpy(np.array(photo))
-        key, image = image_key(pixels), images_to_model(pixels[None])
+        key, image = image_key(photo), images_to_model(pixels[None])
         shape = tuple(image.shape[1:])
         noise = view_noise(config.seed, key, azimuths.tolist(), shape).to(device)
         own = reference_noise(config.seed, key, shape)
@@ -207,7 +208,8 @@ class Contenders:
         """The clean estimates of all steps."""
         estimates: list[Tensor] = []
         orbit = sample_orbit(
-            self.denoiser, self.ring, self.photo, REFERENCE_POSE, self.start, self.azimuths, config,
+            self.denoiser, self.ring, [PosedPhoto(self.photo, REFERENCE_POSE, self.start)],
+            self.azimuths, config,
             lambda step, sigma, clean: estimates.append(clean),
         )  # fmt: skip
         self.forwards[OURS] = orbit.num_forwards

@@ -37,8 +37,10 @@ from orbit import (
 from torch import Tensor
 
 from mirage.config import ViewsConfig
+from mirage.contracts import PosedPhoto
 from mirage.report.sweeps import Series, draw_panels
-from mirage.sampler.orbit import ring_azimuths, sample_orbit
+from mirage.sampler.orbit import sample_orbit
+from mirage.sampler.targets import ring_azimuths
 
 NAIVE = "full sharing"
 
@@ -71,7 +73,8 @@ def sampling(
     if who == NAIVE:
         peer = Peer(denoiser, ring, config, views, AllFramesAttention())
         return lambda: peer.sample(photo, azimuths, [])
-    return lambda: sample_orbit(denoiser, ring, photo, REFERENCE_POSE, start, azimuths, config)
+    posed = [PosedPhoto(photo, REFERENCE_POSE, start)]
+    return lambda: sample_orbit(denoiser, ring, posed, azimuths, config)
 
 
 def measure(who: str, views: int, resolution: int, args: argparse.Namespace) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,11 @@ from lightning.pytorch.loggers import WandbLogger
 
 from callbacks.tracking import log_pictures
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, Orbit, PoseRing
+from mirage.contracts import ByteArray, Orbit, PosedPhoto, PoseRing
 from mirage.report.films import save_gif
 from mirage.report.panels import contact_sheet
-from mirage.sampler.orbit import ring_azimuths, sample_orbit
-
-
-@dataclass(frozen=True)
-class OrbitReference:
-    """A held-out photo at the model's resolution ([H, W, 3] uint8) with its found pose."""
-
-    photo: ByteArray
-    pose: int
-    azimuth: float
+from mirage.sampler.orbit import sample_orbit
+from mirage.sampler.targets import ring_azimuths
 
 
 class OrbitViews(Callback):
@@ -39,7 +30,7 @@ class OrbitViews(Callback):
 
     def __init__(
         self,
-        references: list[OrbitReference],
+        references: list[PosedPhoto],
         ring: PoseRing,
         config: ViewsConfig,
         folder: Path,
@@ -63,15 +54,13 @@ class OrbitViews(Callback):
         in_order = stacked.transpose(0, 1).flatten(0, 1)[:num].cpu().numpy()
         self._write(trainer, in_order)
 
-    def _sample(self, pl_module: lightning.LightningModule, reference: OrbitReference) -> Orbit:
+    def _sample(self, pl_module: lightning.LightningModule, reference: PosedPhoto) -> Orbit:
         training = pl_module.training
         pl_module.eval()
         orbit = sample_orbit(
             pl_module.denoiser,  # type: ignore[arg-type]
             self.ring,
-            reference.photo,
-            reference.pose,
-            reference.azimuth,
+            [reference],
             ring_azimuths(self.ring, self.config.count),
             self.config,
         )
@@ -82,7 +71,7 @@ class OrbitViews(Callback):
         """`frames`: [R, V, H, W, 3]."""
         azimuths = ring_azimuths(self.ring, self.config.count)
         orbits = [
-            Orbit(r.photo, f, azimuths, np.zeros(len(f), np.int64), r.pose)
+            Orbit(r.pixels, f, azimuths, np.zeros(len(f), np.int64), r.pose)
             for r, f in zip(self.references, frames, strict=True)
         ]
         self.folder.mkdir(parents=True, exist_ok=True)

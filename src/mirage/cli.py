@@ -67,7 +67,7 @@ COMMANDS = {
         "Turn the object of a photo, or of held-out photos, through 360°.",
         "train",
         ("views.reference=FILE|FOLDER|heldout", "views.reference_path=auto|inversion|fixed_noise",
-         "views.background=keep|plain", "views.count=INT", "views.azimuths=[DEGREES,…]",
+         "views.background=keep|plain", "views.photos=INT", "views.count=INT", "views.azimuths=[DEGREES,…]",
          "views.seed=INT", "views.best_of=INT", "views.mode=none|start|soft|hard",
          "views.pose_guidance=FLOAT", "reference_pose=POSE"),
         "mirage views views.reference=car.jpg views.count=24 run=runs/mine",

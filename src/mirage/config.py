@@ -280,6 +280,7 @@ class ViewsConfig:
     references: int = 8  # how many held-out photos
     reference_path: str = "auto"  # auto | inversion | fixed_noise: how the photo gets to noise
     background: str = "keep"  # keep | plain: behind the photo's object, its median border colour
+    photos: int = 1  # photos of one object that its views look at; above 1, a folder is one object
     count: int = 12  # views round the circle, the first at the photo's own azimuth
     azimuths: list[float] | None = None  # in place of count: degrees on the run's ring
     seed: int = 0
@@ -288,6 +289,8 @@ class ViewsConfig:
     share: str = "replace"  # replace | concat: the reference's keys and values, alone or joined
     share_sides: list[int] | None = None  # sides of the feature maps that share; null: all
     share_interval: list[float] = field(default_factory=lambda: [0.0, 1e6])  # σ where it acts
+    share_foreground: bool = False  # the photo's keys of its object alone; with concat
+    previous: int = 0  # views made before that a view looks at too; 0 makes all at once
     best_of: int = 1  # samples of each view, of which the best by pose and colours is kept
     steps: int = 20  # solver steps
     solver: str = "dpmpp_2m"  # euler | heun | dpmpp_2m
@@ -299,6 +302,14 @@ class ViewsConfig:
     hard_guidance: float = 0.5  # s_h: D_soft + s_h (D_hard − D_soft)
     hard_interval: list[float] = field(default_factory=lambda: [0.0, 0.3])  # σ where it acts
     hard_temperature: float = 0.0  # of the hard attention's softmax: 0 is argmax, 1 is soft
+    hard_best: int | None = None  # keys that a query sees in hard attention, its best; null: all
+    share_guidance: float = 0.0  # D_soft + s (D_soft − D_alone), of views that see no photo
+    share_guidance_interval: list[float] = field(default_factory=lambda: [0.0, 20.0])  # σ
+    perturbed_guidance: float = 0.0  # D + s (D − D_blind), of attention that sees one pixel
+    perturbed_interval: list[float] = field(default_factory=lambda: [0.0, 20.0])  # σ
+    weak_guidance: float = 0.0  # D + s (D − D_weak), of the model below (autoguidance)
+    weak_interval: list[float] = field(default_factory=lambda: [0.0, 20.0])  # σ
+    weak_model: str | None = None  # model/ folder of a worse version of this model, of its poses
     chunk: int = 64  # views denoised at once; bounds memory
 
     def __post_init__(self) -> None:
@@ -318,8 +329,9 @@ class ViewsConfig:
         _one_of("views.share", self.share, ("replace", "concat"))
         _one_of("views.solver", self.solver, ("euler", "heun", "dpmpp_2m"))
         _positive(
-            "views", self, "references", "count", "best_of", "steps", "sigma_min", "rho", "chunk"
-        )
+            "views", self, "references", "photos", "count", "best_of", "steps", "sigma_min", "rho",
+            "chunk",
+        )  # fmt: skip
         _require(
             self.sigma_max > self.sigma_min,
             "views.sigma_max",
@@ -330,7 +342,27 @@ class ViewsConfig:
             "views.hard_temperature",
             f"{self.hard_temperature} is not in [0, 1]",
         )
-        for name in ("pose_interval", "hard_interval", "share_interval"):
+        _require(self.previous >= 0, "views.previous", f"{self.previous} is negative")
+        _require(
+            self.hard_best is None or self.hard_best > 0,
+            "views.hard_best", f"{self.hard_best} is not positive",
+        )  # fmt: skip
+        _require(
+            not self.share_foreground or self.share == "concat",
+            "views.share_foreground",
+            "what is behind the object would have nothing to look at",
+            "use it with views.share=concat, where views look at themselves too",
+        )
+        _require(
+            self.weak_guidance == 0.0 or self.weak_model is not None,
+            "views.weak_guidance",
+            "there is no worse model to be guided away from",
+            "name one in views.weak_model, such as the model/ folder of a shorter training",
+        )
+        for name in (
+            "pose_interval", "hard_interval", "share_interval", "share_guidance_interval",
+            "perturbed_interval", "weak_interval",
+        ):  # fmt: skip
             value = getattr(self, name)
             _require(
                 len(value) == 2 and 0.0 <= value[0] <= value[1],

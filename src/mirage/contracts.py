@@ -137,6 +137,25 @@ class PoseCondition:
 
 
 @dataclass(frozen=True)
+class PosedPhoto:
+    """A photo of an object to turn, and its pose.
+
+    Attributes:
+        pixels: [H, W, 3] uint8, at the model's resolution.
+        pose: in [0, K). azimuth: degrees on the ring.
+        mask: [h, w] in [0, 1], how surely a patch is the object; None where nobody looked.
+    """
+
+    pixels: ByteArray
+    pose: int
+    azimuth: float
+    mask: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        check_shape("pixels", self.pixels, (None, None, 3))
+
+
+@dataclass(frozen=True)
 class ReferenceEntry:
     """How a reference photo got to the noise levels of the sampler.
 
@@ -151,16 +170,16 @@ class ReferenceEntry:
 
 @dataclass(frozen=True)
 class Orbit:
-    """V views generated from one reference photo.
+    """V views generated from one object's reference photos.
 
     Attributes:
-        reference: [H, W, 3] uint8, the photo at the model's resolution.
+        reference: [H, W, 3] uint8, the (first) photo at the model's resolution.
         frames: [V, H, W, 3] uint8.
         azimuth: [V] degrees asked for, on the ring.
         pose: [V] pose asked for.
         reference_pose: the pose the reference was taken to have.
-        entry: how the reference entered the sampler; None where it did not (mode none) or where
-            the orbit was read from a folder.
+        entries: how each photo entered the sampler; none where none did (mode none) or where the
+            orbit was read from a folder.
         num_forwards: image forwards that it took; 0 where it was read from a folder.
     """
 
@@ -169,7 +188,7 @@ class Orbit:
     azimuth: FloatArray
     pose: IntArray
     reference_pose: int
-    entry: ReferenceEntry | None = None
+    entries: tuple[ReferenceEntry, ...] = ()
     num_forwards: int = 0
 
     def __post_init__(self) -> None:

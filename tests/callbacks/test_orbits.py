@@ -15,10 +15,10 @@ from PIL import Image
 
 from callbacks import orbits
 from callbacks.ema import WarmupEMA
-from callbacks.orbits import OrbitReference, OrbitViews
+from callbacks.orbits import OrbitViews
 from datamodules.posed import PosedImages
 from mirage.config import TrainConfig, ViewsConfig
-from mirage.contracts import Orbit, PoseRing
+from mirage.contracts import Orbit, PosedPhoto, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.sampler.orbit import sample_orbit
@@ -61,7 +61,7 @@ def test_orbits_show_the_averaged_weights(
 
     monkeypatch.setattr(orbits, "sample_orbit", sample)
     averages = Averages()
-    references = [OrbitReference(photo, 1, 90.0), OrbitReference(255 - photo, 3, 270.0)]
+    references = [PosedPhoto(photo, 1, 90.0), PosedPhoto(255 - photo, 3, 270.0)]
     views = OrbitViews(references, ring, ViewsConfig(count=3, steps=2, mode="soft"), tmp_path / "o")
     trainer = lightning.Trainer(
         accelerator="cpu", max_steps=STEPS, logger=False, enable_progress_bar=False,

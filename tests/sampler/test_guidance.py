@@ -10,9 +10,18 @@ from torch import Tensor
 
 from mirage.config import ViewsConfig
 from mirage.contracts import PoseCondition
-from mirage.model.cross_frame import AttentionTape, taped
+from mirage.model.cross_frame import HARD, SOFT, AttentionTape, Sharpness, taped
 from mirage.model.denoiser import PoseDenoiser
-from mirage.sampler.guidance import Guidance, guide, towards_hard_attention, towards_pose
+from mirage.sampler.guidance import (
+    Direction,
+    Guidance,
+    away_from,
+    away_from_blind,
+    guide,
+    towards_hard_attention,
+    towards_pose,
+    towards_sharing,
+)
 from mirage.sampler.orbit import guidances
 from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import karras_sigmas
@@ -28,7 +37,7 @@ def reference() -> Reference:
     generator = torch.Generator().manual_seed(8)
     image = torch.rand(1, 3, 16, 16, generator=generator) * 2 - 1
     noise = torch.randn(1, 3, 16, 16, generator=generator)
-    return Reference(FixedNoise(image, noise), PoseCondition(torch.tensor([1]), torch.zeros(1)))
+    return Reference([FixedNoise(image, noise)], PoseCondition(torch.tensor([1]), torch.zeros(1)))
 
 
 def views() -> tuple[Tensor, PoseCondition]:
@@ -80,17 +89,27 @@ def test_chunks_bound_memory_and_change_nothing(make_denoiser: MakeDenoiser, mod
 
 
 class Recorder:
-    """Stands in for a SharedDenoiser: an estimate that tells null, hard and plain apart."""
+    """Stands in for a SharedDenoiser: an estimate that tells its ways of looking apart."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
 
     def __call__(
-        self, x: Tensor, sigma: Tensor, condition: PoseCondition, temperature: float = 1.0
+        self, x: Tensor, sigma: Tensor, condition: PoseCondition, sharpness: Sharpness = SOFT
     ) -> Tensor:
-        kind = "hard" if temperature == 0.0 else "null" if int(condition.pose[0]) < 0 else "plain"
+        kind = "hard" if sharpness == HARD else "null" if int(condition.pose[0]) < 0 else "plain"
+        return self._look(kind, x)
+
+    def alone(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
+        return self._look("alone", x)
+
+    def blind(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
+        return self._look("blind", x)
+
+    def _look(self, kind: str, x: Tensor) -> Tensor:
         self.calls.append(kind)
-        return torch.full_like(x, {"plain": 2.0, "null": 1.5, "hard": 7.0}[kind])
+        values = {"plain": 2.0, "null": 1.5, "hard": 7.0, "alone": 1.0, "blind": -2.0}
+        return torch.full_like(x, values[kind])
 
 
 def test_guidance_adds_weighted_directions_to_the_estimate() -> None:
@@ -111,6 +130,28 @@ def test_guidance_adds_weighted_directions_to_the_estimate() -> None:
         recorder.calls.clear()
         assert guided(x, torch.tensor(sigma)).unique().tolist() == [expected]
         assert recorder.calls == calls
+
+
+@pytest.mark.parametrize(("direction", "expected", "call"), [
+    (towards_sharing, 2 + 2 * (2 - 1), "alone"), (away_from_blind, 2 + 2 * (2 + 2), "blind"),
+])  # fmt: skip
+def test_alternatives_have_the_same_interface(
+    direction: Direction, expected: float, call: str
+) -> None:
+    recorder, x = Recorder(), torch.zeros(1, 3, 2, 2)
+    condition = PoseCondition(torch.tensor([1]), torch.zeros(1))
+    guided = guide(recorder, condition, [Guidance(direction, 2.0, EVERYWHERE)])  # type: ignore[arg-type]
+    assert guided(x, torch.tensor(1.0)).unique().tolist() == [expected]
+    assert recorder.calls == ["plain", call]
+
+
+def test_autoguidance_leads_away_from_the_worse_model() -> None:
+    strong, weak, x = Recorder(), Recorder(), torch.zeros(1, 3, 2, 2)
+    condition = PoseCondition(torch.tensor([-1]), torch.zeros(1))  # the weak one says 1.5
+    told = PoseCondition(torch.tensor([1]), torch.zeros(1))
+    direction = away_from(weak)  # type: ignore[arg-type]
+    step = direction(strong, strong(x, x, told), x, torch.tensor(1.0), condition)  # type: ignore[arg-type]
+    assert step.unique().tolist() == [0.5] and weak.calls == ["null"]
 
 
 def test_a_null_pose_keeps_the_references_keys_and_values(make_denoiser: MakeDenoiser) -> None:

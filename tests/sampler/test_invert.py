@@ -77,4 +77,4 @@ def test_the_photo_itself_is_near_at_low_noise_and_evaluations_are_counted() -> 
     assert len(calls) == 2 * 6 - 1 and min(calls) > 0
     assert torch.equal(kept, photo())
     assert torch.allclose(track.at(sigmas[-2]), photo(), atol=1e-4)
-    assert sorted(track.path) == sorted(float(s) for s in sigmas[:-1])
+    assert sorted(track.levels) == sorted(float(s) for s in sigmas[:-1])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from mirage.sampler.noise import image_key, mix_noise, reference_noise, view_noise
+from mirage.sampler.noise import image_key, mean_noise, mix_noise, reference_noise, view_noise
 
 SHAPE = (3, 16, 16)
 
@@ -37,10 +38,21 @@ def test_seed_photo_and_azimuth_each_give_another_stream() -> None:
 
 
 def test_an_image_is_known_by_its_pixels() -> None:
-    image = torch.randint(0, 256, (8, 8, 3), dtype=torch.uint8)
-    other = image.clone()
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    other = image.copy()
     other[3, 3, 1] ^= 1
-    assert image_key(image) == image_key(image.clone()) != image_key(other)
+    assert image_key(image) == image_key(image.copy()) != image_key(other)
+
+
+def test_the_noise_of_several_photos_is_their_mean_as_strong_as_each() -> None:
+    one = reference_noise(0, "a", (3, 16, 16))
+    assert torch.equal(mean_noise(one), one)
+    assert torch.allclose(mean_noise(torch.cat([one, one])), one, atol=1e-5)
+    other = reference_noise(0, "b", (3, 16, 16))
+    mean = mean_noise(torch.cat([one, other]))
+    strength = (one.norm() + other.norm()) / 2
+    assert mean.norm().item() == pytest.approx(strength.item(), rel=1e-4)
+    assert torch.allclose(mean / mean.norm(), (one + other) / (one + other).norm(), atol=1e-5)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.6, 1.0])

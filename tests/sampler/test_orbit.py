@@ -11,22 +11,17 @@ import torch
 from torch import Tensor
 
 from mirage.config import MODES, ViewsConfig
-from mirage.contracts import Orbit, PoseCondition, PoseRing
+from mirage.contracts import Orbit, PoseCondition, PosedPhoto, PoseRing
 from mirage.model.cross_frame import AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
 from mirage.sampler.guidance import guide
 from mirage.sampler.noise import image_key, reference_noise, view_noise
-from mirage.sampler.orbit import (
-    between_poses,
-    guidances,
-    nearest_pose,
-    ring_azimuths,
-    sample_orbit,
-)
+from mirage.sampler.orbit import guidances, sample_orbit
 from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import karras_sigmas
 from mirage.sampler.shared import Reference, SharedDenoiser
 from mirage.sampler.solve import SOLVERS
+from mirage.sampler.targets import between_poses, nearest_pose, ring_azimuths
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 CONFIG = ViewsConfig(mode="hard", steps=4, pose_guidance=1.0, hard_interval=[0.0, 5.0])
@@ -38,7 +33,9 @@ def sample(make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray) -> Ca
 
     def run(azimuths: list[float], shown: np.ndarray = photo, **values: object) -> Orbit:
         config = replace(CONFIG, **values)  # type: ignore[arg-type]
-        return sample_orbit(denoiser, ring, shown, 1, 90.0, np.array(azimuths), config)
+        return sample_orbit(
+            denoiser, ring, [PosedPhoto(shown, 1, 90.0)], np.array(azimuths), config
+        )
 
     return run
 
@@ -81,6 +78,9 @@ def test_seed_mode_sharing_and_photo_each_matter(
         sample([10.0], pose_guidance=4.0).frames,
         sample([10.0], hard_temperature=0.5).frames,
         sample([10.0], share_interval=[0.0, 1.0]).frames,
+        sample([10.0], hard_temperature=1.0, hard_best=4).frames,
+        sample([10.0], share_guidance=1.0).frames,
+        sample([10.0], perturbed_guidance=1.0).frames,
     ]
     for i, one in enumerate(frames):
         for other in frames[:i]:
@@ -100,7 +100,7 @@ def test_the_model_is_left_as_it_was(
         assert clean.shape == (2, 3, 16, 16)
         steps.append(step)
 
-    sample_orbit(denoiser, ring, photo, 0, 0.0, np.array([0.0, 9.0]), CONFIG, observe)
+    sample_orbit(denoiser, ring, [PosedPhoto(photo, 0, 0.0)], np.array([0.0, 9.0]), CONFIG, observe)
     assert steps == [0, 1, 2, 3]
     after = [m.processor for m in denoiser.unet.modules() if hasattr(m, "processor")]
     assert after == processors
@@ -132,7 +132,7 @@ def test_forwards_of_the_reference_are_counted(
     interval = [0.0, 1e9]
     orbit = sample([0.0, 90.0], mode=mode, reference_path=path, pose_interval=interval)
     assert orbit.num_forwards == 4 * (1 + 2 * 2) + reference
-    assert (orbit.entry is None) == (mode == "none")
+    assert bool(orbit.entries) == (mode != "none")
 
 
 def test_fixed_noise_is_the_photo_plus_one_draw_at_every_level(
@@ -142,16 +142,16 @@ def test_fixed_noise_is_the_photo_plus_one_draw_at_every_level(
     config = replace(CONFIG, reference_path="fixed_noise", start=0.0)
     denoiser, azimuths = make_denoiser(), [90.0, 200.0]
     pixels = torch.from_numpy(photo)
-    image, key = images_to_model(pixels[None]), image_key(pixels)
+    image, key = images_to_model(pixels[None]), image_key(photo)
     track = FixedNoise(image, reference_noise(config.seed, key, (3, 16, 16)))
     own = PoseCondition(torch.tensor([1]), torch.tensor([90.0]))
     targets = between_poses(ring, np.array(azimuths))
     sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho)
     with torch.no_grad(), taped(denoiser.unet, AttentionTape()) as tape:
-        shared = SharedDenoiser(denoiser, tape, Reference(track, own), config.chunk)
+        shared = SharedDenoiser(denoiser, tape, Reference([track], own), config.chunk)
         noise = view_noise(config.seed, key, azimuths, (3, 16, 16))
         views = SOLVERS[config.solver](guide(shared, targets, guidances(config)), noise, sigmas)
-    orbit = sample_orbit(denoiser, ring, photo, 1, 90.0, np.array(azimuths), config)
+    orbit = sample_orbit(denoiser, ring, [PosedPhoto(photo, 1, 90.0)], np.array(azimuths), config)
     assert np.array_equal(orbit.frames, model_to_images(views).numpy())
 
 
@@ -164,7 +164,9 @@ def test_from_the_photos_noise_a_view_in_its_own_pose_is_the_photo(
 
     def error(start: float, azimuth: float) -> float:
         settings = replace(config, start=start)
-        orbit = sample_orbit(denoiser, ring, photo, 1, 90.0, np.array([azimuth]), settings)
+        orbit = sample_orbit(
+            denoiser, ring, [PosedPhoto(photo, 1, 90.0)], np.array([azimuth]), settings
+        )
         return float(np.abs(orbit.frames[0].astype(float) - photo).mean())
 
     assert error(1.0, 90.0) < 2.0
@@ -205,3 +207,73 @@ def test_an_arc_has_no_pose_between_its_ends() -> None:
     found = between_poses(ring, np.array([10.0, 65.0, 100.0, 330.0]))
     assert found.share.tolist() == [0.5, 0.0, 0.0, 1.0]
     assert found.pose.tolist() == [0, 2, 2, 2] and found.other.tolist() == [1, 0, 0, 0]
+
+
+def turn(
+    denoiser: PoseDenoiser, ring: PoseRing, photos: list[PosedPhoto], **values: object
+) -> Orbit:
+    settings = replace(CONFIG, reference_path="inversion", **values)  # type: ignore[arg-type]
+    return sample_orbit(denoiser, ring, photos, np.array([10.0, 95.0, 200.0]), settings)
+
+
+def test_several_photos_of_an_object_are_all_looked_at(
+    make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
+) -> None:
+    denoiser = make_denoiser()
+    one, other = PosedPhoto(photo, 1, 90.0), PosedPhoto(255 - photo, 3, 280.0)
+    alone, twice, both = (turn(denoiser, ring, p) for p in ([one], [one, one], [one, other]))
+    # The same photo twice tells nothing new; but a photo's noise is keyed by all photos.
+    assert_same(twice.frames, alone.frames)
+    assert np.abs(both.frames.astype(int) - alone.frames).mean() > 0.5
+    assert np.array_equal(both.reference, photo) and both.reference_pose == 1
+    assert len(both.entries) == 2
+    steps, entering = CONFIG.steps, 2 * (2 * CONFIG.steps - 1)
+    assert both.num_forwards - alone.num_forwards == steps + entering // 2
+
+
+def test_in_turn_the_first_view_is_as_ever_and_the_others_look_at_it(
+    make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
+) -> None:
+    denoiser, posed = make_denoiser(), [PosedPhoto(photo, 1, 90.0)]
+    at_once = turn(denoiser, ring, posed).frames.astype(int)
+    in_turn = turn(denoiser, ring, posed, previous=1)
+    difference = np.abs(in_turn.frames - at_once).mean(axis=(1, 2, 3))
+    assert difference[1] < 0.5 and difference[[0, 2]].min() > 0.5  # 95° is nearest to the photo
+    steps = CONFIG.steps
+    extra = steps * (3 * 1 + 2) - steps  # a reference for each view, and one view for two of them
+    assert in_turn.num_forwards == turn(denoiser, ring, posed).num_forwards + extra
+    many = turn(denoiser, ring, posed, previous=9)
+    assert np.abs(many.frames[2].astype(int) - in_turn.frames[2]).mean() > 0.1
+
+
+def test_the_photos_mask_hides_what_is_behind_its_object(
+    make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
+) -> None:
+    denoiser = make_denoiser()
+
+    def frames(mask: np.ndarray | None, **values: object) -> np.ndarray:
+        photos = [PosedPhoto(photo, 1, 90.0, mask)]
+        return turn(denoiser, ring, photos, mode="soft", share="concat", **values).frames
+
+    half = np.array([[1.0, 0.0], [1.0, 0.0]])
+    everything = frames(None)
+    assert_same(frames(np.ones((4, 4)), share_foreground=True), everything)
+    assert_same(frames(half), everything)
+    masked = frames(half, share_foreground=True)
+    assert np.abs(masked.astype(int) - everything).mean() > 0.1
+    alone = turn(denoiser, ring, [PosedPhoto(photo, 1, 90.0)], mode="start").frames
+    assert_same(frames(np.zeros((4, 4)), share_foreground=True), alone)
+
+
+def test_autoguidance_by_the_model_itself_changes_nothing(
+    make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
+) -> None:
+    posed, azimuths = [PosedPhoto(photo, 1, 90.0)], np.array([10.0, 200.0])
+    settings = replace(CONFIG, weak_guidance=2.0, weak_model="elsewhere")
+    denoiser, same, other = (make_denoiser(seed=seed) for seed in (0, 0, 1))
+    plain = sample_orbit(denoiser, ring, posed, azimuths, CONFIG)
+    by_itself = sample_orbit(denoiser, ring, posed, azimuths, settings, weak=same)
+    by_other = sample_orbit(denoiser, ring, posed, azimuths, settings, weak=other)
+    assert_same(by_itself.frames, plain.frames)
+    assert np.abs(by_other.frames.astype(int) - plain.frames).mean() > 0.5
+    assert by_itself.num_forwards == plain.num_forwards + CONFIG.steps * (1 + 2)

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from mirage.config import ViewsConfig
-from mirage.contracts import PoseRing
+from mirage.contracts import PosedPhoto, PoseRing
 from mirage.errors import MirageError
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.orbit import sample_orbit
@@ -60,7 +60,9 @@ def test_a_fresh_process_gives_the_same_views(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     config = ViewsConfig(steps=3, seed=4)
-    orbit = sample_orbit(make_denoiser(), ring, photo, 1, 90.0, np.array(AZIMUTHS), config)
+    orbit = sample_orbit(
+        make_denoiser(), ring, [PosedPhoto(photo, 1, 90.0)], np.array(AZIMUTHS), config
+    )
     assert np.array_equal(np.load(tmp_path / "float32.npy"), orbit.frames)
     rough = np.load(tmp_path / "bfloat16.npy").astype(int) - orbit.frames
     assert 0 < np.abs(rough).mean() < 12

@@ -150,7 +150,7 @@ def test_a_named_photo_is_turned_from_its_own_azimuth_and_says_how_it_entered(
     assert mirage(*words) == 0
     assert "PSNR in dB: inversion" in capsys.readouterr().out
     facts = json.loads((copy / "views" / photo.stem / "views.json").read_text())
-    assert set(facts["reference_entry"]["psnr"]) == {"inversion", "fixed_noise"}
+    assert set(facts["reference_entries"][0]["psnr"]) == {"inversion", "fixed_noise"}
     own = facts["reference_azimuth"]
     turned = [view["azimuth_asked"] for view in facts["views"]]
     assert turned == pytest.approx([(own + 90 * i) % 360 for i in range(4)])
@@ -164,7 +164,7 @@ def test_a_named_photo_is_turned_from_its_own_azimuth_and_says_how_it_entered(
     assert mirage(*words, *listed) == 0
     facts = json.loads((copy / "views" / photo.stem / "views.json").read_text())
     assert [view["azimuth_asked"] for view in facts["views"]] == [350.0, 0.0, 10.0]
-    assert facts["reference_entry"] == {"path": "inversion", "psnr": {}}
+    assert facts["reference_entries"] == [{"path": "inversion", "psnr": {}}]
     assert (copy / "views" / photo.stem / "reference.png").read_bytes() != before
     assert mirage(*words, "reference_pose=9") == 1
     assert "0 to 3" in capsys.readouterr().err

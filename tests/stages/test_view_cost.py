@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mirage.config import ViewsConfig
-from mirage.contracts import Orbit, PoseRing
+from mirage.contracts import Orbit, PosedPhoto, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.orbit import sample_orbit
 from mirage.stages.view_cost import measure_cost
@@ -43,7 +43,7 @@ def test_forwards_are_what_the_method_says(
     denoiser, azimuths = make_denoiser(), np.arange(VIEWS) * 72.0
 
     def work() -> Orbit:
-        return sample_orbit(denoiser, ring, photo, 1, 90.0, azimuths, config)
+        return sample_orbit(denoiser, ring, [PosedPhoto(photo, 1, 90.0)], azimuths, config)
 
     orbit, cost = measure_cost(denoiser, work)
     assert len(orbit.frames) == VIEWS and cost.forwards == expected

@@ -13,6 +13,7 @@ import pytest
 from made_up_photos import MadeUpBackbone, MadeUpBank, MadeUpImages, flat_photo, labels_of
 
 from mirage.config import Config, ViewsConfig
+from mirage.contracts import PosedPhoto
 from mirage.model.denoiser import PoseDenoiser
 from mirage.stages import view_figures
 from mirage.stages.folder import RunFolder
@@ -30,7 +31,8 @@ def case(index: int, with_truth: bool = True, path: str = "fresh") -> Case:
     photo = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
     truth = rng.integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
     return Case(
-        Reference(str(index), path, photo, 1, 90.0, 1.0, False), truth if with_truth else None
+        Reference(str(index), path, (PosedPhoto(photo, 1, 90.0),), 1.0, False),
+        truth if with_truth else None,
     )
 
 

@@ -40,7 +40,7 @@ def turn_each(
     with taped(denoiser.unet, make_tape(config)) as tape:
         shared = SharedDenoiser(denoiser, tape, None, len(photos))
         track = invert(lambda x, sigma: shared.alone(x, sigma, own), images, sigmas)
-        shared.reference = Reference(track, own)
+        shared.look_at(Reference([track], own, together=False))
         guided = guide(shared, targets, guidances(settings))
         start = track.at(sigmas[0]) / sigmas[0]
         views: Tensor = SOLVERS[config.solver](guided, start, sigmas, None)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from mirage.contracts import PoseCondition
+from mirage.model.cross_frame import HARD, Sharpness
 from mirage.sampler.shared import SharedDenoiser
 from mirage.sampler.solve import Denoise
 
@@ -40,11 +41,11 @@ def towards_pose(
     return estimate - denoise(x, sigma, condition.null())
 
 
-def towards_hard_attention(temperature: float = 0.0) -> Direction:
+def towards_hard_attention(sharpness: Sharpness = HARD) -> Direction:
     """Towards hard attention on the reference: D_hard − D_soft (arXiv 2312.04337, our reading).
 
     Args:
-        temperature: of the hard attention's softmax; 0 is argmax, 1 would be soft attention itself.
+        sharpness: of the hard attention: argmax, the best few keys, or a low temperature.
     """
 
     def direction(
@@ -54,7 +55,39 @@ def towards_hard_attention(temperature: float = 0.0) -> Direction:
         sigma: Tensor,
         condition: PoseCondition,
     ) -> Tensor:
-        return denoise(x, sigma, condition, temperature) - estimate
+        return denoise(x, sigma, condition, sharpness) - estimate
+
+    return direction
+
+
+def towards_sharing(
+    denoise: SharedDenoiser, estimate: Tensor, x: Tensor, sigma: Tensor, condition: PoseCondition
+) -> Tensor:
+    """Further from views that see nothing of the photo: D_soft − D_alone (ours)."""
+    return estimate - denoise.alone(x, sigma, condition)
+
+
+def away_from_blind(
+    denoise: SharedDenoiser, estimate: Tensor, x: Tensor, sigma: Tensor, condition: PoseCondition
+) -> Tensor:
+    """Perturbed-attention guidance: D_soft − D_blind (Ahn et al. 2024, arXiv 2403.17377).
+
+    In the blind pass every attention map is the identity.
+    """
+    return estimate - denoise.blind(x, sigma, condition)
+
+
+def away_from(weak: SharedDenoiser) -> Direction:
+    """Autoguidance: D − D_weak, of a worse version of the model (arXiv 2406.02507)."""
+
+    def direction(
+        denoise: SharedDenoiser,
+        estimate: Tensor,
+        x: Tensor,
+        sigma: Tensor,
+        condition: PoseCondition,
+    ) -> Tensor:
+        return estimate - weak(x, sigma, condition)
 
     return direction
 

@@ -7,29 +7,15 @@ from a photo as well as downwards from noise (Song et al. 2020, DDIM, arXiv 2010
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 from torch import Tensor
 
+from mirage.sampler.reference import Path
 from mirage.sampler.solve import Denoise
 
 
-@dataclass(frozen=True)
-class Inversion:
-    """The photo on the model's own path to noise.
-
-    Attributes:
-        path: noise level → [1, C, H, W]; the levels are those of the solve.
-    """
-
-    path: dict[float, Tensor]
-
-    def at(self, sigma: Tensor) -> Tensor:
-        return self.path[float(sigma)]
-
-
-def invert(denoise: Denoise, image: Tensor, sigmas: Tensor) -> Inversion:
+def invert(denoise: Denoise, image: Tensor, sigmas: Tensor) -> Path:
     """Follow the ODE from `image` ([1, C, H, W], clean) up through `sigmas`.
 
     The slope has no value at σ = 0. The first step undoes the solvers' last one, x → D(x; σ_min),
@@ -48,4 +34,4 @@ def invert(denoise: Denoise, image: Tensor, sigmas: Tensor) -> Inversion:
         slope = (slope + (predicted - denoise(predicted, following)) / following) / 2
         x = x + (following - sigma) * slope
         path[float(following)] = x
-    return Inversion(path)
+    return Path(path)

@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
+
+from mirage.contracts import ByteArray
 
 
 def keyed_generator(*key: object) -> Generator:
@@ -22,9 +25,9 @@ def keyed_generator(*key: object) -> Generator:
     return Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
 
 
-def image_key(image: Tensor) -> str:
+def image_key(image: ByteArray) -> str:
     """A hash of an image's pixels ([H, W, 3] uint8), to key its stream."""
-    return hashlib.sha256(image.cpu().contiguous().numpy().tobytes()).hexdigest()[:16]
+    return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()[:16]
 
 
 def view_noise(seed: int, reference: str, azimuths: list[float], shape: tuple[int, ...]) -> Tensor:
@@ -42,6 +45,14 @@ def view_noise(seed: int, reference: str, azimuths: list[float], shape: tuple[in
 def reference_noise(seed: int, reference: str, shape: tuple[int, ...]) -> Tensor:
     """[1, *shape] standard normal, the reference's own stream."""
     return torch.randn((1, *shape), generator=keyed_generator(seed, reference, "reference"))
+
+
+def mean_noise(noises: Tensor) -> Tensor:
+    """[R, C, H, W] noises of several photos of an object → [1, C, H, W], of their mean norm."""
+    if len(noises) == 1:
+        return noises
+    mean = noises.mean(dim=0, keepdim=True)
+    return mean * (noises.flatten(1).norm(dim=1).mean() / mean.norm())
 
 
 def mix_noise(own: Tensor, reference: Tensor, share: float) -> Tensor:

@@ -1,78 +1,69 @@
-"""From one posed photo to a ring of views."""
+"""From posed photos of one object to a ring of views."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
+from operator import itemgetter
+
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from mirage.circle import circular_distance, wrap
+from mirage.circle import circular_distance
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, FloatArray, IntArray, Orbit, PoseCondition, PoseRing
-from mirage.model.cross_frame import AttentionTape, taped
+from mirage.contracts import (
+    FloatArray,
+    Orbit,
+    PoseCondition,
+    PosedPhoto,
+    PoseRing,
+    ReferenceEntry,
+)
+from mirage.model.cross_frame import AttentionTape, Sharpness, taped
 from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
 from mirage.sampler.entry import enter_reference
-from mirage.sampler.guidance import Guidance, guide, towards_hard_attention, towards_pose
-from mirage.sampler.noise import image_key, mix_noise, reference_noise, view_noise
+from mirage.sampler.guidance import (
+    Guidance,
+    away_from,
+    away_from_blind,
+    guide,
+    towards_hard_attention,
+    towards_pose,
+    towards_sharing,
+)
+from mirage.sampler.noise import image_key, mean_noise, mix_noise, reference_noise, view_noise
+from mirage.sampler.reference import ReferenceTrack
 from mirage.sampler.schedule import karras_sigmas
+from mirage.sampler.sequence import Watch, solve_in_turn
 from mirage.sampler.shared import Reference, SharedDenoiser
 from mirage.sampler.solve import SOLVERS, Observer
+from mirage.sampler.targets import between_poses, nearest_pose
 
 
-def ring_azimuths(ring: PoseRing, count: int, start: float = 0.0) -> FloatArray:
-    """[count] azimuths round the whole circle from `start` degrees, evenly.
+def guidances(config: ViewsConfig, weak: SharedDenoiser | None = None) -> list[Guidance]:
+    """The corrections in force in `config.mode`; those of weight 0 cost nothing."""
 
-    Of an arc, from end to end, wherever `start` is: what is beyond its ends nobody photographed.
-    """
-    if ring.closed:
-        return wrap(start + np.arange(count) * (360.0 / count))
-    return wrap(np.linspace(*ring.span, count))
+    def within(interval: Sequence[float], shared: bool = False) -> tuple[float, float]:
+        low, high = config.share_interval if shared else (0.0, float("inf"))
+        return max(interval[0], low), min(interval[1], high)
 
-
-def pose_azimuths(ring: PoseRing, count: int) -> FloatArray:
-    """The azimuths of up to `count` poses spread over the ring: between two poses none is right."""
-    poses = nearest_pose(ring, ring_azimuths(ring, count))
-    return np.asarray(ring.azimuth[list(dict.fromkeys(poses.tolist()))])
-
-
-def nearest_pose(ring: PoseRing, azimuth: FloatArray) -> IntArray:
-    """[V] the pose whose azimuth is nearest on the circle to each of `azimuth` [V] degrees."""
-    return circular_distance(np.asarray(azimuth)[:, None], ring.azimuth[None]).argmin(axis=1)
-
-
-def between_poses(ring: PoseRing, azimuth: FloatArray) -> PoseCondition:
-    """Views at `azimuth` [V] degrees: each between the two poses beside it, by how near they are.
-
-    So an orbit crosses the border between two poses without a jump. Beyond the ends of an arc the
-    pose is that of the end.
-    """
-    order = np.argsort(ring.azimuth, kind="stable")
-    sorted_azimuth = ring.azimuth[order].astype(np.float64)
-    asked = wrap(azimuth)
-    after = np.searchsorted(sorted_azimuth, asked, side="right") % len(order)
-    before = (after - 1) % len(order)
-    gone = wrap(asked - sorted_azimuth[before])
-    gap = wrap(sorted_azimuth[after] - sorted_azimuth[before])
-    share = np.divide(gone, gap, out=np.zeros_like(gone), where=gap > 0)
-    if not ring.closed:  # between the ends lies what nobody photographed
-        start, end = (nearest_pose(ring, np.array([end % 360.0]))[0] for end in ring.span)
-        outside = (order[before] == end) & (order[after] == start)
-        share = np.where(outside, (share > 0.5).astype(np.float64), share)
-    return PoseCondition(
-        torch.from_numpy(order[before]), torch.from_numpy(asked).float(),
-        torch.from_numpy(order[after]), torch.from_numpy(share).float(),
-    )  # fmt: skip
-
-
-def guidances(config: ViewsConfig) -> list[Guidance]:
-    """The corrections in force in `config.mode`."""
-    low, high = config.pose_interval
-    active = [Guidance(towards_pose, config.pose_guidance, (low, high))]
+    active = [
+        Guidance(towards_pose, config.pose_guidance, within(config.pose_interval)),
+        Guidance(away_from_blind, config.perturbed_guidance, within(config.perturbed_interval)),
+    ]
+    if config.mode in ("soft", "hard"):
+        within_share = within(config.share_guidance_interval, shared=True)
+        active.append(Guidance(towards_sharing, config.share_guidance, within_share))
     if config.mode == "hard":
-        low = max(config.hard_interval[0], config.share_interval[0])
-        high = min(config.hard_interval[1], config.share_interval[1])
-        direction = towards_hard_attention(config.hard_temperature)
-        active.append(Guidance(direction, config.hard_guidance, (low, high)))
+        sharpness = Sharpness(config.hard_temperature, config.hard_best)
+        within_hard = within(config.hard_interval, shared=True)
+        active.append(
+            Guidance(towards_hard_attention(sharpness), config.hard_guidance, within_hard)
+        )
+    if weak is not None:
+        active.append(Guidance(away_from(weak), config.weak_guidance, within(config.weak_interval)))
     return active
 
 
@@ -85,58 +76,99 @@ def make_tape(config: ViewsConfig) -> AttentionTape:
 def sample_orbit(
     denoiser: PoseDenoiser,
     ring: PoseRing,
-    photo: ByteArray,
-    reference_pose: int,
-    reference_azimuth: float,
+    photos: Sequence[PosedPhoto],
     azimuths: FloatArray,
     config: ViewsConfig,
     observe: Observer | None = None,
+    weak: PoseDenoiser | None = None,
 ) -> Orbit:
-    """Turn the object of one photo to each of `azimuths`, by `config.mode`.
+    """Turn the object of one or more photos to each of `azimuths`, by `config.mode`.
 
     Args:
-        photo: [H, W, 3] uint8 at the denoiser's resolution.
-        reference_pose, reference_azimuth: the photo's pose on `ring` (degrees).
+        photos: of one object, at the denoiser's resolution, with their poses on `ring`.
         azimuths: [V] degrees on the ring.
-        observe: called with (step, σ, clean estimate [V, C, H, W]) at every solver step.
+        observe: called with (step, σ, clean estimate [V, C, H, W]) at every solver step; where
+            views are made in turn, with one view at a time.
+        weak: a worse version of the model, of the same poses, for `views.weak_guidance`.
     """
     device = denoiser.embedding.pose.weight.device
-    pixels = torch.from_numpy(np.array(photo, order="C"))
-    key = image_key(pixels)
-    image = images_to_model(pixels[None])
-    shape = tuple(image.shape[1:])
-    poses = nearest_pose(ring, azimuths)
-
-    def condition(pose: list[int], azimuth: list[float]) -> PoseCondition:
-        return PoseCondition(
-            torch.tensor(pose, device=device), torch.tensor(azimuth, device=device).float()
-        )
-
-    noise = view_noise(config.seed, key, [float(a) for a in azimuths], shape).to(device)
-    sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho)
-    sigmas = sigmas.to(device)
-    entry = None
-    with taped(denoiser.unet, make_tape(config)) as tape:
-        low, high = config.share_interval
-        shared = SharedDenoiser(denoiser, tape, None, config.chunk, (low, high))
+    sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho).to(device)
+    targets = between_poses(ring, azimuths).map(lambda x: x.to(device))
+    keys = [image_key(photo.pixels) for photo in photos]
+    side = denoiser.resolution
+    noise = view_noise(config.seed, "".join(keys), [float(a) for a in azimuths], (3, side, side))
+    noise = noise.to(device)
+    entries: list[ReferenceEntry] = []
+    reference = None
+    with ExitStack() as tapes:
+        shared = _on_tape(denoiser, config, tapes)
+        critic = None if weak is None else _on_tape(weak, config, tapes)
         if config.mode != "none":
-            own = condition([reference_pose], [reference_azimuth])
-            track, entry = enter_reference(
-                lambda x, sigma: shared.alone(x, sigma, own), image.to(device),
-                reference_noise(config.seed, key, shape).to(device), sigmas, config,
-            )  # fmt: skip
-            noise = mix_noise(noise, track.at(sigmas[0]) / sigmas[0], config.start)
+            entered = [
+                _enter(shared, photo, key, sigmas, config)
+                for photo, key in zip(photos, keys, strict=True)
+            ]
+            tracks, entries = [track for track, _ in entered], [entry for _, entry in entered]
+            starts = torch.cat([track.at(sigmas[0]) / sigmas[0] for track in tracks])
+            noise = mix_noise(noise, mean_noise(starts), config.start)
             if config.mode != "start":
-                shared.reference = Reference(track, own)
-        targets = between_poses(ring, azimuths).map(lambda x: x.to(device))
-        guided = guide(shared, targets, guidances(config))
-        views: Tensor = SOLVERS[config.solver](guided, noise, sigmas, observe)
+                mask = _masks(photos, side, device) if config.share_foreground else None
+                reference = Reference(tracks, _own_poses(photos, device), mask=mask)
+        corrections = guidances(config, critic)
+
+        def solve(seen: Reference | None, rows: slice, watch: Watch = lambda same: same) -> Tensor:
+            shared.look_at(seen)
+            if critic is not None:
+                critic.look_at(seen)
+            guided = guide(shared, targets.map(itemgetter(rows)), corrections)
+            return SOLVERS[config.solver](watch(guided), noise[rows], sigmas, observe)
+
+        if reference is None or config.previous == 0:
+            views = solve(reference, slice(None))
+        else:
+            order = circular_distance(azimuths, photos[0].azimuth).argsort(kind="stable")
+            views = solve_in_turn(solve, reference, targets, azimuths, order, config.previous)
+    forwards = shared.num_forwards + (0 if critic is None else critic.num_forwards)
     return Orbit(
-        reference=photo,
+        reference=photos[0].pixels,
         frames=model_to_images(views).cpu().numpy(),
         azimuth=np.asarray(azimuths, dtype=np.float64),
-        pose=poses,
-        reference_pose=reference_pose,
-        entry=entry,
-        num_forwards=shared.num_forwards,
+        pose=nearest_pose(ring, azimuths),
+        reference_pose=photos[0].pose,
+        entries=tuple(entries),
+        num_forwards=forwards,
     )
+
+
+def _on_tape(denoiser: PoseDenoiser, config: ViewsConfig, tapes: ExitStack) -> SharedDenoiser:
+    low, high = config.share_interval
+    tape = tapes.enter_context(taped(denoiser.unet, make_tape(config)))
+    return SharedDenoiser(denoiser, tape, None, config.chunk, (low, high))
+
+
+def _own_poses(photos: Sequence[PosedPhoto], device: torch.device) -> PoseCondition:
+    return PoseCondition(
+        torch.tensor([photo.pose for photo in photos], device=device),
+        torch.tensor([photo.azimuth for photo in photos], device=device).float(),
+    )
+
+
+def _enter(
+    shared: SharedDenoiser, photo: PosedPhoto, key: str, sigmas: Tensor, config: ViewsConfig
+) -> tuple[ReferenceTrack, ReferenceEntry]:
+    image = images_to_model(torch.from_numpy(np.array(photo.pixels[None]))).to(sigmas.device)
+    own = _own_poses([photo], sigmas.device)
+    noise = reference_noise(config.seed, key, tuple(image.shape[1:])).to(sigmas.device)
+    return enter_reference(
+        lambda x, sigma: shared.alone(x, sigma, own), image, noise, sigmas, config
+    )
+
+
+def _masks(photos: Sequence[PosedPhoto], side: int, device: torch.device) -> Tensor:
+    """[R, side, side] in [0, 1], where each photo shows its object; everywhere if nobody knows."""
+    masks = [np.ones((1, 1)) if photo.mask is None else photo.mask for photo in photos]
+    resized = [
+        F.interpolate(torch.from_numpy(mask)[None, None].float(), (side, side), mode="bilinear")
+        for mask in masks
+    ]
+    return torch.cat(resized)[:, 0].to(device)

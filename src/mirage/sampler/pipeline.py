@@ -22,11 +22,12 @@ from diffusers.utils import BaseOutput
 from PIL import Image
 
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, PoseRing
+from mirage.contracts import ByteArray, PosedPhoto, PoseRing
 from mirage.errors import MirageError
 from mirage.model.conditioning import PoseEmbedding
 from mirage.model.denoiser import PoseDenoiser
-from mirage.sampler.orbit import ring_azimuths, sample_orbit
+from mirage.sampler.orbit import sample_orbit
+from mirage.sampler.targets import ring_azimuths
 
 BANK = "bank.safetensors"
 _LOADER = '''"""Lets diffusers find the pipeline; needs the `mirage` package."""
@@ -121,7 +122,8 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
             else np.asarray(azimuths)
         )
         config = _views_config(views)
-        orbit = sample_orbit(denoiser, ring, photo, reference_pose, float(own), asked, config)
+        posed = PosedPhoto(photo, reference_pose, float(own))
+        orbit = sample_orbit(denoiser, ring, [posed], asked, config)
         return OrbitOutput(
             images=[Image.fromarray(frame) for frame in orbit.frames],
             azimuths=[float(a) for a in orbit.azimuth],

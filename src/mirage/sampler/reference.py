@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,3 +32,17 @@ class FixedNoise:
 
     def at(self, sigma: Tensor) -> Tensor:
         return self.image + sigma * self.noise
+
+
+@dataclass(frozen=True)
+class Path:
+    """A picture on a way to noise that was gone already, up or down.
+
+    Attributes:
+        levels: noise level → [1, C, H, W]; the levels are those of the solve.
+    """
+
+    levels: Mapping[float, Tensor]
+
+    def at(self, sigma: Tensor) -> Tensor:
+        return self.levels[float(sigma)]

@@ -1,14 +1,15 @@
-"""A denoiser of V views that share one reference's keys and values.
+"""A denoiser of V views that share the keys and values of reference photos.
 
-At each new noise level the reference passes once and leaves its keys and values on the tape; the
-views then attend to them, as often as the guidance asks, in chunks that bound the memory. T levels
-and b branches cost T · (1 + V·b) image forwards, beside those that it took the reference to get to
-its noise levels (see `entry`).
+At each new noise level the references pass once and leave their keys and values on the tape; the
+views then attend to them, as often as the guidance asks, in chunks that bound the memory. T levels,
+R references and b branches cost T · (R + V·b) image forwards, beside those that it took the
+references to get to their noise levels (see `entry`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -16,27 +17,40 @@ import torch
 from torch import Tensor
 
 from mirage.contracts import PoseCondition
-from mirage.model.cross_frame import AttentionTape
+from mirage.model.cross_frame import SOFT, AttentionTape, Sharpness
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.reference import ReferenceTrack
 
 
-@dataclass
+@dataclass(frozen=True)
 class Reference:
-    """The photo at every noise level, and its pose ([1])."""
+    """What views look at: photos at every noise level, and their poses.
 
-    track: ReferenceTrack
+    Attributes:
+        tracks: one a photo; or a single one of [V, C, H, W], a photo for each view.
+        condition: the poses of all photos.
+        together: whether every view sees all photos, rather than each view its own.
+        mask: [R, H, W] in [0, 1], where the photos show their object; None hides nothing of them.
+    """
+
+    tracks: Sequence[ReferenceTrack]
     condition: PoseCondition
+    together: bool = True
+    mask: Tensor | None = None
+
+    def at(self, sigma: Tensor) -> Tensor:
+        """[R, C, H, W] at one noise level of the solve."""
+        return torch.cat([track.at(sigma) for track in self.tracks])
 
 
 class SharedDenoiser:
-    """Evaluates the denoiser for all views, with or without the reference's keys and values.
+    """Evaluates the denoiser for all views, with or without the references' keys and values.
 
     Args:
         denoiser: its UNet's attention must be on `tape` (see `cross_frame.taped`).
         reference: None leaves every view to itself (mode `none`).
         chunk: views denoised in one batch.
-        interval: the closed interval of σ where the reference's keys and values are seen.
+        interval: the closed interval of σ where the references' keys and values are seen.
     """
 
     def __init__(
@@ -48,29 +62,30 @@ class SharedDenoiser:
         interval: tuple[float, float] = (0.0, math.inf),
     ) -> None:
         self.interval = interval
-        self.denoiser, self.tape, self.reference, self.chunk = denoiser, tape, reference, chunk
+        self.denoiser, self.tape, self.chunk = denoiser, tape, chunk
         self.num_forwards = 0  # image forwards so far
+        self.look_at(reference)
+
+    def look_at(self, reference: Reference | None) -> None:
+        """Let the views look at this from now on."""
+        self._reference = reference
         self._recorded_at: float | None = None
 
     def __call__(
-        self, x: Tensor, sigma: Tensor, condition: PoseCondition, temperature: float = 1.0
+        self, x: Tensor, sigma: Tensor, condition: PoseCondition, sharpness: Sharpness = SOFT
     ) -> Tensor:
         """[V, C, H, W] views at one noise level → clean estimates."""
         low, high = self.interval
-        if self.reference is None or not low <= float(sigma) <= high:
+        if self._reference is None or not low <= float(sigma) <= high:
             return self.alone(x, sigma, condition)
-        self._record(sigma)
-        with self.tape.play(temperature):
+        self._record(self._reference, sigma)
+        with self.tape.play(sharpness):
             return self.alone(x, sigma, condition)
 
-    def _record(self, sigma: Tensor) -> None:
-        """Pass the reference at this noise level, unless it is what the tape holds already."""
-        assert self.reference is not None
-        if self._recorded_at == float(sigma):
-            return
-        with self.tape.record():
-            self._forward(self.reference.track.at(sigma), sigma, self.reference.condition)
-        self._recorded_at = float(sigma)
+    def blind(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
+        """Clean estimates with every pixel seeing itself alone in attention."""
+        with self.tape.blind():
+            return self.alone(x, sigma, condition)
 
     def alone(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
         """Clean estimates of images [V, C, H, W] with the tape as it stands, chunk by chunk."""
@@ -79,6 +94,14 @@ class SharedDenoiser:
             for rows in (slice(i, i + self.chunk) for i in range(0, len(x), self.chunk))
         ]
         return torch.cat(parts)
+
+    def _record(self, reference: Reference, sigma: Tensor) -> None:
+        """Pass the references at this noise level, unless it is what the tape holds already."""
+        if self._recorded_at == float(sigma):
+            return
+        with self.tape.record(reference.together, reference.mask):
+            self._forward(reference.at(sigma), sigma, reference.condition)
+        self._recorded_at = float(sigma)
 
     def _forward(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
         self.num_forwards += len(x)

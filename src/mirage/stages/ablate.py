@@ -16,7 +16,7 @@ from mirage.config import Config
 from mirage.errors import MirageError
 from mirage.report.sweeps import Series, draw_panels
 from mirage.report.tables import print_tables, to_markdown
-from mirage.sampler.orbit import pose_azimuths
+from mirage.sampler.targets import pose_azimuths
 from mirage.stages.evaluate import FIGURES
 from mirage.stages.folder import RunFolder, hash_of, read_json, replacing, save_picture, write_json
 from mirage.stages.references import Turner
@@ -85,8 +85,11 @@ def _measure(config: Config, folder: RunFolder, rows: dict[str, Config]) -> dict
     turner = Turner.open(folder["model"])
     azimuths = pose_azimuths(turner.bank.ring, ablation.views)
     alignment = None if known is None else RingAlignment(**known)
-    photos = replace(config.views, seed=ablation.seed, references=ablation.objects)
-    drawn = replace(config, evaluate=chosen, views=photos)
+    drawn_views = replace(
+        config.views, seed=ablation.seed, references=ablation.objects,
+        photos=max(row.views.photos for row in rows.values()),
+    )  # fmt: skip
+    drawn = replace(config, evaluate=chosen, views=drawn_views)
     cases = view_cases(drawn, folder, turner, azimuths, alignment)
     first, *others = rows
     pairs = [(first, other) for other in others]

@@ -14,7 +14,7 @@ from typing import Any
 from callbacks.tracking import log_evaluation
 from mirage.config import Config
 from mirage.report.tables import Table, print_tables
-from mirage.sampler.orbit import pose_azimuths
+from mirage.sampler.targets import pose_azimuths
 from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
 from mirage.stages.pose_figures import measure_poses
 from mirage.stages.pose_panels import draw_reliability

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from mirage.config import Config
-from mirage.contracts import HELDOUT, ByteArray, FloatArray, PoseLabels
+from mirage.config import Config, ViewsConfig
+from mirage.contracts import HELDOUT, ByteArray, FloatArray, PosedPhoto, PoseLabels
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.decode import UndecodableError, decode, to_square
@@ -45,6 +46,24 @@ class Turner:
         backbone = load_backbone(bank.backbone, device())
         return cls(pipeline.denoiser.to(device()), bank, backbone)
 
+    def weak(self, config: ViewsConfig) -> PoseDenoiser | None:
+        """The worse version of the model that `config` names, where it is made use of.
+
+        Raises:
+            MirageError: there is none, or it knows another number of poses.
+        """
+        if config.weak_guidance == 0.0 or config.weak_model is None:
+            return None
+        weak = _load_weak(config.weak_model)
+        if weak.num_poses != self.denoiser.num_poses or weak.resolution != self.denoiser.resolution:
+            raise MirageError(
+                f"the worse model has {weak.num_poses} poses at {weak.resolution} px, this one "
+                f"{self.denoiser.num_poses} at {self.denoiser.resolution} px",
+                where=f"views.weak_model={config.weak_model}",
+                todo="use a shorter training of the same run",
+            )
+        return weak
+
     def read_poses(self, photos: ByteArray) -> PoseLabels:
         """The poses of [B, H, W, 3] uint8 photos of any size."""
         return self.bank.assign(self.backbone(photos))
@@ -55,28 +74,41 @@ class Turner:
         return self.bank.assign(features), self.bank.masks(features)[0].cpu().numpy()
 
 
+@cache
+def _load_weak(model: str) -> PoseDenoiser:
+    return load_pipeline(Path(model)).denoiser.to(device())
+
+
 @dataclass(frozen=True)
 class Reference:
-    """A photo to turn: at the model's resolution, and its pose with confidence."""
+    """An object to turn.
+
+    Attributes:
+        name: of its folder of views. path: where its (first) photo is.
+        photos: of it, the first of which gives the orbit's azimuth 0.
+        confidence, outlier: of the first photo's pose.
+    """
 
     name: str
     path: str
-    photo: ByteArray
-    pose: int
-    azimuth: float
+    photos: tuple[PosedPhoto, ...]
     confidence: float
     outlier: bool
+
+    @property
+    def first(self) -> PosedPhoto:
+        return self.photos[0]
 
 
 def find_references(
     config: Config, folder: RunFolder, turner: Turner
 ) -> tuple[list[Reference], list[MirageError]]:
-    """The photos to turn, and why others that were asked for cannot be.
+    """The objects to turn, and why others that were asked for cannot be.
 
     Photos that a person names are refused where they are unlike the run's, cut off, or of no
-    pose that is sure, unless `reference_pose` insists on one. Held-out photos, one of each of
-    several objects spread over the set, are all taken as they are: results on them are not to be
-    flattered by a choice.
+    pose that is sure, unless `reference_pose` insists on one. Held-out photos, of several objects
+    spread over the set, are all taken as they are: results on them are not to be flattered by a
+    choice. Of an object up to `views.photos` photos are taken.
 
     Raises:
         MirageError: there is no such photo, or no such pose.
@@ -85,18 +117,34 @@ def find_references(
     if config.views.reference != "heldout":
         return _named(config, folder, turner, images)
     ids = images.ids(HELDOUT)
-    _, first = np.unique(images.object_id[ids].astype(str), return_index=True)
-    one_each = ids[np.sort(first)]
-    count = min(config.views.references, len(one_each))
-    chosen = np.random.default_rng(config.views.seed).permutation(one_each)[:count]
+    objects = images.object_id[ids].astype(str)
+    _, first = np.unique(objects, return_index=True)
+    first = np.sort(first)
+    count = min(config.views.references, len(first))
+    chosen = np.random.default_rng(config.views.seed).permutation(first)[:count]
     found = []
     for i in chosen:
-        photo, name = images.load(int(i)), f"heldout-{i:05d}"
-        square = to_square(photo, turner.backbone.size, images.fit)
-        labels, mask = turner.read_photo(square)
-        small = _placed(config, turner, photo, square, mask, images.fit)
-        found.append(_posed(turner, name, str(images.path[i]), small, labels, None))
+        others = ids[(objects == objects[i]) & (ids != ids[i])][: config.views.photos - 1]
+        shown = [_look(config, turner, images.load(int(k)), images.fit) for k in (ids[i], *others)]
+        name, path = f"heldout-{ids[i]:05d}", str(images.path[ids[i]])
+        found.append(_reference(name, path, shown, None, turner.bank))
     return found, []
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A photo, and what the bank makes of it."""
+
+    small: ByteArray
+    square: ByteArray
+    mask: FloatArray
+    labels: PoseLabels
+
+
+def _look(config: Config, turner: Turner, photo: Image.Image, fit: str) -> _Look:
+    square = to_square(photo, turner.backbone.size, fit)
+    labels, mask = turner.read_photo(square)
+    return _Look(_placed(config, turner, photo, square, mask, fit), square, mask, labels)
 
 
 def _named(
@@ -112,22 +160,25 @@ def _named(
     given = Path(config.views.reference)
     paths = find_photos([str(given)]) if given.is_dir() else [given]
     judge = Judge(folder, images, turner.backbone, turner.bank)
-    found, refused = [], []
+    found: list[tuple[str, Path, _Look]] = []
+    refused = []
     names = _names(paths)
     for path, name in show_progress(list(zip(paths, names, strict=True)), "photos", len(paths)):
         try:
             photo = _read(path, config.images.max_pixels)
-            square = to_square(photo, turner.backbone.size, images.fit)
-            labels, mask = turner.read_photo(square)
+            look = _look(config, turner, photo, images.fit)
             if insisted is None:
-                judge.check(path, photo.size, square, labels, mask)
+                judge.check(path, photo.size, look.square, look.labels, look.mask)
         except MirageError as error:
             refused.append(error)
             continue
         judge.clear(path)
-        small = _placed(config, turner, photo, square, mask, images.fit)
-        found.append(_posed(turner, name, str(path), small, labels, insisted))
-    return found, refused
+        found.append((name, path, look))
+    if config.views.photos > 1 and found:  # they show one object
+        name, path, _ = found[0]
+        shown = [look for _, _, look in found[: config.views.photos]]
+        return [_reference(name, str(path), shown, insisted, turner.bank)], refused
+    return [_reference(n, str(p), [look], insisted, turner.bank) for n, p, look in found], refused
 
 
 def _names(paths: list[Path]) -> list[str]:
@@ -166,11 +217,17 @@ def _placed(
     return plain_background(small, find_silhouettes(mask[None], square[None])[0])
 
 
-def _posed(
-    turner: Turner, name: str, path: str, photo: ByteArray, labels: PoseLabels, insisted: int | None
+def _reference(
+    name: str, path: str, shown: list[_Look], insisted: int | None, bank: PoseBank
 ) -> Reference:
-    pose, azimuth = int(labels.pose[0]), float(labels.azimuth[0])
+    """An object by what its photos look like; the pose insisted on is the first photo's."""
+    photos = [
+        PosedPhoto(look.small, int(look.labels.pose[0]), float(look.labels.azimuth[0]), look.mask)
+        for look in shown
+    ]
     if insisted is not None:
-        pose, azimuth = insisted, float(turner.bank.ring.azimuth[insisted])
-    confidence, outlier = float(labels.confidence[0]), bool(labels.outlier[0])
-    return Reference(name, path, photo, pose, azimuth, confidence, outlier)
+        photos[0] = replace(photos[0], pose=insisted, azimuth=float(bank.ring.azimuth[insisted]))
+    labels = shown[0].labels
+    return Reference(
+        name, path, tuple(photos), float(labels.confidence[0]), bool(labels.outlier[0])
+    )

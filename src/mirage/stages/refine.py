@@ -21,7 +21,7 @@ from mirage.images.progress import show_progress
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.paired import PairedDiffusion
 from mirage.sampler.each import turn_each
-from mirage.sampler.orbit import nearest_pose
+from mirage.sampler.targets import nearest_pose
 from mirage.stages.folder import RunFolder, hash_of
 from mirage.stages.poses import device
 from mirage.stages.trainer import fit, load_averaged, set_aside_other

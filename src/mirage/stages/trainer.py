@@ -17,12 +17,12 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressB
 
 from callbacks.ema import WarmupEMA
 from callbacks.history import MetricsFile
-from callbacks.orbits import OrbitReference, OrbitViews
+from callbacks.orbits import OrbitViews
 from callbacks.poses import PoseRecord
 from callbacks.tracking import wandb_logger
 from datamodules.posed import PosedImages
 from mirage.config import Config
-from mirage.contracts import ByteArray, PoseLabels, PoseRing
+from mirage.contracts import ByteArray, PosedPhoto, PoseLabels, PoseRing
 from mirage.experiment import build_targets
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
@@ -81,14 +81,12 @@ def set_aside_other(where: Path, identity: str) -> None:
     mark.write_text(identity)
 
 
-def _pick_references(
-    pixels: ByteArray, labels: PoseLabels, ids: np.ndarray
-) -> list[OrbitReference]:
+def _pick_references(pixels: ByteArray, labels: PoseLabels, ids: np.ndarray) -> list[PosedPhoto]:
     """Held-out photos spread over the ids, the same for the same set."""
     count = min(_VALIDATION_REFERENCES, len(ids))
     chosen = ids[np.linspace(0, len(ids) - 1, count).round().astype(int)]
     return [
-        OrbitReference(np.array(pixels[i]), int(labels.pose[i]), float(labels.azimuth[i]))
+        PosedPhoto(np.array(pixels[i]), int(labels.pose[i]), float(labels.azimuth[i]))
         for i in chosen
     ]
 
@@ -98,7 +96,7 @@ def _trainer(
     folder: RunFolder,
     where: Path,
     ring: PoseRing,
-    references: Sequence[OrbitReference],
+    references: Sequence[PosedPhoto],
 ) -> lightning.Trainer:
     _quieten_lightning()
     poses = folder["poses"]

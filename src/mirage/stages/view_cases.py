@@ -8,7 +8,7 @@ import numpy as np
 
 from mirage.circle import RingAlignment
 from mirage.config import Config
-from mirage.contracts import ByteArray, FloatArray
+from mirage.contracts import ByteArray, FloatArray, PosedPhoto
 from mirage.stages.folder import RunFolder
 from mirage.stages.pose_figures import fresh_photo, fresh_specs
 from mirage.stages.references import Reference, Turner, find_references
@@ -44,17 +44,26 @@ def view_cases(
         if refused:
             raise refused[0]
         return [Case(reference, None) for reference in references]
-    rng = np.random.default_rng([config.evaluate.seed, 2])
+    rng, more = (np.random.default_rng([config.evaluate.seed, stream]) for stream in (2, 3))
     low, high = config.images.turntable.azimuths
     cases = []
     size = turner.denoiser.resolution
     for spec in fresh_specs(config):
-        azimuth = float(rng.uniform(low, high)) % 360.0
-        labels = turner.read_poses(fresh_photo(config, spec, azimuth, turner.backbone.size)[None])
+        shown = []
+        further = more.uniform(low, high, size=config.views.photos - 1)
+        for azimuth in (rng.uniform(low, high), *further):
+            sharp = fresh_photo(config, spec, float(azimuth) % 360.0, turner.backbone.size)
+            labels, mask = turner.read_photo(sharp)
+            pixels = fresh_photo(config, spec, float(azimuth) % 360.0, size)
+            shown.append((pixels, mask, labels))
+        photos = tuple(
+            PosedPhoto(pixels, int(labels.pose[0]), float(labels.azimuth[0]), mask)
+            for pixels, mask, labels in shown
+        )
+        _, _, first = shown[0]
         reference = Reference(
-            spec.object_id, spec.object_id, fresh_photo(config, spec, azimuth, size),
-            int(labels.pose[0]), float(labels.azimuth[0]), float(labels.confidence[0]),
-            bool(labels.outlier[0]),
+            spec.object_id, spec.object_id, photos, float(first.confidence[0]),
+            bool(first.outlier[0]),
         )  # fmt: skip
         true = alignment.carry(azimuths)
         truth = np.stack([fresh_photo(config, spec, float(a), size) for a in true])

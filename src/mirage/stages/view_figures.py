@@ -18,7 +18,7 @@ from mirage.images.manifest import open_images
 from mirage.images.progress import show_progress
 from mirage.poses.labels import read_labels
 from mirage.report import view_metrics as metrics
-from mirage.sampler.orbit import nearest_pose
+from mirage.sampler.targets import nearest_pose
 from mirage.stages.folder import RunFolder
 from mirage.stages.nearest_photos import NearestPhotos
 from mirage.stages.poses import LABELS_FILE
@@ -115,7 +115,7 @@ def _pictures(
             return turn(turner, case.reference, azimuths, settings).frames
 
         yield name, *measure_cost(turner.denoiser, sample)
-    photo = case.reference.photo
+    photo = case.reference.first.pixels
     yield COPY, np.repeat(photo[None], len(azimuths), axis=0), None
     yield NEAREST, nearest.views(photo), None
     if case.truth is not None:
@@ -130,12 +130,12 @@ def _look(
     features = turner.backbone(frames)
     poses = turner.bank.assign(features)
     pooled = metrics.pool(features)
-    reference = metrics.pool(turner.backbone(case.reference.photo[None]))
+    reference = metrics.pool(turner.backbone(case.reference.first.pixels[None]))
     figures: dict[str, FloatArray] = {
         "target_pose_accuracy": (poses.pose == nearest_pose(ring, azimuths)).astype(float),
         "azimuth_error": circular_distance(poses.azimuth, azimuths),
         "to_reference": metrics.similarity(pooled, reference),
-        "colour_distance": metrics.colour_distance(case.reference.photo, frames),
+        "colour_distance": metrics.colour_distance(case.reference.first.pixels, frames),
     }
     if len(frames) > 1:
         figures["adjacent"] = metrics.adjacent_similarity(pooled, ring.closed)

@@ -15,7 +15,8 @@ from mirage.errors import MirageError
 from mirage.images.progress import show_progress
 from mirage.report.films import save_gif, save_mp4
 from mirage.report.panels import contact_sheet
-from mirage.sampler.orbit import ring_azimuths, sample_orbit
+from mirage.sampler.orbit import sample_orbit
+from mirage.sampler.targets import ring_azimuths
 from mirage.stages.best_of import Scores, best_of
 from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
 from mirage.stages.references import Reference, Turner, find_references
@@ -36,14 +37,13 @@ def run(config: Config, folder: RunFolder) -> str:
     for reference in show_progress(references, "views", len(references)):
         target = folder["views"] / reference.name
         settings = asdict(config.views) | {"references": None, "chunk": None}
-        photo = reference.photo.tobytes().hex()
-        key = hash_of(model_key, settings, reference.pose, reference.azimuth, photo)
+        seen = [(p.pose, p.azimuth, p.pixels.tobytes().hex()) for p in reference.photos]
+        key = hash_of(model_key, settings, seen)
         if not _is_made(target, key):
-            azimuths = target_azimuths(turner.bank.ring, reference.azimuth, config.views)
+            azimuths = target_azimuths(turner.bank.ring, reference.first.azimuth, config.views)
             orbit, scores = turn_and_score(turner, reference, azimuths, config)
             _write(turner, reference, orbit, scores, config, target, key)
-            if orbit.entry is not None:
-                said.append(f"{reference.name}: {entry_line(orbit.entry)}")
+            said += [f"{reference.name}: {entry_line(entry)}" for entry in orbit.entries]
     print(*said, sep="\n", end="\n" if said else "", flush=True)
     if config.views.reference == "heldout":
         write_json(folder["views"] / "heldout.json", [r.name for r in references])
@@ -95,11 +95,10 @@ def turn_and_score(
 ) -> tuple[Orbit, Scores | None]:
     """As `turn`, with the scores that it chose by; None where there was nothing to choose."""
 
+    weak, shown = turner.weak(config.views), reference.photos[: config.views.photos]
+
     def sample(settings: ViewsConfig) -> Orbit:
-        return sample_orbit(
-            turner.denoiser, turner.bank.ring, reference.photo, reference.pose, reference.azimuth,
-            azimuths, settings,
-        )  # fmt: skip
+        return sample_orbit(turner.denoiser, turner.bank.ring, shown, azimuths, settings, weak=weak)
 
     if config.views.best_of == 1:
         return sample(config.views), None
@@ -128,6 +127,8 @@ def _write(
     for stale in target.glob("*.*"):
         stale.unlink()
     Image.fromarray(orbit.reference).save(target / "reference.png")
+    for i, photo in enumerate(reference.photos[1:], start=2):
+        Image.fromarray(photo.pixels).save(target / f"reference_{i}.png")
     names = [f"view_{i:03d}.png" for i in range(len(orbit.frames))]
     for name, frame in zip(names, orbit.frames, strict=True):
         Image.fromarray(frame).save(target / name)
@@ -149,11 +150,12 @@ def _write(
     facts = {
         "key": key,
         "reference": reference.path,
-        "reference_pose": reference.pose,
-        "reference_azimuth": reference.azimuth,
+        "photos": [{"pose": p.pose, "azimuth": p.azimuth} for p in reference.photos],
+        "reference_pose": reference.first.pose,
+        "reference_azimuth": reference.first.azimuth,
         "reference_confidence": reference.confidence,
         "reference_outlier": reference.outlier,
-        "reference_entry": None if orbit.entry is None else asdict(orbit.entry),
+        "reference_entries": [asdict(entry) for entry in orbit.entries],
         "forwards": orbit.num_forwards,
         "best_of": None
         if scores is None
