@@ -141,7 +141,8 @@ def test_one_object_has_figures_without_intervals(measure: Measure) -> None:
 
 def test_the_nearest_training_image_has_the_pose_asked_for(measure: Measure) -> None:
     """A reference of a training photo's colour gets that photo where its pose is asked for."""
-    reference = replace(case(0).reference, photo=flat_photo(COLOURS[5]))
+    photos = (PosedPhoto(flat_photo(COLOURS[5]), 1, 90.0),)
+    reference = replace(case(0).reference, photos=photos)
     row = by_mode(measure([Case(reference, np.stack([flat_photo(COLOURS[5])] * 4))], ("none",)))
     nearest = row["nearest training image"]
     assert nearest["psnr"] == np.inf  # photo 5 has pose 1, and is all that the view there should be
