@@ -280,6 +280,7 @@ class ViewsConfig:
     references: int = 8  # how many held-out photos
     reference_path: str = "auto"  # auto | inversion | fixed_noise: how the photo gets to noise
     background: str = "keep"  # keep | plain: behind the photo's object, its median border colour
+    placement: str = "fit"  # fit | keep: a named photo is cut so that its object is where usual
     photos: int = 1  # photos of one object that its views look at; above 1, a folder is one object
     count: int = 12  # views round the circle, the first at the photo's own azimuth
     azimuths: list[float] | None = None  # in place of count: degrees on the run's ring
@@ -320,6 +321,7 @@ class ViewsConfig:
         )  # fmt: skip
         _one_of("views.reference_path", self.reference_path, ("auto", "inversion", "fixed_noise"))
         _one_of("views.background", self.background, ("keep", "plain"))
+        _one_of("views.placement", self.placement, ("fit", "keep"))
         _require(
             self.azimuths is None or len(self.azimuths) > 0,
             "views.azimuths",

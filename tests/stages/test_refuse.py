@@ -16,6 +16,7 @@ from mirage.errors import MirageError
 from mirage.stages import refuse
 from mirage.stages.folder import RunFolder
 from mirage.stages.refuse import Judge
+from mirage.stages.usual import UsualPhotos
 
 SIDE = 32
 SQUARE = np.zeros((SIDE, SIDE, 3), np.uint8)
@@ -88,7 +89,7 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def make(red: int = 0) -> Judge:
         stand_ins: Any = (Photos(red), Backbone(), Bank())
-        return Judge(RunFolder(tmp_path), *stand_ins)
+        return Judge(RunFolder(tmp_path), *stand_ins, UsualPhotos(*stand_ins))
 
     return make
 

@@ -1,10 +1,16 @@
-"""How much of a photo's border its object covers: one that is cut off covers a lot."""
+"""How a photo shows its object: how much of the border it covers, and where in the photo it is."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from mirage.contracts import FloatArray
+
+_STRAY = 0.03  # share of a mask that may lie beyond either end of its object's box
+_ALIKE, _OFF_CENTRE = 1.25, 0.15  # ratio of sizes, and shift by a share of the size, let pass
 
 
 def border_share(mask: FloatArray, size: tuple[int, int], fit: str) -> float:
@@ -27,3 +33,61 @@ def border_share(mask: FloatArray, size: tuple[int, int], fit: str) -> float:
     border = np.ones_like(inner)
     border[1:-1, 1:-1] = False
     return float(inner[border].mean())
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where an object is in a square photo, whose side is 1.
+
+    Attributes:
+        x, y: its middle, from the upper left corner.
+        side: the longer side of the box round it.
+    """
+
+    x: float
+    y: float
+    side: float
+
+
+def object_frame(mask: FloatArray) -> Frame | None:
+    """The box that holds all but a few hundredths of a mask, on each side.
+
+    Args:
+        mask: [h, w] in [0, 1]; above 0.5 is the object. None where nothing is.
+    """
+    inside = np.asarray(mask) > 0.5
+    if not inside.any():
+        return None
+    left, right = _ends(inside.mean(axis=0))
+    top, bottom = _ends(inside.mean(axis=1))
+    return Frame((left + right) / 2, (top + bottom) / 2, max(right - left, bottom - top))
+
+
+def usual_frame(frames: Sequence[Frame]) -> Frame:
+    """The median of each of a frame's figures."""
+    return Frame(*(float(np.median([getattr(f, n) for f in frames])) for n in ("x", "y", "side")))
+
+
+def differ(frame: Frame, usual: Frame) -> bool:
+    """Whether an object is so far from where others are that its photo should be cut anew."""
+    ratio = frame.side / usual.side
+    off = max(abs(frame.x - usual.x), abs(frame.y - usual.y)) / usual.side
+    return not 1 / _ALIKE <= ratio <= _ALIKE or off > _OFF_CENTRE
+
+
+def window(frame: Frame, usual: Frame) -> tuple[float, float, float]:
+    """Left, top and side of the square that has the object of `frame` where `usual` has it.
+
+    In the units of the photo's square; it may reach beyond it.
+    """
+    side = frame.side / usual.side
+    return frame.x - usual.x * side, frame.y - usual.y * side, side
+
+
+def _ends(profile: FloatArray) -> tuple[float, float]:
+    """Between which shares of a profile's length all but its faintest ends lie, [0, 1]."""
+    gone = np.concatenate([[0.0], profile.cumsum() / profile.sum()])
+    places = np.linspace(0.0, 1.0, len(gone))
+    low, high = np.interp([_STRAY, 1 - _STRAY], gone, places)
+    stretch = (high - low) / (1 - 2 * _STRAY) - (high - low)  # what an even profile would lose
+    return float(max(low - stretch / 2, 0.0)), float(min(high + stretch / 2, 1.0))

@@ -26,8 +26,10 @@ from mirage.sampler.pipeline import BANK, load_pipeline
 from mirage.stages.assign import find_photos
 from mirage.stages.explain import picture_name
 from mirage.stages.folder import RunFolder
+from mirage.stages.place import place
 from mirage.stages.poses import device
 from mirage.stages.refuse import Judge
+from mirage.stages.usual import UsualPhotos
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class _Look:
 def _look(config: Config, turner: Turner, photo: Image.Image, fit: str) -> _Look:
     square = to_square(photo, turner.backbone.size, fit)
     labels, mask = turner.read_photo(square)
-    return _Look(_placed(config, turner, photo, square, mask, fit), square, mask, labels)
+    return _Look(_backed(config, turner, photo, square, mask, fit), square, mask, labels)
 
 
 def _named(
@@ -159,13 +161,16 @@ def _named(
         )
     given = Path(config.views.reference)
     paths = find_photos([str(given)]) if given.is_dir() else [given]
-    judge = Judge(folder, images, turner.backbone, turner.bank)
+    usual = UsualPhotos(images, turner.backbone, turner.bank)
+    judge = Judge(folder, images, turner.backbone, turner.bank, usual)
     found: list[tuple[str, Path, _Look]] = []
     refused = []
     names = _names(paths)
     for path, name in show_progress(list(zip(paths, names, strict=True)), "photos", len(paths)):
         try:
             photo = _read(path, config.images.max_pixels)
+            if config.views.placement == "fit":
+                photo = _moved(photo, path.name, usual, turner)
             look = _look(config, turner, photo, images.fit)
             if insisted is None:
                 judge.check(path, photo.size, look.square, look.labels, look.mask)
@@ -202,7 +207,25 @@ def _read(path: Path, max_pixels: int) -> Image.Image:
         ) from error
 
 
-def _placed(
+def _moved(photo: Image.Image, name: str, usual: UsualPhotos, turner: Turner) -> Image.Image:
+    """The photo with its object where the run's photos have theirs; says so where it was not."""
+    if usual.frame is None:
+        return photo
+
+    def find_mask(shown: Image.Image) -> FloatArray:
+        return turner.read_photo(to_square(shown, turner.backbone.size, "pad"))[1]
+
+    placed, taken = place(photo, usual.frame, find_mask)
+    if taken is not None:
+        how = "cut to" if taken[2] < 1.0 else "set into a square of"
+        print(
+            f"{name}: {how} {taken[2]:.2f} of its side, to have its object where training photos "
+            "have theirs (views.placement=keep leaves it)"
+        )
+    return placed
+
+
+def _backed(
     config: Config,
     turner: Turner,
     photo: Image.Image,

@@ -5,30 +5,33 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
-from mirage.contracts import TRAIN, ByteArray, FloatArray, PoseLabels
+from mirage.contracts import ByteArray, FloatArray, PoseLabels
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone
-from mirage.images.decode import to_square
 from mirage.images.manifest import ImageSet
 from mirage.parts.framing import border_share
 from mirage.poses.bank import PoseBank
 from mirage.stages.explain import Explainer, picture_name
 from mirage.stages.folder import RunFolder
+from mirage.stages.usual import UsualPhotos
 
 SURE_ENOUGH = 0.05  # below this confidence no pose is sure
 CUT_OFF = 0.25  # share of the border; above it, and above what the run's photos have, is cut off
-_COMPARED_WITH, _PERCENTILE = 64, 95  # training photos whose borders are looked at
 
 
 class Judge:
     """Refuses photos that would be turned wrongly, by the run that the bank is from."""
 
     def __init__(
-        self, folder: RunFolder, images: ImageSet, backbone: Backbone, bank: PoseBank
+        self,
+        folder: RunFolder,
+        images: ImageSet,
+        backbone: Backbone,
+        bank: PoseBank,
+        usual: UsualPhotos,
     ) -> None:
         self._folder, self._images, self._backbone, self._bank = folder, images, backbone, bank
+        self._usual = usual
 
     def check(
         self,
@@ -73,10 +76,10 @@ class Judge:
         faults = []
         if labels.outlier[0]:
             faults.append("it is unlike the photos that the poses were found in (another object?)")
-        if share > CUT_OFF and share > self._usual_share:
+        if share > CUT_OFF and share > self._usual.border_share:
             faults.append(
                 f"its object covers {share:.0%} of the border (cut off?), where at most "
-                f"{max(CUT_OFF, self._usual_share):.0%} is taken"
+                f"{max(CUT_OFF, self._usual.border_share):.0%} is taken"
             )
         confidence = float(labels.confidence[0])
         if confidence < SURE_ENOUGH:
@@ -88,18 +91,3 @@ class Judge:
     @cached_property
     def _explainer(self) -> Explainer:
         return Explainer(self._folder, self._images, self._backbone, self._bank)
-
-    @cached_property
-    def _usual_share(self) -> float:
-        """What the run's own photos stay below, all but a few: tight crops are not cut off."""
-        ids = self._images.ids(TRAIN)
-        chosen = np.random.default_rng(0).permutation(ids)[:_COMPARED_WITH]
-        photos = [self._images.load(int(i)) for i in chosen]
-        fit, batch = self._images.fit, self._backbone.config.batch_size
-        shares: list[float] = []
-        for start in range(0, len(photos), batch):
-            some = photos[start : start + batch]
-            squares = np.stack([to_square(photo, self._backbone.size, fit) for photo in some])
-            masks = self._bank.masks(self._backbone(squares)).cpu().numpy()
-            shares += [border_share(mask, p.size, fit) for mask, p in zip(masks, some, strict=True)]
-        return float(np.percentile(shares, _PERCENTILE))
