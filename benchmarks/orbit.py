@@ -35,8 +35,9 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from mirage.config import ViewsConfig
 from mirage.contracts import ByteArray, FloatArray, PoseCondition, PosedPhoto, PoseRing
+from mirage.model.codec import PIXELS
 from mirage.model.cross_frame import hard_attention
-from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
+from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.noise import image_key, reference_noise, view_noise
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.pipeline import load_pipeline
@@ -148,7 +149,7 @@ class Peer:
         self.num_forwards = 0
         config, device = self.config, self.denoiser.embedding.pose.weight.device
         pixels = torch.from_numpy(np.array(photo))
-        key, image = image_key(photo), images_to_model(pixels[None])
+        key, image = image_key(photo), PIXELS.load(pixels[None])
         shape = tuple(image.shape[1:])
         noise = view_noise(config.seed, key, azimuths.tolist(), shape).to(device)
         own = reference_noise(config.seed, key, shape)
@@ -191,7 +192,7 @@ class Peer:
         )
         for layer, before in zip(layers, stock, strict=True):
             layer.set_processor(before)
-        return model_to_images(views).cpu().numpy()
+        return PIXELS.show(views).cpu().numpy()
 
 
 class Contenders:

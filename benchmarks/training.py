@@ -218,7 +218,7 @@ def main() -> int:
         images = open_images(work / "images")
         start = time.perf_counter()
         build_cache(
-            work / "cache.npy", len(images), args.resolution, "photos",
+            work / "cache.npy", (len(images), args.resolution, args.resolution, 3), "photos",
             lambda ids: images.batches(ids, args.resolution, 256),
         )  # fmt: skip
         cached = time.perf_counter() - start

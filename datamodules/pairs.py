@@ -9,7 +9,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from datamodules.posed import Batch, PosedBatches, PosedImages, mirror_some, posed_batch
-from mirage.contracts import ByteArray, IntArray, PoseLabels
+from mirage.contracts import IntArray, KeptArray, PoseLabels
 
 
 @dataclass(frozen=True)
@@ -17,16 +17,18 @@ class TurnedPhotos:
     """Views that a model made of training photos, one each.
 
     Attributes:
-        pixels: [M, H, W, 3] uint8, usually a memory map.
+        pixels: [M, h, w, C] as the model's codec keeps images, usually a memory map.
         ids: [M] the photo that each was made of.
         labels: of the M views: what was asked for.
         flipped: of their mirror images, or None where those are not used.
+        mirrored: [M, h, w, C] the mirror images; None where turning `pixels` round makes them.
     """
 
-    pixels: ByteArray
+    pixels: KeptArray
     ids: IntArray
     labels: PoseLabels
     flipped: PoseLabels | None
+    mirrored: KeptArray | None = None
 
 
 class PairedBatches(Dataset[dict[str, Any]]):
@@ -41,6 +43,7 @@ class PairedBatches(Dataset[dict[str, Any]]):
 
     def __init__(self, alone: PosedBatches, turned: TurnedPhotos) -> None:
         self.alone, self.turned = alone, turned
+        self.mirrored = turned.pixels[:, :, ::-1] if turned.mirrored is None else turned.mirrored
 
     def __len__(self) -> int:
         return len(self.alone)
@@ -54,21 +57,25 @@ class PairedBatches(Dataset[dict[str, Any]]):
         drawn = rng.integers(len(turned.ids), size=total)[mine]
         flip = rng.random(total)[mine] < 0.5
         pair = {
-            "photo": self._take(alone.pixels, alone.labels, alone.flipped, turned.ids[drawn], flip),
-            "view": self._take(turned.pixels, turned.labels, turned.flipped, drawn, flip),
+            "photo": self._take(
+                alone.pixels, alone.mirrored, alone.labels, alone.flipped, turned.ids[drawn], flip
+            ),
+            "view": self._take(
+                turned.pixels, self.mirrored, turned.labels, turned.flipped, drawn, flip
+            ),
         }
         return alone[step] | {"pair": pair}
 
     def _take(
-        self, pixels: ByteArray, labels: PoseLabels, flipped: PoseLabels | None, ids: IntArray,
-        flip: Any,
+        self, pixels: KeptArray, mirrored: KeptArray, labels: PoseLabels,
+        flipped: PoseLabels | None, ids: IntArray, flip: Any,
     ) -> Batch:  # fmt: skip
         likeliest = np.zeros_like(ids)
         batch = posed_batch(pixels, labels, self.alone.ring, ids, likeliest)
         if flipped is None:
             return batch
-        mirrored = posed_batch(pixels, flipped, self.alone.ring, ids, likeliest)
-        return mirror_some(batch, mirrored, flip)
+        other = posed_batch(mirrored, flipped, self.alone.ring, ids, likeliest)
+        return mirror_some(batch, other, flip)
 
 
 class PairedImages(PosedImages):

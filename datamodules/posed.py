@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.balance import balanced_probabilities
-from mirage.contracts import ByteArray, FloatArray, IntArray, PoseLabels, PoseRing
+from mirage.contracts import FloatArray, IntArray, KeptArray, PoseLabels, PoseRing
 
-Batch = dict[str, Tensor]  # image [B, H, W, 3] uint8, pose, azimuth (degrees), confidence [B]
+Batch = dict[str, Tensor]  # image [B, h, w, C] as kept, pose, azimuth (degrees), confidence [B]
 
 
 class PosedBatches(Dataset[Batch]):
@@ -27,14 +27,15 @@ class PosedBatches(Dataset[Batch]):
     labels of mirror images are known, half of the images are drawn as their mirror images.
 
     Args:
-        pixels: [N, H, W, 3] uint8, usually a memory map.
+        pixels: [N, h, w, C] as the model's codec keeps images, usually a memory map.
         labels: of the same N images. flipped: of their mirror images, or None.
+        mirrored: [N, h, w, C] the mirror images; None where turning `pixels` round makes them.
         ids: the images to draw from. batch_size: of this rank.
     """
 
     def __init__(
         self,
-        pixels: ByteArray,
+        pixels: KeptArray,
         labels: PoseLabels,
         flipped: PoseLabels | None,
         ring: PoseRing,
@@ -45,8 +46,10 @@ class PosedBatches(Dataset[Batch]):
         seed: int,
         rank: int,
         world_size: int,
+        mirrored: KeptArray | None = None,
     ) -> None:
         self.pixels, self.labels, self.flipped, self.ring = pixels, labels, flipped, ring
+        self.mirrored = pixels[:, :, ::-1] if mirrored is None else mirrored
         self.ids = ids
         self.probabilities, self.batch_size, self.num_steps = probabilities, batch_size, num_steps
         self.seed, self.rank, self.world_size = seed, rank, world_size
@@ -63,7 +66,7 @@ class PosedBatches(Dataset[Batch]):
         batch = posed_batch(self.pixels, self.labels, self.ring, drawn[mine], column[mine])
         if self.flipped is None:
             return batch
-        mirrored = posed_batch(self.pixels, self.flipped, self.ring, drawn[mine], column[mine])
+        mirrored = posed_batch(self.mirrored, self.flipped, self.ring, drawn[mine], column[mine])
         return mirror_some(batch, mirrored, rng.random(total)[mine] < 0.5)
 
 
@@ -75,7 +78,7 @@ def _draw_columns(weights: FloatArray, uniform: FloatArray) -> IntArray:
 
 
 def posed_batch(
-    pixels: ByteArray, labels: PoseLabels, ring: PoseRing, ids: IntArray, column: IntArray
+    pixels: KeptArray, labels: PoseLabels, ring: PoseRing, ids: IntArray, column: IntArray
 ) -> Batch:
     """The images `ids` with the candidate `column` of their soft labels (0: the most likely)."""
     pose = labels.topk[ids, column]
@@ -88,13 +91,8 @@ def posed_batch(
     }
 
 
-def mirror_some(batch: Batch, labelled: Batch, flip: npt.NDArray[np.bool_]) -> Batch:
-    """The batch with the mirror images of those rows where `flip` [B] holds.
-
-    Args:
-        labelled: the same images, with the labels of their mirror images.
-    """
-    mirrored = labelled | {"image": labelled["image"].flip(2)}
+def mirror_some(batch: Batch, mirrored: Batch, flip: npt.NDArray[np.bool_]) -> Batch:
+    """The batch with the rows of `mirrored`, its mirror images, where `flip` [B] holds."""
     chosen = torch.from_numpy(flip)
     return {
         name: torch.where(chosen.view(-1, *[1] * (value.ndim - 1)), mirrored[name], value)
@@ -106,7 +104,7 @@ class _HeldoutBatches(Dataset[Batch]):
     """The held-out images once, in order, with their most likely labels."""
 
     def __init__(
-        self, pixels: ByteArray, labels: PoseLabels, ring: PoseRing, batches: list[IntArray]
+        self, pixels: KeptArray, labels: PoseLabels, ring: PoseRing, batches: list[IntArray]
     ) -> None:
         self.pixels, self.labels, self.ring, self.batches = pixels, labels, ring, batches
 
@@ -141,8 +139,10 @@ class PosedImages(lightning.LightningDataModule):
     """Training batches by step, balanced over poses, and held-out batches for validation.
 
     Args:
-        pixels: [N, H, W, 3] uint8. labels: of the N images. ring: the poses' azimuths.
+        pixels: [N, h, w, C] as the model's codec keeps images. labels: of the N images.
+        ring: the poses' azimuths.
         flipped: labels of the images' mirror images, which double the data; None leaves them out.
+        mirrored: [N, h, w, C] the mirror images; None where turning `pixels` round makes them.
         train_ids, heldout_ids: which of the N images are whose.
         balance: see `balanced_probabilities`.
         num_steps: optimizer steps of the whole training.
@@ -150,7 +150,7 @@ class PosedImages(lightning.LightningDataModule):
 
     def __init__(
         self,
-        pixels: ByteArray,
+        pixels: KeptArray,
         labels: PoseLabels,
         ring: PoseRing,
         train_ids: IntArray,
@@ -161,8 +161,10 @@ class PosedImages(lightning.LightningDataModule):
         seed: int,
         workers: int = 0,
         flipped: PoseLabels | None = None,
+        mirrored: KeptArray | None = None,
     ) -> None:
         super().__init__()
+        self.mirrored = mirrored
         self.pixels, self.labels, self.ring, self.flipped = pixels, labels, ring, flipped
         self.train_ids, self.heldout_ids = train_ids, heldout_ids
         self.batch_size, self.balance, self.num_steps = batch_size, balance, num_steps
@@ -181,7 +183,7 @@ class PosedImages(lightning.LightningDataModule):
         )
         return PosedBatches(
             self.pixels, self.labels, self.flipped, self.ring, self.train_ids, probabilities,
-            self.batch_size, self.num_steps, self.seed, *self.place,
+            self.batch_size, self.num_steps, self.seed, *self.place, self.mirrored,
         )  # fmt: skip
 
     @property

@@ -183,6 +183,7 @@ class ModelConfig:
     )  # levels with self-attention
     head_dim: int = 32  # channels of an attention head
     azimuth_frequencies: int = 4  # Fourier features of the azimuth: sin and cos of 1..n times it
+    autoencoder: str | None = None  # diffusers autoencoder, folder or hub name; null: pixels
     sigma_data: float = 0.5  # EDM: standard deviation of the images in [-1, 1]
     dropout: float = 0.0
 

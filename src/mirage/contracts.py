@@ -16,6 +16,7 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 ByteArray = npt.NDArray[np.uint8]
+KeptArray = npt.NDArray[Any]  # pictures as a codec keeps them: uint8 pixels, or float16 latents
 
 TRAIN, HELDOUT = "train", "heldout"
 

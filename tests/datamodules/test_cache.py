@@ -34,7 +34,7 @@ class Photos:
 
 
 def build(path: Path, photos: Photos, key: str = "a", size: int = SIZE) -> None:
-    build_cache(path, NUM, size, key, photos)
+    build_cache(path, (NUM, size, size, 3), key, photos)
 
 
 def test_a_cache_holds_every_image_and_is_built_once(tmp_path: Path) -> None:

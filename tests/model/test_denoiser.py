@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from mirage.contracts import PoseCondition
-from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
+from mirage.model.codec import PIXELS
+from mirage.model.denoiser import PoseDenoiser
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 
@@ -63,7 +64,7 @@ def test_shapes_that_do_not_fit_are_refused(make_denoiser: MakeDenoiser) -> None
 
 def test_pixels_survive_the_way_to_the_model_and_back() -> None:
     images = torch.arange(256, dtype=torch.uint8).repeat(3).reshape(1, 16, 16, 3)
-    x = images_to_model(images)
+    x = PIXELS.load(images)
     assert x.shape == (1, 3, 16, 16) and x.min() == -1 and x.max() == 1
-    assert torch.equal(model_to_images(x), images)
-    assert torch.equal(model_to_images(3 * torch.ones(1, 3, 2, 2)), torch.full((1, 2, 2, 3), 255))
+    assert torch.equal(PIXELS.show(x), images)
+    assert torch.equal(PIXELS.show(3 * torch.ones(1, 3, 2, 2)), torch.full((1, 2, 2, 3), 255))

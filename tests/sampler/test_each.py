@@ -9,6 +9,7 @@ import torch
 
 from mirage.config import ViewsConfig
 from mirage.contracts import PoseCondition, PosedPhoto, PoseRing
+from mirage.model.codec import PIXELS
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.each import turn_each
 from mirage.sampler.orbit import sample_orbit
@@ -26,7 +27,7 @@ def test_each_view_is_that_of_an_orbit(
     asked, target = [2, 2, 0], [180.0, 200.0, 5.0]
     own = PoseCondition(torch.tensor(pose), torch.tensor(azimuth))
     targets = between_poses(ring, np.array(target))
-    views = turn_each(denoiser, photos, own, targets, CONFIG)
+    views = PIXELS.show(turn_each(denoiser, photos, own, targets, CONFIG)).numpy()
     for i, view in enumerate(views):
         posed, goal = PosedPhoto(photos[i], pose[i], azimuth[i]), np.array([target[i]])
         orbit = sample_orbit(denoiser, ring, [posed], goal, CONFIG)

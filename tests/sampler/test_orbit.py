@@ -12,8 +12,9 @@ from torch import Tensor
 
 from mirage.config import MODES, ViewsConfig
 from mirage.contracts import Orbit, PoseCondition, PosedPhoto, PoseRing
+from mirage.model.codec import PIXELS
 from mirage.model.cross_frame import AttentionTape, taped
-from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
+from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.guidance import guide
 from mirage.sampler.noise import image_key, reference_noise, view_noise
 from mirage.sampler.orbit import guidances, sample_orbit
@@ -142,7 +143,7 @@ def test_fixed_noise_is_the_photo_plus_one_draw_at_every_level(
     config = replace(CONFIG, reference_path="fixed_noise", start=0.0)
     denoiser, azimuths = make_denoiser(), [90.0, 200.0]
     pixels = torch.from_numpy(photo)
-    image, key = images_to_model(pixels[None]), image_key(photo)
+    image, key = PIXELS.load(pixels[None]), image_key(photo)
     track = FixedNoise(image, reference_noise(config.seed, key, (3, 16, 16)))
     own = PoseCondition(torch.tensor([1]), torch.tensor([90.0]))
     targets = between_poses(ring, np.array(azimuths))
@@ -152,7 +153,7 @@ def test_fixed_noise_is_the_photo_plus_one_draw_at_every_level(
         noise = view_noise(config.seed, key, azimuths, (3, 16, 16))
         views = SOLVERS[config.solver](guide(shared, targets, guidances(config)), noise, sigmas)
     orbit = sample_orbit(denoiser, ring, [PosedPhoto(photo, 1, 90.0)], np.array(azimuths), config)
-    assert np.array_equal(orbit.frames, model_to_images(views).numpy())
+    assert np.array_equal(orbit.frames, PIXELS.show(views).numpy())
 
 
 def test_from_the_photos_noise_a_view_in_its_own_pose_is_the_photo(

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny_autoencoders import tiny_kl
 
-from mirage.config import ViewsConfig
+from mirage.config import ModelConfig, ViewsConfig
 from mirage.contracts import PosedPhoto, PoseRing
 from mirage.errors import MirageError
+from mirage.model.codec import Latents
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.pipeline import BANK, MiragePipeline, export_pipeline, load_pipeline
@@ -49,9 +51,25 @@ def folder(tmp_path: Path, make_denoiser: MakeDenoiser, ring: PoseRing) -> Path:
     return tmp_path / "model"
 
 
+def of_latents() -> PoseDenoiser:
+    """Of 32-pixel pictures, in latents of a tiny autoencoder."""
+    codec = Latents(tiny_kl(), 4, [0.1] * 4, [0.3] * 4, 0.5)
+    torch.manual_seed(0)
+    config = ModelConfig(channels=[32, 32], attention_levels=[1], layers_per_block=1)
+    return PoseDenoiser.build(config, 32, 4, codec).eval()
+
+
+@pytest.mark.parametrize("latent", [False, True])
 def test_a_fresh_process_gives_the_same_views(
-    tmp_path: Path, folder: Path, make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
-) -> None:
+    tmp_path: Path, folder: Path, make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray,
+    latent: bool,
+) -> None:  # fmt: skip
+    denoiser = of_latents() if latent else make_denoiser()
+    if latent:
+        photo = photo.repeat(2, axis=0).repeat(2, axis=1)
+        export_pipeline(denoiser, ring, tmp_path / "bank", folder)
+        read = load_pipeline(folder).denoiser
+        assert read.resolution == 32 and read.shape == (4, 8, 8)
     np.save(tmp_path / "photo.npy", photo)
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")}
     done = subprocess.run(
@@ -60,9 +78,7 @@ def test_a_fresh_process_gives_the_same_views(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     config = ViewsConfig(steps=3, seed=4)
-    orbit = sample_orbit(
-        make_denoiser(), ring, [PosedPhoto(photo, 1, 90.0)], np.array(AZIMUTHS), config
-    )
+    orbit = sample_orbit(denoiser, ring, [PosedPhoto(photo, 1, 90.0)], np.array(AZIMUTHS), config)
     assert np.array_equal(np.load(tmp_path / "float32.npy"), orbit.frames)
     rough = np.load(tmp_path / "bfloat16.npy").astype(int) - orbit.frames
     assert 0 < np.abs(rough).mean() < 12

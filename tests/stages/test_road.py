@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
+from tiny_autoencoders import tiny_kl
 
 from mirage.cli import COMMANDS, main
 from mirage.contracts import PoseRing
@@ -231,6 +233,34 @@ def test_refining_turns_photos_once_and_changes_the_model(run: Path, tmp_path: P
     again = load_pipeline(copy / "model").denoiser
     pairs = zip(before.parameters(), again.parameters(), strict=True)
     assert all((one == other).all() for one, other in pairs)
+
+
+def test_a_model_of_latents_walks_the_same_road(run: Path, tmp_path: Path) -> None:
+    """From the same photos and poses, at 32 px through an autoencoder's 8."""
+    copy = tmp_path / "latent"
+    copy.mkdir()
+    for name in ("config.yaml", "images", "poses"):
+        source = run / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
+    tiny_kl().save_pretrained(tmp_path / "autoencoder")
+    words = [
+        f"run={copy}", f"model.autoencoder={tmp_path / 'autoencoder'}", "data.resolution=32",
+        "refine.steps=2", "refine.photos=3",
+    ]  # fmt: skip
+    assert mirage("train", *words) == 0
+    (of_mirrors,) = (copy / "images").glob("latents-32-*-mirrored.npy")
+    kept, mirrored = np.load(str(of_mirrors).replace("-mirrored", "")), np.load(of_mirrors)
+    assert kept.shape == mirrored.shape == (72, 8, 8, 4) and kept.dtype == np.float16
+    assert not np.allclose(kept[:, :, ::-1], mirrored, atol=1e-2)
+    shutil.rmtree(tmp_path / "autoencoder")  # the exported folder has it
+    assert mirage("views", f"run={copy}") == 0
+    frame = Image.open(next(copy.glob("views/*/view_000.png")))
+    assert frame.size == (32, 32)
+    denoiser = load_pipeline(copy / "model").denoiser
+    assert denoiser.codec.factor == 4
+    x = denoiser.codec.load(torch.from_numpy(kept))
+    assert x.std() == pytest.approx(0.5, abs=0.02)
+    assert mirage("train", f"run={copy}", f"model.autoencoder={tmp_path}/nothing") == 1
 
 
 def test_an_ablation_compares_rows_on_objects_of_its_own(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from diffusers import UNet2DModel
 from torch import Tensor, nn
 
 from mirage.config import ModelConfig
 from mirage.contracts import PoseCondition, check_shape
+from mirage.model.codec import PIXELS, Codec
 from mirage.model.conditioning import PoseEmbedding
 from mirage.model.scaling import edm_scaling
 from mirage.model.unet import build_unet, embedding_dim
@@ -23,18 +23,28 @@ class PoseDenoiser(nn.Module):
         unet: maps [B, C, H, W], a time and a class vector to [B, C, H, W].
         embedding: maps a PoseCondition to that class vector.
         sigma_data: standard deviation of the clean images, which lie in [-1, 1].
+        codec: what x is of the pictures that it stands for.
     """
 
-    def __init__(self, unet: UNet2DModel, embedding: PoseEmbedding, sigma_data: float) -> None:
+    def __init__(
+        self,
+        unet: UNet2DModel,
+        embedding: PoseEmbedding,
+        sigma_data: float,
+        codec: Codec = PIXELS,
+    ) -> None:
         super().__init__()
         self.unet, self.embedding, self.sigma_data = unet, embedding, sigma_data
+        self.codec = codec
 
     @classmethod
-    def build(cls, config: ModelConfig, resolution: int, num_poses: int) -> PoseDenoiser:
+    def build(
+        cls, config: ModelConfig, resolution: int, num_poses: int, codec: Codec = PIXELS
+    ) -> PoseDenoiser:
         """A denoiser with fresh weights, drawn from torch's global generator."""
-        unet = build_unet(config, resolution)
+        unet = build_unet(config, resolution // codec.factor, codec.channels)
         embedding = PoseEmbedding(num_poses, config.azimuth_frequencies, embedding_dim(config))
-        return cls(unet, embedding, config.sigma_data)
+        return cls(unet, embedding, config.sigma_data, codec)
 
     @property
     def num_poses(self) -> int:
@@ -42,7 +52,18 @@ class PoseDenoiser(nn.Module):
 
     @property
     def resolution(self) -> int:
-        return int(self.unet.config.sample_size)
+        """Of the pictures, pixels a side."""
+        return int(self.unet.config.sample_size) * self.codec.factor
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, h, w) of what the network sees of a picture."""
+        side = int(self.unet.config.sample_size)
+        return self.codec.channels, side, side
+
+    def encode(self, images: Tensor) -> Tensor:
+        """[B, H, W, 3] uint8 → [B, C, h, w] as the network sees them."""
+        return self.codec.load(self.codec.keep(images))
 
     def forward(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
         """[B, C, H, W] noisy images at noise levels [B] → [B, C, H, W] clean images, fp32."""
@@ -57,13 +78,3 @@ class PoseDenoiser(nn.Module):
         network = self.unet(scaled, time, class_labels=self.embedding(condition)).sample
         denoised: Tensor = skip * x + out * network.float()
         return denoised
-
-
-def images_to_model(images: Tensor) -> Tensor:
-    """[B, H, W, 3] uint8 → [B, 3, H, W] float in [-1, 1]."""
-    return images.permute(0, 3, 1, 2).float().div(127.5).sub(1)
-
-
-def model_to_images(x: Tensor) -> Tensor:
-    """[B, 3, H, W] float in [-1, 1] → [B, H, W, 3] uint8, rounded and clipped."""
-    return ((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)

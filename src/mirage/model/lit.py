@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from mirage.config import TrainConfig
 from mirage.contracts import PoseCondition
-from mirage.model.denoiser import PoseDenoiser, images_to_model
+from mirage.model.denoiser import PoseDenoiser
 from mirage.model.loss import denoising_loss, draw_sigma, drop_labels
 
 _VALIDATION_SEED = 7_777_777  # validation noise is the same at every check, so losses compare
@@ -28,9 +28,9 @@ def warmup_cosine(step: int, warmup: int, total: int, final: float) -> float:
 class PoseDiffusion(lightning.LightningModule):
     """Trains a PoseDenoiser on batches of posed images.
 
-    A batch is a dict: image [B, H, W, 3] uint8, pose [B] int64, azimuth [B] degrees,
-    confidence [B] in [0, 1]. All randomness of a step comes from (seed, step, rank), so a resumed
-    run draws what the uninterrupted one would have drawn.
+    A batch is a dict: image [B, h, w, C] as the codec keeps it, pose [B] int64, azimuth [B]
+    degrees, confidence [B] in [0, 1]. All randomness of a step comes from (seed, step, rank), so a
+    resumed run draws what the uninterrupted one would have drawn.
     """
 
     def __init__(self, denoiser: PoseDenoiser, config: TrainConfig) -> None:
@@ -43,7 +43,7 @@ class PoseDiffusion(lightning.LightningModule):
 
     def _loss(self, batch: dict[str, Tensor], generator: Generator, drop: bool) -> Tensor:
         config = self.config
-        images = images_to_model(batch["image"])
+        images = self.denoiser.codec.load(batch["image"])
         condition = (
             self._dropped(batch, generator)
             if drop

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from mirage.contracts import PoseCondition
 from mirage.model.cross_frame import AttentionTape, taped
-from mirage.model.denoiser import images_to_model
 from mirage.model.lit import PoseDiffusion
 from mirage.model.loss import denoising_loss, draw_sigma
 
@@ -43,7 +42,7 @@ class PairedDiffusion(PoseDiffusion):
         """Of the photos, attending to their views at the same noise levels."""
         photo, view = pair["photo"], pair["view"]
         sigma = draw_sigma(len(photo["pose"]), _P_MEAN, self.config.p_std, generator)
-        images, views = images_to_model(photo["image"]), images_to_model(view["image"])
+        images, views = (self.denoiser.codec.load(side["image"]) for side in (photo, view))
         noise, view_noise = (
             torch.randn(images.shape, generator=generator, device=self.device) for _ in range(2)
         )

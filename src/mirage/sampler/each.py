@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, PoseCondition
+from mirage.contracts import KeptArray, PoseCondition
 from mirage.model.cross_frame import taped
-from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
+from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.guidance import guide
 from mirage.sampler.invert import invert
 from mirage.sampler.orbit import guidances, make_tape
@@ -23,18 +23,18 @@ from mirage.sampler.solve import SOLVERS
 @torch.inference_mode()
 def turn_each(
     denoiser: PoseDenoiser,
-    photos: ByteArray,
+    photos: KeptArray,
     own: PoseCondition,
     targets: PoseCondition,
     config: ViewsConfig,
-) -> ByteArray:
-    """[B, H, W, 3] uint8 photos in poses `own` [B] → [B, H, W, 3] uint8 in `targets` [B].
+) -> Tensor:
+    """Photos [B, h, w, C], as they are kept, in poses `own` [B] → [B, C, h, w] in `targets` [B].
 
     As `sample_orbit` by inversion in mode soft, with a photo to each view in place of one to all.
     """
     device = denoiser.embedding.pose.weight.device
     own, targets = (c.map(lambda x: x.to(device)) for c in (own, targets))
-    images = images_to_model(torch.from_numpy(np.array(photos, order="C")).to(device))
+    images = denoiser.codec.load(torch.from_numpy(np.array(photos, order="C")).to(device))
     sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho).to(device)
     settings = replace(config, mode="soft")
     with taped(denoiser.unet, make_tape(config)) as tape:
@@ -44,4 +44,4 @@ def turn_each(
         guided = guide(shared, targets, guidances(settings))
         start = track.at(sigmas[0]) / sigmas[0]
         views: Tensor = SOLVERS[config.solver](guided, start, sigmas, None)
-    return model_to_images(views).cpu().numpy()
+    return views

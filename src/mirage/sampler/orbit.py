@@ -22,7 +22,7 @@ from mirage.contracts import (
     ReferenceEntry,
 )
 from mirage.model.cross_frame import AttentionTape, Sharpness, taped
-from mirage.model.denoiser import PoseDenoiser, images_to_model, model_to_images
+from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.entry import enter_reference
 from mirage.sampler.guidance import (
     Guidance,
@@ -95,8 +95,7 @@ def sample_orbit(
     sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho).to(device)
     targets = between_poses(ring, azimuths).map(lambda x: x.to(device))
     keys = [image_key(photo.pixels) for photo in photos]
-    side = denoiser.resolution
-    noise = view_noise(config.seed, "".join(keys), [float(a) for a in azimuths], (3, side, side))
+    noise = view_noise(config.seed, "".join(keys), [float(a) for a in azimuths], denoiser.shape)
     noise = noise.to(device)
     entries: list[ReferenceEntry] = []
     reference = None
@@ -112,7 +111,9 @@ def sample_orbit(
             starts = torch.cat([track.at(sigmas[0]) / sigmas[0] for track in tracks])
             noise = mix_noise(noise, mean_noise(starts), config.start)
             if config.mode != "start":
-                mask = _masks(photos, side, device) if config.share_foreground else None
+                mask = (
+                    _masks(photos, denoiser.shape[1], device) if config.share_foreground else None
+                )
                 reference = Reference(tracks, _own_poses(photos, device), mask=mask)
         corrections = guidances(config, critic)
 
@@ -131,7 +132,7 @@ def sample_orbit(
     forwards = shared.num_forwards + (0 if critic is None else critic.num_forwards)
     return Orbit(
         reference=photos[0].pixels,
-        frames=model_to_images(views).cpu().numpy(),
+        frames=denoiser.codec.show(views).cpu().numpy(),
         azimuth=np.asarray(azimuths, dtype=np.float64),
         pose=nearest_pose(ring, azimuths),
         reference_pose=photos[0].pose,
@@ -156,7 +157,7 @@ def _own_poses(photos: Sequence[PosedPhoto], device: torch.device) -> PoseCondit
 def _enter(
     shared: SharedDenoiser, photo: PosedPhoto, key: str, sigmas: Tensor, config: ViewsConfig
 ) -> tuple[ReferenceTrack, ReferenceEntry]:
-    image = images_to_model(torch.from_numpy(np.array(photo.pixels[None]))).to(sigmas.device)
+    image = shared.denoiser.encode(torch.from_numpy(np.array(photo.pixels[None])).to(sigmas.device))
     own = _own_poses([photo], sigmas.device)
     noise = reference_noise(config.seed, key, tuple(image.shape[1:])).to(sigmas.device)
     return enter_reference(

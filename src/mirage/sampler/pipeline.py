@@ -24,6 +24,7 @@ from PIL import Image
 from mirage.config import ViewsConfig
 from mirage.contracts import ByteArray, PosedPhoto, PoseRing
 from mirage.errors import MirageError
+from mirage.model.codec import PIXELS, Codec, Latents, load_autoencoder
 from mirage.model.conditioning import PoseEmbedding
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.orbit import sample_orbit
@@ -53,9 +54,13 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
     Args:
         unet: the network. embedding: the pose embedding.
         sigma_data: EDM's standard deviation of the images.
+        autoencoder: of the latents that the network sees; None where it sees pixels.
+        latent_factor: pixels to a latent, a side. latent_mean, latent_std: of each channel.
         ring_azimuth: azimuth of every pose, degrees. ring_score: how well they close a circle.
         ring_span: degrees that the photos covered, (0, 360) unless only an arc.
     """
+
+    _optional_components = ("autoencoder",)
 
     def __init__(
         self,
@@ -65,10 +70,17 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
         ring_azimuth: Sequence[float] = (),
         ring_score: float = 0.0,
         ring_span: Sequence[float] = (0.0, 360.0),
+        latent_factor: int = 1,
+        latent_mean: Sequence[float] = (),
+        latent_std: Sequence[float] = (),
+        autoencoder: Any = None,
     ) -> None:
         super().__init__()
-        self.register_modules(unet=unet, embedding=embedding)
+        self.register_modules(unet=unet, embedding=embedding, autoencoder=autoencoder)
         self.register_to_config(
+            latent_factor=latent_factor,
+            latent_mean=list(latent_mean),
+            latent_std=list(latent_std),
             sigma_data=sigma_data,
             ring_azimuth=list(ring_azimuth),
             ring_score=ring_score,
@@ -83,7 +95,18 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
 
     @property
     def denoiser(self) -> PoseDenoiser:
-        return PoseDenoiser(self.unet, self.embedding, float(self.config.sigma_data)).eval()
+        sigma_data = float(self.config.sigma_data)
+        return PoseDenoiser(self.unet, self.embedding, sigma_data, self._codec).eval()
+
+    @property
+    def _codec(self) -> Codec:
+        if self.autoencoder is None:
+            return PIXELS
+        facts = self.config
+        return Latents(
+            self.autoencoder, facts.latent_factor, list(facts.latent_mean), list(facts.latent_std),
+            float(facts.sigma_data),
+        )  # fmt: skip
 
     @torch.no_grad()
     def __call__(
@@ -164,6 +187,15 @@ def export_pipeline(
     dtype: torch.dtype = torch.float32,
 ) -> None:
     """Write the pipeline's folder, by way of a temporary one; `bank` travels with it."""
+    codec = denoiser.codec
+    latents: dict[str, Any] = {}
+    if isinstance(codec, Latents):
+        latents = {
+            "autoencoder": codec.autoencoder,
+            "latent_factor": codec.factor,
+            "latent_mean": codec.mean,
+            "latent_std": codec.std,
+        }
     pipeline = MiragePipeline(
         unet=deepcopy(denoiser.unet),  # the caller's keep their precision
         embedding=deepcopy(denoiser.embedding),
@@ -171,6 +203,7 @@ def export_pipeline(
         ring_azimuth=[float(a) for a in ring.azimuth],
         ring_score=ring.score,
         ring_span=list(ring.span),
+        **latents,
     )
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -194,13 +227,17 @@ def load_pipeline(folder: Path) -> MiragePipeline:
         unet = UNet2DModel.from_pretrained(folder / "unet", **how)
         embedding = PoseEmbedding.from_pretrained(folder / "embedding", **how)
         facts = MiragePipeline.load_config(folder)
+        autoencoder = None
+        if (folder / "autoencoder").exists():
+            autoencoder = load_autoencoder(str(folder / "autoencoder"), str(folder))
+        known = ("sigma_data", "ring_azimuth", "ring_score")
+        later = ("ring_span", "latent_factor", "latent_mean", "latent_std")
         return MiragePipeline(
             unet,
             embedding,
-            facts["sigma_data"],
-            facts["ring_azimuth"],
-            facts["ring_score"],
-            facts.get("ring_span", (0.0, 360.0)),
+            autoencoder=autoencoder,
+            **{name: facts[name] for name in known},
+            **{name: facts[name] for name in later if name in facts},
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MirageError(

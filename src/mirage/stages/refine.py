@@ -16,13 +16,14 @@ import torch
 from datamodules.cache import build_cache, open_cache
 from datamodules.pairs import TurnedPhotos
 from mirage.config import Config, ViewsConfig
-from mirage.contracts import ByteArray, FloatArray, IntArray, PoseCondition, PoseLabels
+from mirage.contracts import FloatArray, IntArray, KeptArray, PoseCondition, PoseLabels
 from mirage.images.progress import show_progress
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.paired import PairedDiffusion
 from mirage.sampler.each import turn_each
 from mirage.sampler.targets import nearest_pose
 from mirage.stages.folder import RunFolder, hash_of
+from mirage.stages.latents import keep_all
 from mirage.stages.poses import device
 from mirage.stages.trainer import fit, load_averaged, set_aside_other
 from mirage.stages.training_data import TrainingData
@@ -46,7 +47,7 @@ def refine(config: Config, folder: RunFolder, trained: Path, trained_key: str) -
     set_aside_other(where, key)
     lightning.seed_everything(config.train.seed, verbose=False)
     data = TrainingData.gather(config, folder)
-    denoiser = load_averaged(config, data.bank.num_poses, trained)
+    denoiser = load_averaged(config, data.bank.num_poses, trained, data.codec)
     turned = _turn(config, data, denoiser, where / TURNED, key)
     training = replace(
         config.train, steps=settings.steps, learning_rate=settings.learning_rate,
@@ -70,18 +71,27 @@ def _turn(
     where = device()
     denoiser = denoiser.to(where).eval()
 
-    def batches(rows: IntArray) -> Iterator[tuple[IntArray, ByteArray]]:
+    def batches(rows: IntArray) -> Iterator[tuple[IntArray, KeptArray]]:
         parts = np.array_split(rows, -(-len(rows) // _BATCH))
         for part in show_progress(parts, "turn training photos", len(parts)):
             of = ids[part]
             own = _condition(data.labels.pose[of], data.labels.azimuth[of])
             targets = _condition(asked[part], azimuth[part])
-            yield part, turn_each(denoiser, data.pixels[of], own, targets, _VIEWS)
+            shown = data.codec.show(turn_each(denoiser, data.kept[of], own, targets, _VIEWS))
+            yield part, shown.cpu().numpy()
 
-    build_cache(path, len(ids), config.data.resolution, key, batches)
+    size = config.data.resolution
+    build_cache(path, (len(ids), size, size, 3), key, batches)
     labels = _labels(asked, azimuth)
     flipped = data.bank.flipped(labels) if config.data.mirror else None
-    return TurnedPhotos(open_cache(path), ids, labels, flipped)
+    shown = open_cache(path)
+    if data.mirrored is None:
+        return TurnedPhotos(shown, ids, labels, flipped)
+    kept, mirrored = (
+        keep_all(data.codec, views, path.with_stem(f"{path.stem}-{name}"), key)
+        for views, name in ((shown, "kept"), (shown[:, :, ::-1], "mirrored"))
+    )
+    return TurnedPhotos(kept, ids, labels, flipped, mirrored)
 
 
 def _condition(pose: IntArray, azimuth: FloatArray) -> PoseCondition:

@@ -22,8 +22,10 @@ from callbacks.poses import PoseRecord
 from callbacks.tracking import wandb_logger
 from datamodules.posed import PosedImages
 from mirage.config import Config
-from mirage.contracts import ByteArray, PosedPhoto, PoseLabels, PoseRing
+from mirage.contracts import PosedPhoto, PoseLabels, PoseRing
 from mirage.experiment import build_targets
+from mirage.images.manifest import ImageSet, open_images
+from mirage.model.codec import PIXELS, Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.stages.folder import RunFolder, read_json
@@ -46,7 +48,8 @@ def fit(
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM came; the last checkpoint stands.
     """
-    references = _pick_references(data.pixels, data.labels, data.heldout_ids)
+    images = open_images(folder["images"])
+    references = _pick_references(images, config.data.resolution, data.labels, data.heldout_ids)
     trainer = _trainer(config, folder, where, data.ring, references)
     last = where / LAST
     try:
@@ -57,9 +60,11 @@ def fit(
     return last
 
 
-def load_averaged(config: Config, num_poses: int, checkpoint: Path) -> PoseDenoiser:
+def load_averaged(
+    config: Config, num_poses: int, checkpoint: Path, codec: Codec = PIXELS
+) -> PoseDenoiser:
     """A denoiser with the averaged weights of a checkpoint, on the CPU."""
-    denoiser = PoseDenoiser.build(config.model, config.data.resolution, num_poses)
+    denoiser = PoseDenoiser.build(config.model, config.data.resolution, num_poses, codec)
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     prefix = "denoiser."
     denoiser.load_state_dict(
@@ -81,12 +86,14 @@ def set_aside_other(where: Path, identity: str) -> None:
     mark.write_text(identity)
 
 
-def _pick_references(pixels: ByteArray, labels: PoseLabels, ids: np.ndarray) -> list[PosedPhoto]:
+def _pick_references(
+    images: ImageSet, size: int, labels: PoseLabels, ids: np.ndarray
+) -> list[PosedPhoto]:
     """Held-out photos spread over the ids, the same for the same set."""
     count = min(_VALIDATION_REFERENCES, len(ids))
     chosen = ids[np.linspace(0, len(ids) - 1, count).round().astype(int)]
     return [
-        PosedPhoto(np.array(pixels[i]), int(labels.pose[i]), float(labels.azimuth[i]))
+        PosedPhoto(images.load_square(int(i), size), int(labels.pose[i]), float(labels.azimuth[i]))
         for i in chosen
     ]
 

@@ -50,12 +50,15 @@ def run(config: Config, folder: RunFolder) -> str:
 def _fit(config: Config, folder: RunFolder) -> None:
     lightning.seed_everything(config.train.seed, verbose=False)
     data = TrainingData.gather(config, folder)
-    denoiser = PoseDenoiser.build(config.model, config.data.resolution, data.bank.num_poses)
+    denoiser = PoseDenoiser.build(
+        config.model, config.data.resolution, data.bank.num_poses, data.codec
+    )
     if config.pretrained is not None:
         _start_from_pretrained(config, folder, denoiser)
     if config.train.compile:
         denoiser.unet.compile()
-    fit(config, folder, folder["train"], PoseDiffusion(denoiser, config.train), data.alone(config))
+    module = PoseDiffusion(denoiser, config.train)
+    fit(config, folder, folder["train"], module, data.alone(config))
 
 
 def _start_from_pretrained(config: Config, folder: RunFolder, denoiser: PoseDenoiser) -> None:
@@ -69,5 +72,6 @@ def _export(config: Config, folder: RunFolder, checkpoint: Path) -> None:
     """model/ holds the averaged weights of the last checkpoint."""
     bank_file = folder["poses"] / BANK_FILE
     bank = PoseBank.load(bank_file)
-    denoiser = load_averaged(config, bank.num_poses, checkpoint)
+    codec = TrainingData.gather(config, folder).codec
+    denoiser = load_averaged(config, bank.num_poses, checkpoint, codec)
     export_pipeline(denoiser, bank.ring, bank_file, folder["model"])

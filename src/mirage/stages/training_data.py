@@ -9,11 +9,13 @@ from datamodules.cache import build_cache, open_cache
 from datamodules.pairs import PairedImages, TurnedPhotos
 from datamodules.posed import PosedImages
 from mirage.config import Config
-from mirage.contracts import HELDOUT, TRAIN, ByteArray, IntArray, PoseLabels
+from mirage.contracts import HELDOUT, TRAIN, IntArray, KeptArray, PoseLabels
 from mirage.images.manifest import ImageSet, open_images
+from mirage.model.codec import PIXELS, Codec
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.stages.folder import RunFolder
+from mirage.stages.latents import keep_latents
 from mirage.stages.poses import BANK_FILE, LABELS_FILE
 
 
@@ -22,12 +24,16 @@ class TrainingData:
     """The photos of a run that have a pose.
 
     Attributes:
-        pixels: [N, H, W, 3] uint8, a memory map of all photos.
+        codec: what the network sees of pictures.
+        kept: [N, h, w, C] all photos as the codec keeps them, a memory map.
+        mirrored: [N, h, w, C] their mirror images; None where turning `kept` round makes them.
         labels: of the N photos.
         train, held_out: which of them are whose; outliers are in neither.
     """
 
-    pixels: ByteArray
+    codec: Codec
+    kept: KeptArray
+    mirrored: KeptArray | None
     labels: PoseLabels
     bank: PoseBank
     train: IntArray
@@ -40,7 +46,13 @@ class TrainingData:
         labels = read_labels(folder["poses"] / LABELS_FILE)
         bank = PoseBank.load(folder["poses"] / BANK_FILE)
         train, held_out = (without_outliers(images.ids(part), labels) for part in (TRAIN, HELDOUT))
-        return cls(_prepare_pixels(config, images, folder), labels, bank, train, held_out)
+        codec: Codec
+        mirrored: KeptArray | None
+        if config.model.autoencoder is None:
+            codec, kept, mirrored = PIXELS, _keep_pixels(config, images, folder), None
+        else:
+            codec, kept, mirrored = keep_latents(config, images, folder)
+        return cls(codec, kept, mirrored, labels, bank, train, held_out)
 
     def alone(self, config: Config) -> PosedImages:
         """Batches of photos by themselves."""
@@ -52,7 +64,8 @@ class TrainingData:
 
     def _settings(self, config: Config) -> dict[str, Any]:
         return {
-            "pixels": self.pixels,
+            "pixels": self.kept,
+            "mirrored": self.mirrored,
             "labels": self.labels,
             "ring": self.bank.ring,
             "train_ids": self.train,
@@ -72,11 +85,12 @@ def without_outliers(ids: IntArray, labels: PoseLabels) -> IntArray:
     return kept if len(kept) else ids
 
 
-def _prepare_pixels(config: Config, images: ImageSet, folder: RunFolder) -> ByteArray:
+def _keep_pixels(config: Config, images: ImageSet, folder: RunFolder) -> KeptArray:
     """The memory-mapped uint8 cache of all images at the model's resolution."""
     size = config.data.resolution
     path = folder["images"] / f"cache-{size}.npy"
     build_cache(
-        path, len(images), size, folder.key("images"), lambda ids: images.batches(ids, size, 256)
-    )
+        path, (len(images), size, size, 3), folder.key("images"),
+        lambda ids: images.batches(ids, size, 256),
+    )  # fmt: skip
     return open_cache(path)

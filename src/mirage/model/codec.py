@@ -1,0 +1,167 @@
+"""What the network sees of pictures: their pixels, or the latents of an autoencoder.
+
+A picture has three forms: as it is shown ([B, H, W, 3] uint8), as it is kept in the cache
+(channels last, small), and as the network sees it ([B, C, h, w] float of standard deviation about
+σ_data). Latent diffusion is Rombach et al. 2022 (arXiv 2112.10752); the autoencoder is any of
+diffusers', and is not trained here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from diffusers import AutoModel
+from torch import Tensor, nn
+
+from mirage.errors import MirageError
+
+_AT_ONCE = 16  # pictures decoded together, which bounds memory
+
+
+class Codec(Protocol):
+    """The way from one form to the next, and back."""
+
+    @property
+    def channels(self) -> int:
+        """C, as the network sees pictures."""
+
+    @property
+    def factor(self) -> int:
+        """Pixels of a shown side to one of the network's."""
+
+    @property
+    def dtype(self) -> str:
+        """NumPy's name of the kept form's type."""
+
+    def keep(self, images: Tensor) -> Tensor:
+        """[B, H, W, 3] uint8 → [B, h, w, C], as it is kept."""
+
+    def load(self, kept: Tensor) -> Tensor:
+        """[B, h, w, C] kept → [B, C, h, w] seen by the network."""
+
+    def show(self, x: Tensor) -> Tensor:
+        """[B, C, h, w] seen by the network → [B, H, W, 3] uint8, rounded and clipped."""
+
+
+class Pixels:
+    """The network sees pixels in [-1, 1]; pictures are kept as they are shown."""
+
+    channels, factor, dtype = 3, 1, "uint8"
+
+    def keep(self, images: Tensor) -> Tensor:
+        return images
+
+    def load(self, kept: Tensor) -> Tensor:
+        return kept.permute(0, 3, 1, 2).float().div(127.5).sub(1)
+
+    def show(self, x: Tensor) -> Tensor:
+        return ((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+PIXELS = Pixels()
+
+
+@dataclass(frozen=True)
+class Latents:
+    """The network sees an autoencoder's latents, each channel brought to mean 0 and σ_data.
+
+    Attributes:
+        autoencoder: a diffusers model with `encode` and `decode`, in evaluation mode.
+        factor: pixels to a latent, a side.
+        mean, std: [C] of the latents of training photos.
+        sigma_data: the standard deviation that the network is to see.
+    """
+
+    autoencoder: Any
+    factor: int
+    mean: Sequence[float]
+    std: Sequence[float]
+    sigma_data: float
+    dtype: str = "float16"
+
+    @property
+    def channels(self) -> int:
+        return len(self.mean)
+
+    def keep(self, images: Tensor) -> Tensor:
+        latents = encode(self._autoencoder(images.device), PIXELS.load(images))
+        return latents.permute(0, 2, 3, 1).half()
+
+    def load(self, kept: Tensor) -> Tensor:
+        mean, std = self._scale(kept.device)
+        return ((kept.float() - mean) * (self.sigma_data / std)).permute(0, 3, 1, 2)
+
+    def show(self, x: Tensor) -> Tensor:
+        mean, std = self._scale(x.device)
+        latents = x.permute(0, 2, 3, 1) * (std / self.sigma_data) + mean
+        autoencoder = self._autoencoder(x.device)
+        channels_first = latents.permute(0, 3, 1, 2).to(autoencoder.dtype)
+        with torch.no_grad():
+            decoded = [autoencoder.decode(part).sample for part in channels_first.split(_AT_ONCE)]
+        return PIXELS.show(torch.cat(decoded).float())
+
+    def _autoencoder(self, device: torch.device) -> Any:
+        return self.autoencoder.to(device)
+
+    def _scale(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        return torch.tensor(self.mean, device=device), torch.tensor(self.std, device=device)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Latents:
+        return self  # nothing in it is ever changed, and autoencoders are large
+
+
+def encode(autoencoder: Any, images: Tensor) -> Tensor:
+    """[B, 3, H, W] in [-1, 1] → [B, C, h, w] latents, the mode where there is a distribution."""
+    with torch.no_grad():
+        encoded = autoencoder.encode(images.to(autoencoder.dtype))
+    if hasattr(encoded, "latent_dist"):
+        latents = encoded.latent_dist.mode()
+    else:  # diffusers' autoencoders name it one way or the other
+        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent
+    found: Tensor = latents.float()
+    return found
+
+
+def downscale(autoencoder: Any, resolution: int, where: str) -> int:
+    """Pixels to a latent, a side.
+
+    Raises:
+        MirageError: photos of `resolution` cannot be encoded; says so at `where`.
+    """
+    try:
+        latents = encode(autoencoder, torch.zeros(1, 3, resolution, resolution))
+    except (RuntimeError, AttributeError, ValueError, TypeError) as error:
+        raise MirageError(
+            f"photos of {resolution} px cannot be encoded: {str(error).splitlines()[0][:200]}",
+            where=where,
+            todo="name an image autoencoder of diffusers, and a resolution that it takes",
+        ) from error
+    side = latents.shape[-1]
+    if resolution % side:
+        raise MirageError(
+            f"{resolution} px become {side} latents a side, which is no whole division",
+            where=f"{where}, data.resolution",
+            todo="use a resolution that the autoencoder divides evenly, such as a multiple of 64",
+        )
+    return resolution // side
+
+
+def load_autoencoder(name: str, where: str) -> nn.Module:
+    """A diffusers autoencoder from a folder or the hub, frozen, in evaluation mode.
+
+    Raises:
+        MirageError: there is none.
+    """
+    try:
+        autoencoder: nn.Module = AutoModel.from_pretrained(name)
+    except Exception as error:  # diffusers and the hub raise nearly anything
+        raise MirageError(
+            f"no autoencoder can be read: {str(error).splitlines()[0][:200]}",
+            where=where,
+            todo="give a folder that diffusers' save_pretrained wrote, or the name of one on the "
+            "hub where the hub answers",
+        ) from error
+    return autoencoder.eval().requires_grad_(False)

@@ -1,0 +1,110 @@
+"""The photos of a run as latents of an autoencoder: encoded once, and scaled for the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from datamodules.cache import build_cache, open_cache
+from mirage.config import Config
+from mirage.contracts import TRAIN, ByteArray, IntArray, KeptArray
+from mirage.errors import MirageError
+from mirage.images.manifest import ImageSet
+from mirage.images.progress import show_progress
+from mirage.model.codec import Codec, Latents, downscale, encode, load_autoencoder
+from mirage.stages.folder import RunFolder, hash_of
+from mirage.stages.poses import device
+
+_BATCH = 16  # photos encoded at once
+_MEASURED = 512  # training photos that mean and deviation are of
+
+
+def keep_latents(
+    config: Config, images: ImageSet, folder: RunFolder
+) -> tuple[Latents, KeptArray, KeptArray]:
+    """The codec, and memory maps of all photos and of their mirror images, [N, h, w, C] each.
+
+    Mirror images are encoded too: latents turned round are not those of the picture turned round.
+
+    Raises:
+        MirageError: there is no such autoencoder, or it cannot take photos of this size.
+    """
+    size = config.data.resolution
+    codec = open_codec(config)
+    key = hash_of("latents", folder.key("images"), config.model.autoencoder, size)
+
+    def encoded(mirror: bool) -> KeptArray:
+        def batches(ids: IntArray) -> Iterator[tuple[IntArray, ByteArray]]:
+            for rows, photos in images.batches(ids, size, _BATCH):
+                yield rows, photos[:, :, ::-1] if mirror else photos
+
+        name = f"latents-{size}-{key[:8]}{'-mirrored' if mirror else ''}.npy"
+        return _encode_all(codec, len(images), batches, folder["images"] / name, key)
+
+    kept = encoded(False)
+    sample = np.random.default_rng(0).permutation(images.ids(TRAIN))[:_MEASURED]
+    return _scaled(codec, kept[np.sort(sample)]), kept, encoded(True)
+
+
+def keep_all(codec: Codec, pictures: ByteArray, path: Path, key: str) -> KeptArray:
+    """Pictures [N, H, W, 3] uint8 as the codec keeps them, in a file of that name."""
+
+    def batches(rows: IntArray) -> Iterator[tuple[IntArray, ByteArray]]:
+        for some in np.array_split(rows, -(-len(rows) // _BATCH)):
+            yield some, pictures[some]
+
+    return _encode_all(codec, len(pictures), batches, path, key)
+
+
+def _encode_all(
+    codec: Codec,
+    count: int,
+    pictures: Callable[[IntArray], Iterator[tuple[IntArray, ByteArray]]],
+    path: Path,
+    key: str,
+) -> KeptArray:
+    def keep(shown: ByteArray) -> KeptArray:
+        images = torch.from_numpy(np.array(shown, order="C")).to(device())
+        return np.asarray(codec.keep(images).cpu().numpy())
+
+    def batches(ids: IntArray) -> Iterator[tuple[IntArray, KeptArray]]:
+        num = -(-len(ids) // _BATCH)
+        for rows, shown in show_progress(pictures(ids), f"encode to {path.stem}", num):
+            yield rows, keep(shown)
+
+    _, first = next(pictures(np.arange(1)))
+    build_cache(path, (count, *keep(first).shape[1:]), key, batches, codec.dtype)
+    return open_cache(path)
+
+
+def open_codec(config: Config) -> Latents:
+    """The autoencoder's codec with no scale yet: mean 0, deviation 1."""
+    name = config.model.autoencoder
+    assert name is not None
+    where = f"model.autoencoder={name}"
+    autoencoder = load_autoencoder(name, where)
+    factor = downscale(autoencoder, config.data.resolution, where)
+    zeros = torch.zeros(1, 3, config.data.resolution, config.data.resolution)
+    channels = encode(autoencoder, zeros).shape[1]
+    halvings = 2 ** (len(config.model.channels) - 1)
+    if (config.data.resolution // factor) % halvings:
+        raise MirageError(
+            f"{config.data.resolution // factor} latents a side cannot be halved "
+            f"{len(config.model.channels) - 1} times",
+            where=f"{where}, data.resolution",
+            todo=f"use a resolution that is a multiple of {factor * halvings}",
+        )
+    sigma_data = config.model.sigma_data
+    return Latents(autoencoder, factor, [0.0] * channels, [1.0] * channels, sigma_data)
+
+
+def _scaled(codec: Latents, sample: KeptArray) -> Latents:
+    values = sample.astype(np.float64)
+    mean, std = values.mean(axis=(0, 1, 2)), values.std(axis=(0, 1, 2))
+    return Latents(
+        codec.autoencoder, codec.factor, mean.tolist(), np.maximum(std, 1e-6).tolist(),
+        codec.sigma_data,
+    )  # fmt: skip

@@ -1,0 +1,77 @@
+"""Pictures as pixels and as latents of tiny random autoencoders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import UNet2DModel
+from tiny_autoencoders import tiny_deterministic, tiny_kl
+from torch import Tensor
+
+from mirage.errors import MirageError
+from mirage.model.codec import PIXELS, Latents, downscale, encode, load_autoencoder
+
+
+def pictures() -> Tensor:
+    generator = torch.Generator().manual_seed(2)
+    return torch.randint(0, 256, (5, 32, 32, 3), dtype=torch.uint8, generator=generator)
+
+
+def test_pixels_come_back_to_the_bit() -> None:
+    shown = pictures()
+    x = PIXELS.load(PIXELS.keep(shown))
+    assert x.shape == (5, 3, 32, 32) and x.min() == -1.0 and x.max() == 1.0
+    assert torch.equal(PIXELS.show(x), shown)
+
+
+@pytest.mark.parametrize("make", [tiny_kl, tiny_deterministic])
+def test_latents_have_the_scale_asked_for_and_decode_to_what_the_autoencoder_says(
+    make: Callable[[], Any],
+) -> None:
+    autoencoder, shown = make(), pictures()
+    assert downscale(autoencoder, 32, "here") == 4
+    latents = encode(autoencoder, PIXELS.load(shown))
+    mean, std = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3), correction=0)
+    codec = Latents(autoencoder, 4, mean.tolist(), std.tolist(), 0.5)
+    kept = codec.keep(shown)
+    assert kept.dtype == torch.float16 and kept.shape == (5, 8, 8, codec.channels)
+    x = codec.load(kept)
+    assert x.mean(dim=(0, 2, 3)).abs().max() < 0.01
+    assert torch.allclose(x.std(dim=(0, 2, 3), correction=0), torch.tensor(0.5), atol=0.01)
+    with torch.no_grad():
+        decoded = PIXELS.show(autoencoder.decode(latents).sample)
+    again = codec.show(x)
+    assert again.shape == shown.shape and again.dtype == torch.uint8
+    assert (again.int() - decoded.int()).abs().max() <= 2  # half precision in between
+    assert deepcopy(codec) is codec
+
+
+def test_what_cannot_be_encoded_is_said() -> None:
+    with pytest.raises(MirageError, match="cannot be encoded"):
+        downscale(torch.nn.Linear(3, 3), 32, "model.autoencoder=x")
+    with pytest.raises(MirageError, match="no whole division"):
+        downscale(tiny_kl(), 30, "model.autoencoder=x")
+
+
+def test_an_autoencoder_is_read_from_its_folder(tmp_path: Path) -> None:
+    written = tiny_kl()
+    written.save_pretrained(tmp_path / "autoencoder")
+    read = load_autoencoder(str(tmp_path / "autoencoder"), "here")
+    x = PIXELS.load(pictures())
+    assert torch.allclose(encode(read, x), encode(written, x), atol=1e-6)
+    assert not any(p.requires_grad for p in read.parameters()) and not read.training
+    with pytest.raises(MirageError, match="no autoencoder can be read"):
+        load_autoencoder(str(tmp_path / "nothing"), "model.autoencoder=nothing")
+
+
+def test_another_network_is_no_autoencoder(tmp_path: Path) -> None:
+    UNet2DModel(sample_size=8, block_out_channels=(8, 8), norm_num_groups=4, down_block_types=(
+        "DownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "UpBlock2D"),
+    ).save_pretrained(tmp_path)  # fmt: skip
+    with pytest.raises(MirageError, match="cannot be encoded"):
+        downscale(load_autoencoder(str(tmp_path), "here"), 32, "here")
