@@ -31,6 +31,7 @@ class PosedBatches(Dataset[Batch]):
         labels: of the same N images. flipped: of their mirror images, or None.
         mirrored: [N, h, w, C] the mirror images; None where turning `pixels` round makes them.
         ids: the images to draw from. batch_size: of this rank.
+        soft_labels: false takes each image's likeliest candidate.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class PosedBatches(Dataset[Batch]):
         rank: int,
         world_size: int,
         mirrored: KeptArray | None = None,
+        soft_labels: bool = True,
     ) -> None:
+        self.soft_labels = soft_labels
         self.pixels, self.labels, self.flipped, self.ring = pixels, labels, flipped, ring
         self.mirrored = pixels[:, :, ::-1] if mirrored is None else mirrored
         self.ids = ids
@@ -61,7 +64,8 @@ class PosedBatches(Dataset[Batch]):
         rng = np.random.default_rng([self.seed, step])
         total = self.batch_size * self.world_size
         drawn = rng.choice(self.ids, size=total, p=self.probabilities)
-        column = _draw_columns(self.labels.topk_weight[drawn], rng.random(total))
+        uniform = rng.random(total) if self.soft_labels else np.zeros(total)
+        column = _draw_columns(self.labels.topk_weight[drawn], uniform)
         mine = slice(self.rank, None, self.world_size)
         batch = posed_batch(self.pixels, self.labels, self.ring, drawn[mine], column[mine])
         if self.flipped is None:
@@ -146,6 +150,7 @@ class PosedImages(lightning.LightningDataModule):
         train_ids, heldout_ids: which of the N images are whose.
         balance: see `balanced_probabilities`.
         num_steps: optimizer steps of the whole training.
+        soft_labels: whether an image's pose is drawn from its candidates.
     """
 
     def __init__(
@@ -162,9 +167,10 @@ class PosedImages(lightning.LightningDataModule):
         workers: int = 0,
         flipped: PoseLabels | None = None,
         mirrored: KeptArray | None = None,
+        soft_labels: bool = True,
     ) -> None:
         super().__init__()
-        self.mirrored = mirrored
+        self.mirrored, self.soft_labels = mirrored, soft_labels
         self.pixels, self.labels, self.ring, self.flipped = pixels, labels, ring, flipped
         self.train_ids, self.heldout_ids = train_ids, heldout_ids
         self.batch_size, self.balance, self.num_steps = batch_size, balance, num_steps
@@ -184,6 +190,7 @@ class PosedImages(lightning.LightningDataModule):
         return PosedBatches(
             self.pixels, self.labels, self.flipped, self.ring, self.train_ids, probabilities,
             self.batch_size, self.num_steps, self.seed, *self.place, self.mirrored,
+            self.soft_labels,
         )  # fmt: skip
 
     @property

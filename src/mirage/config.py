@@ -165,12 +165,16 @@ class DataConfig:
     resolution: int = 32  # side of the images the model sees, pixels
     batch_size: int = 64
     balance: float = 0.5  # 0 draws images evenly, 1 draws poses evenly
+    soft_labels: bool = True  # draw an image's pose from its candidates; false: the likeliest
+    misread: float = 0.0  # share of labels to make wrong, to study what that does
     mirror: bool = True  # half of the images as mirror images, with the mirror pose as their label
     workers: int = 0  # loader processes; the cache is memory-mapped, so 0 is usually best
 
     def __post_init__(self) -> None:
         _positive("data", self, "resolution", "batch_size")
-        _require(0.0 <= self.balance <= 1.0, "data.balance", f"{self.balance} is not in [0, 1]")
+        for name in ("balance", "misread"):
+            value = getattr(self, name)
+            _require(0.0 <= value <= 1.0, f"data.{name}", f"{value} is not in [0, 1]")
 
 
 @dataclass
@@ -233,6 +237,7 @@ class TrainConfig:
     null_unsure: float = 0.5  # additional share dropped from labels of confidence 0
     p_mean: float = -0.8  # EDM: mean of ln σ in training
     p_std: float = 1.4  # EDM: standard deviation of ln σ in training
+    weight: str = "edm"  # edm | min_snr | flow: how much an error counts at a noise level
     precision: str = "auto"  # auto | fp32 | bf16
     compile: bool = False  # torch.compile the network for training
     checkpoint_every: int = 250  # steps
@@ -241,6 +246,7 @@ class TrainConfig:
     callbacks: dict[str, Any] = field(default_factory=dict)  # name → {_target_: …}, added to ours
 
     def __post_init__(self) -> None:
+        _one_of("train.weight", self.weight, ("edm", "min_snr", "flow"))
         _one_of("train.precision", self.precision, ("auto", "fp32", "bf16"))
         _positive(
             "train",

@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from mirage.contracts import PoseCondition
-from mirage.model.loss import denoising_loss, draw_sigma, drop_labels, edm_weight
+from mirage.model.loss import (
+    denoising_loss,
+    draw_sigma,
+    drop_labels,
+    edm_weight,
+    flow_weight,
+    min_snr_weight,
+)
 from mirage.model.scaling import edm_scaling
 
 
@@ -69,3 +76,18 @@ def test_nothing_is_dropped_from_sure_labels_without_a_null_share() -> None:
     given = PoseCondition(torch.arange(1000) % 4, torch.zeros(1000))
     dropped = drop_labels(given, torch.ones(1000), 0.0, 0.5, generator())
     assert torch.equal(dropped.pose, given.pose)
+
+
+def test_the_flow_weight_is_that_of_the_velocitys_error() -> None:
+    """On x_t = (1 − t) y + t n the velocity is n − y; an estimate of y gives (x_t − ŷ) / t."""
+    y, n, estimate = torch.randn(3, 7, 50, dtype=torch.float64)
+    t = torch.linspace(0.05, 0.95, 7, dtype=torch.float64)[:, None]
+    x = (1 - t) * y + t * n
+    error = ((x - estimate) / t - (n - y)).square()
+    weight = flow_weight(t / (1 - t), 0.5)
+    assert torch.allclose(weight * (estimate - y).square(), error)
+
+
+def test_min_snr_is_the_signals_ratio_to_the_noise_up_to_five() -> None:
+    sigma = torch.tensor([0.01, 0.5 / 5**0.5, 0.5, 5.0])
+    assert min_snr_weight(sigma, 0.5).tolist() == pytest.approx([5.0, 5.0, 1.0, 0.01], rel=1e-4)

@@ -19,6 +19,7 @@ from mirage.errors import MirageError
 from mirage.multirun import Multirun, load_multirun
 from mirage.stages.folder import RunFolder, hash_of, write_json
 from mirage.stages.images import images_key
+from mirage.stages.poses import poses_key
 from mirage.stages.sweep import run
 
 SOURCE = ["images.source=turntable"]
@@ -27,7 +28,8 @@ SOURCE = ["images.source=turntable"]
 class Stages:
     """What `mirage images` and `mirage poses` do, but for the work; counts it by folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, poses: Callable[[Config, str], str] | None = None) -> None:
+        self.key_of_poses = poses or (lambda config, images: hash_of(config.parts, config.poses))
         self.worked: Counter[tuple[str, str]] = Counter()
         self.before: Callable[[Config], None] = lambda config: None
 
@@ -35,7 +37,8 @@ class Stages:
         if command == "poses":
             self.before(config)
         folder = RunFolder(Path(config.run))
-        key = images_key(config) if command == "images" else hash_of(config.parts, config.poses)
+        images = images_key(config)
+        key = images if command == "images" else self.key_of_poses(config, images)
         if not folder.is_done(command, key):
             self.worked[command, folder.root.name] += 1
             score = max(config.poses.counts, default=24) + config.parts.seed
@@ -91,6 +94,35 @@ def test_images_are_made_once_for_jobs_that_share_their_settings(
         assert RunFolder(Path(job.config.run)).key("images") == images_key(job.config)
     os.rename("runs", "moved")  # links still lead there
     assert (Path("moved/s") / sweep.jobs[0].name / "images" / "summary.json").exists()
+
+
+def test_poses_are_made_once_for_jobs_that_share_their_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [*SOURCE, "run=runs/s", "poses.count=6,12", "train.steps=5,10,20",
+             "sweep.commands=[images,poses]"]  # fmt: skip
+    sweep, stages = load_multirun(words), Stages(poses_key)
+    run(sweep, stages)
+    assert stages.count("images") == 1 and stages.count("poses") == 2
+    for job in sweep.jobs:
+        folder = RunFolder(Path(job.config.run))
+        assert folder["images"].is_symlink() and folder["poses"].is_symlink()
+        assert folder.key("poses") == poses_key(job.config, images_key(job.config))
+
+
+def test_views_are_found_by_their_mode(sweep: Multirun, stages: Stages) -> None:
+    sweep.settings.figures.append("views.soft.psnr")
+
+    def measured(config: Config) -> None:
+        folder = RunFolder(Path(config.run))
+        rows = [{"mode": "none", "psnr": 1.0}, {"mode": "soft", "psnr": 21.5}]
+        write_json(folder["evaluate"] / "figures.json", {"views": rows})
+        folder.finish("evaluate", "x")
+
+    stages.before = measured
+    run(sweep, stages)
+    assert "| 6 | 2 | 8 ± 1.4 | 21.5 ± 0 |" in Path("runs/s/table.md").read_text()
 
 
 def test_a_sweep_started_again_skips_what_is_done(sweep: Multirun, stages: Stages) -> None:
@@ -166,7 +198,7 @@ def test_images_of_its_own_are_left_to_a_job(sweep: Multirun, stages: Stages) ->
     stages("images", own)
     run(sweep, stages)
     assert not RunFolder(Path(own.run))["images"].is_symlink()
-    shared = json.loads(Path("runs/s/_images", images_key(own), "images/.stamp.json").read_text())
+    shared = json.loads(Path("runs/s/_shared", images_key(own), "images/.stamp.json").read_text())
     assert shared["key"] == images_key(own)
 
 
@@ -189,14 +221,14 @@ def test_the_command_finds_poses_on_a_tiny_turntable(
     for row in rows:
         summary = Path(f"runs/tiny/poses.count={row['poses.count']}/poses/summary.json")
         assert float(row["poses.ring_score"]) == json.loads(summary.read_text())["ring_score"]
-    assert len(list(Path("runs/tiny/_images").iterdir())) == 1
+    assert len(list(Path("runs/tiny/_shared").iterdir())) == 1
     with pytest.raises(SystemExit) as stop:  # a job is a run like any other
         main(["poses", "run=runs/tiny/poses.count=6"])
     assert stop.value.code == 0 and "poses: 6 poses" in capsys.readouterr().out
-    shared = {path: path.stat().st_mtime_ns for path in Path("runs/tiny/_images").rglob("*")}
+    shared = {path: path.stat().st_mtime_ns for path in Path("runs/tiny/_shared").rglob("*")}
     with pytest.raises(SystemExit) as stop:  # and does not change what it shares
         main(["images", "run=runs/tiny/poses.count=6", "images.turntable.objects=9"])
     assert stop.value.code == 0 and "54 usable" in capsys.readouterr().out
     assert {
-        path: path.stat().st_mtime_ns for path in Path("runs/tiny/_images").rglob("*")
+        path: path.stat().st_mtime_ns for path in Path("runs/tiny/_shared").rglob("*")
     } == shared

@@ -51,7 +51,9 @@ class PoseDiffusion(lightning.LightningModule):
         )
         sigma = draw_sigma(len(images), config.p_mean, config.p_std, generator)
         noise = torch.randn(images.shape, generator=generator, device=self.device)
-        return denoising_loss(self.denoiser, images, condition, sigma, noise).mean()
+        # Held-out losses compare, whatever was trained on.
+        weight = config.weight if drop else "edm"
+        return denoising_loss(self.denoiser, images, condition, sigma, noise, weight).mean()
 
     def _dropped(self, batch: dict[str, Tensor], generator: Generator) -> PoseCondition:
         """The batch's poses, some of them null."""

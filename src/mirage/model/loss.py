@@ -20,18 +20,42 @@ def edm_weight(sigma: Tensor, sigma_data: float) -> Tensor:
     return (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
 
 
+def min_snr_weight(sigma: Tensor, sigma_data: float) -> Tensor:
+    """min(σ_data² / σ², 5): low noise counts no more than so much (arXiv 2303.09556, γ = 5)."""
+    return (sigma_data / sigma).square().clamp(max=5.0)
+
+
+def flow_weight(sigma: Tensor, sigma_data: float) -> Tensor:
+    """((1 + σ) / σ)²: what rectified flow weighs an error of the clean image by.
+
+    On its straight path x_t = (1 − t) y + t n the velocity's error is the image's over t, and x_t
+    is EDM's y + σ n with σ = t / (1 − t), scaled (arXiv 2209.03003; 2403.03206, section 3). Its
+    times, t logit-normal, are ln σ ~ N(0, 1).
+    """
+    return ((1 + sigma) / sigma).square()
+
+
+WEIGHTS = {"edm": edm_weight, "min_snr": min_snr_weight, "flow": flow_weight}
+
+
 def denoising_loss(
-    denoiser: PoseDenoiser, images: Tensor, condition: PoseCondition, sigma: Tensor, noise: Tensor
+    denoiser: PoseDenoiser,
+    images: Tensor,
+    condition: PoseCondition,
+    sigma: Tensor,
+    noise: Tensor,
+    weight: str = "edm",
 ) -> Tensor:
     """[B] weighted squared error λ(σ) mean |D(y + σ n; σ, pose) − y|² of each image.
 
     Args:
+        weight: λ, a key of WEIGHTS.
         images: [B, C, H, W] clean, in [-1, 1].
         sigma: [B] noise levels. noise: [B, C, H, W] standard normal.
     """
     noisy = images + sigma[:, None, None, None] * noise
     error = denoiser(noisy, sigma, condition) - images
-    return edm_weight(sigma, denoiser.sigma_data) * error.square().mean(dim=(1, 2, 3))
+    return WEIGHTS[weight](sigma, denoiser.sigma_data) * error.square().mean(dim=(1, 2, 3))
 
 
 def drop_labels(

@@ -52,4 +52,5 @@ class PairedDiffusion(PoseDiffusion):
                 self.denoiser(noisy, sigma, PoseCondition(view["pose"], view["azimuth"]))
             with tape.play():
                 condition = self._dropped(photo, generator)
-                return denoising_loss(self.denoiser, images, condition, sigma, noise).mean()
+                weight = self.config.weight
+                return denoising_loss(self.denoiser, images, condition, sigma, noise, weight).mean()

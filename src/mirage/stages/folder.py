@@ -61,6 +61,11 @@ class RunFolder:
         """Take the stamp off before output is touched, so that a kill leaves no false claim."""
         (self[stage] / ".stamp.json").unlink(missing_ok=True)
 
+    def unshare(self, stage: str) -> None:
+        """Let go of a folder that the runs of a sweep share: it is not this run's to change."""
+        if self[stage].is_symlink():
+            self[stage].unlink()
+
     def _stamp(self, stage: str) -> str | None:
         try:
             key = json.loads((self[stage] / ".stamp.json").read_text())["key"]

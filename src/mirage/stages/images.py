@@ -26,8 +26,7 @@ def run(config: Config, folder: RunFolder) -> str:
 
 
 def _build(config: Config, folder: RunFolder, key: str) -> None:
-    if folder["images"].is_symlink():  # shared by the runs of a sweep: not this run's to change
-        folder["images"].unlink()
+    folder.unshare("images")
     folder.reopen("images")
     build_manifest(config.images, folder["images"], key)
     folder.finish("images", key)

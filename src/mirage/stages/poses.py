@@ -35,13 +35,13 @@ _SURE = 0.5  # mean confidence: sets whose poses came out wrong had 0.3 at most,
 
 def run(config: Config, folder: RunFolder) -> str:
     """Find the poses unless they are found; returns the closing line."""
-    key = hash_of(
-        "poses", folder.key("images"), config.backbone, config.parts, config.poses,
-        config.pretrained,
-    )  # fmt: skip
+    key = poses_key(config, folder.key("images"))
     ranks = join_ranks()
     if not folder.is_done("poses", key):
         ranks.wait()  # one that came late must not find it done
+        if ranks.is_first:
+            folder.unshare("poses")
+        ranks.wait()
         folder.reopen("poses")
         # BLAS rounds by its number of threads, of which torchrun gives each process another.
         with threadpool_limits(1, user_api="blas"):
@@ -50,6 +50,11 @@ def run(config: Config, folder: RunFolder) -> str:
     if ranks.is_first:
         shutil.rmtree(folder["poses"] / WORK, ignore_errors=True)
     return closing_line(read_json(folder["poses"] / SUMMARY_FILE), folder["poses"])
+
+
+def poses_key(config: Config, images: str) -> str:
+    """The hash of all that a run's poses depend on, given that of its images."""
+    return hash_of("poses", images, config.backbone, config.parts, config.poses, config.pretrained)
 
 
 def closing_line(summary: dict[str, Any], where: Path) -> str:

@@ -1,11 +1,13 @@
 """sweep: many runs of one base, each a folder of its own; then a table and plots of them.
 
-Photos are listed or rendered once: runs of the same image settings share one images folder.
+Photos are listed or rendered once: runs of the same image settings share one images folder, and
+runs of the same pose settings one poses folder.
 """
 
 from __future__ import annotations
 
 import csv
+import os
 import shlex
 import time
 import traceback
@@ -25,10 +27,10 @@ from mirage.report.sweeps import Series, draw_panels
 from mirage.stages.evaluate import FIGURES
 from mirage.stages.folder import RunFolder, read_json, replacing, save_picture
 from mirage.stages.images import images_key
-from mirage.stages.poses import SUMMARY_FILE
+from mirage.stages.poses import SUMMARY_FILE, poses_key
 
 TABLE, TABLE_CSV, LOG = "table.md", "table.csv", "log.txt"
-SHARED = "_images"  # a run for each distinct image settings, of which only the images are made
+SHARED = "_shared"  # runs of which only the stages are made that several jobs have in common
 RunCommand = Callable[[str, Config], None]
 
 
@@ -66,7 +68,7 @@ def run(sweep: Multirun, run_command: RunCommand) -> str:
     """
     print(f"sweep: {len(sweep.jobs)} jobs → {sweep.run}", flush=True)
     plots = _drawable(sweep)
-    _share_images(sweep, run_command)
+    _share_stages(sweep, run_command)
     task = partial(_run_job, sweep.settings.commands, run_command, sweep.run)
     ends = list(zip(sweep.jobs, sweep.launch(task, sweep.jobs), strict=True))
     failed = [f"{job.name}: {reason}" for job, reason in ends if reason]
@@ -97,27 +99,53 @@ def _drawable(sweep: Multirun) -> dict[str, PlotConfig]:
     return {name: plot for name, plot in sweep.settings.plots.items() if plot.x in swept}
 
 
-def _share_images(sweep: Multirun, run_command: RunCommand) -> None:
-    """Make the images of each distinct settings once, and link the jobs' images folders there.
+def _share_stages(sweep: Multirun, run_command: RunCommand) -> None:
+    """Make the images of each distinct settings once, and poses that several jobs have in common.
 
-    A job without a link makes its own, so what fails here is told by the jobs it concerns.
+    What fails here is told by the jobs it concerns: one without a link makes its own.
     """
-    home = Path(sweep.run) / SHARED
-    keys = [images_key(job.config) for job in sweep.jobs]
-    makers = {
-        key: job.in_folder(str(home / key)) for key, job in zip(keys, sweep.jobs, strict=True)
-    }
+    images = [images_key(job.config) for job in sweep.jobs]
+    makers = _share(sweep, "images", sweep.jobs, images, run_command)
+    if "poses" not in sweep.settings.commands:
+        return
+    poses = [poses_key(job.config, key) for job, key in zip(sweep.jobs, images, strict=True)]
+    common = [i for i, key in enumerate(poses) if poses.count(key) > 1]
+    for i in common:
+        _link(_shared(sweep, poses[i]), makers[images[i]], "images", images[i])
+    jobs, keys = [sweep.jobs[i] for i in common], [poses[i] for i in common]
+    _share(sweep, "poses", jobs, keys, run_command)
+
+
+def _share(
+    sweep: Multirun, stage: str, jobs: Sequence[Job], keys: Sequence[str], run_command: RunCommand
+) -> dict[str, RunFolder]:
+    """Make a stage once for the jobs of a key, and link theirs there; key → where it was made."""
+    makers = {key: _shared(sweep, key) for key in keys}
+    first = {key: job for key, job in reversed(list(zip(keys, jobs, strict=True)))}
     missing = [
-        job for key, job in makers.items() if not RunFolder(home / key).is_done("images", key)
+        first[key].in_folder(str(maker.root))
+        for key, maker in makers.items()
+        if not maker.is_done(stage, key)
     ]
     if missing:
-        sweep.launch(partial(_run_job, ["images"], run_command, sweep.run), missing)
-    for key, job in zip(keys, sweep.jobs, strict=True):
-        link = RunFolder(Path(job.config.run))["images"]
-        is_own = link.exists() and not link.is_symlink()
-        if RunFolder(home / key).is_done("images", key) and not is_own:
-            with replacing(link) as temporary:
-                temporary.symlink_to(Path("..") / SHARED / key / "images")
+        sweep.launch(partial(_run_job, [stage], run_command, sweep.run), missing)
+    for key, job in zip(keys, jobs, strict=True):
+        _link(RunFolder(Path(job.config.run)), makers[key], stage, key)
+    return makers
+
+
+def _shared(sweep: Multirun, key: str) -> RunFolder:
+    return RunFolder(Path(sweep.run) / SHARED / key)
+
+
+def _link(run: RunFolder, maker: RunFolder, stage: str, key: str) -> None:
+    """Let a run have the stage that another made, unless it has one of its own."""
+    link = run[stage]
+    is_own = link.exists() and not link.is_symlink()
+    if maker.is_done(stage, key) and not is_own:
+        there = os.path.relpath(maker[stage], link.parent)
+        with replacing(link) as temporary:
+            temporary.symlink_to(there)
 
 
 def _run_job(commands: Sequence[str], run_command: RunCommand, root: str, config: Config) -> str:
@@ -164,11 +192,16 @@ def _without_seeds(axes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_figures(run: Path) -> dict[str, Any]:
-    """What the run's stages measured: evaluate/figures.json, and poses/summary.json below poses."""
+    """What the run's stages measured: evaluate/figures.json, and poses/summary.json below poses.
+
+    Views by mode, as in views.soft.psnr.
+    """
     folder = RunFolder(run)
     figures: dict[str, Any] = {}
     if folder.is_done("evaluate"):
         figures = read_json(folder["evaluate"] / FIGURES)
+    if isinstance(rows := figures.get("views"), list):
+        figures["views"] = {row["mode"]: row for row in rows}
     if folder.is_done("poses"):
         figures["poses"] = figures.get("poses", {}) | read_json(folder["poses"] / SUMMARY_FILE)
     return figures

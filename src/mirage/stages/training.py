@@ -18,7 +18,7 @@ from mirage.stages.poses import BANK_FILE, SUMMARY_FILE
 from mirage.stages.pretrained import find_pretrained
 from mirage.stages.refine import refine
 from mirage.stages.trainer import LAST, fit, load_averaged, set_aside_other
-from mirage.stages.training_data import TrainingData
+from mirage.stages.training_data import TrainingData, keep_images
 
 # These do not change what training computes, or only how far it goes.
 _MAY_CHANGE = ("steps", "checkpoint_every", "validate_every", "callbacks", "compile")
@@ -72,6 +72,6 @@ def _export(config: Config, folder: RunFolder, checkpoint: Path) -> None:
     """model/ holds the averaged weights of the last checkpoint."""
     bank_file = folder["poses"] / BANK_FILE
     bank = PoseBank.load(bank_file)
-    codec = TrainingData.gather(config, folder).codec
+    codec, _, _ = keep_images(config, folder)
     denoiser = load_averaged(config, bank.num_poses, checkpoint, codec)
     export_pipeline(denoiser, bank.ring, bank_file, folder["model"])

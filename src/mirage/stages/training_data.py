@@ -10,13 +10,15 @@ from datamodules.pairs import PairedImages, TurnedPhotos
 from datamodules.posed import PosedImages
 from mirage.config import Config
 from mirage.contracts import HELDOUT, TRAIN, IntArray, KeptArray, PoseLabels
-from mirage.images.manifest import ImageSet, open_images
+from mirage.features.backbone import load_backbone
+from mirage.images.manifest import open_images
 from mirage.model.codec import PIXELS, Codec
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.stages.folder import RunFolder
 from mirage.stages.latents import keep_latents
-from mirage.stages.poses import BANK_FILE, LABELS_FILE
+from mirage.stages.misread import misread
+from mirage.stages.poses import BANK_FILE, LABELS_FILE, device
 
 
 @dataclass(frozen=True)
@@ -41,18 +43,16 @@ class TrainingData:
 
     @classmethod
     def gather(cls, config: Config, folder: RunFolder) -> TrainingData:
-        """Read all of it; fills the memory map where it is not full yet."""
+        """Read all of it; fills the memory maps where they are not full yet."""
         images = open_images(folder["images"])
         labels = read_labels(folder["poses"] / LABELS_FILE)
         bank = PoseBank.load(folder["poses"] / BANK_FILE)
         train, held_out = (without_outliers(images.ids(part), labels) for part in (TRAIN, HELDOUT))
-        codec: Codec
-        mirrored: KeptArray | None
-        if config.model.autoencoder is None:
-            codec, kept, mirrored = PIXELS, _keep_pixels(config, images, folder), None
-        else:
-            codec, kept, mirrored = keep_latents(config, images, folder)
-        return cls(codec, kept, mirrored, labels, bank, train, held_out)
+        if config.data.misread > 0:
+            backbone = load_backbone(bank.backbone, device())
+            share, seed = config.data.misread, config.train.seed
+            labels = misread(labels, share, train, images, backbone, bank, seed)
+        return cls(*keep_images(config, folder), labels, bank, train, held_out)
 
     def alone(self, config: Config) -> PosedImages:
         """Batches of photos by themselves."""
@@ -74,6 +74,7 @@ class TrainingData:
             "balance": config.data.balance,
             "num_steps": config.train.steps,
             "seed": config.train.seed,
+            "soft_labels": config.data.soft_labels,
             "workers": config.data.workers,
             "flipped": self.bank.flipped(self.labels) if config.data.mirror else None,
         }
@@ -85,12 +86,15 @@ def without_outliers(ids: IntArray, labels: PoseLabels) -> IntArray:
     return kept if len(kept) else ids
 
 
-def _keep_pixels(config: Config, images: ImageSet, folder: RunFolder) -> KeptArray:
-    """The memory-mapped uint8 cache of all images at the model's resolution."""
+def keep_images(config: Config, folder: RunFolder) -> tuple[Codec, KeptArray, KeptArray | None]:
+    """The codec, all photos as it keeps them, and their mirror images where they are kept too."""
+    images = open_images(folder["images"])
+    if config.model.autoencoder is not None:
+        return keep_latents(config, images, folder)
     size = config.data.resolution
     path = folder["images"] / f"cache-{size}.npy"
     build_cache(
         path, (len(images), size, size, 3), folder.key("images"),
         lambda ids: images.batches(ids, size, 256),
     )  # fmt: skip
-    return open_cache(path)
+    return PIXELS, open_cache(path), None
