@@ -1,0 +1,33 @@
+"""Every setting, with its meaning and unit; every default has its one place, in a file a section.
+
+A value that cannot be, or that contradicts another, is refused when its dataclass is made.
+"""
+
+from mirage.config.images import ImagesConfig, TurntableConfig
+from mirage.config.measuring import AblationConfig, EvaluateConfig
+from mirage.config.poses import BackboneConfig, PartsConfig, PosesConfig
+from mirage.config.run import Config
+from mirage.config.sweep import SWEPT_COMMANDS, PlotConfig, SweepConfig, SweptConfig
+from mirage.config.training import DataConfig, ModelConfig, RefineConfig, TrainConfig
+from mirage.config.views import MODES, ViewsConfig
+
+__all__ = [
+    "MODES",
+    "SWEPT_COMMANDS",
+    "AblationConfig",
+    "BackboneConfig",
+    "Config",
+    "DataConfig",
+    "EvaluateConfig",
+    "ImagesConfig",
+    "ModelConfig",
+    "PartsConfig",
+    "PlotConfig",
+    "PosesConfig",
+    "RefineConfig",
+    "SweepConfig",
+    "SweptConfig",
+    "TrainConfig",
+    "TurntableConfig",
+    "ViewsConfig",
+]

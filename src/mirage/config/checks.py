@@ -1,0 +1,23 @@
+"""What refuses a value that cannot be, naming its key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mirage.errors import MirageError
+
+
+def require(condition: bool, key: str, problem: str, todo: str = "") -> None:
+    if not condition:
+        raise MirageError(problem, where=f"configuration key {key}", todo=todo)
+
+
+def one_of(key: str, value: str, choices: Sequence[str]) -> None:
+    require(value in choices, key, f"{value!r} is not a choice", f"use one of {', '.join(choices)}")
+
+
+def positive(section: str, config: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        require(value > 0, f"{section}.{name}", f"{value} is not positive")

@@ -1,0 +1,53 @@
+"""Where photos come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mirage.config.checks import one_of, positive, require
+
+
+@dataclass
+class TurntableConfig:
+    category: str = "cars"  # cars | chairs | mugs
+    variant: str = "plain"  # plain | textured (the object) | cluttered (the background)
+    azimuths: list[float] = field(default_factory=lambda: [0.0, 360.0])  # drawn between, degrees
+    objects: int = 160  # objects rendered
+    views: int = 12  # renders per object, at azimuths drawn at random
+    size: int = 64  # side of a render, pixels
+    seed: int = 0  # the set is a function of this seed
+    workers: int = 2  # rendering processes
+
+    def __post_init__(self) -> None:
+        one_of("images.turntable.category", self.category, ("cars", "chairs", "mugs"))
+        one_of("images.turntable.variant", self.variant, ("plain", "textured", "cluttered"))
+        require(
+            len(self.azimuths) == 2 and 0.0 < self.azimuths[1] - self.azimuths[0] <= 360.0,
+            "images.turntable.azimuths",
+            f"{self.azimuths} is not an arc",
+            "give its ends in degrees, the lower first, as in [-60, 60]",
+        )
+        positive("images.turntable", self, "objects", "views", "size", "workers")
+
+
+@dataclass
+class ImagesConfig:
+    source: str = "folder"  # folder | tar | csv | compcars | turntable
+    path: str | None = None  # the folder, tar or CSV file, or CompCars' folder; unused by turntable
+    fit: str = "pad"  # how a photo becomes square: pad | crop | stretch
+    min_side: int = 24  # smaller photos are rejected, pixels
+    max_pixels: int = 60_000_000  # larger photos are rejected, pixels
+    min_count: int = 50  # fewer usable photos end the run
+    heldout_fraction: float = 0.1  # objects (photos, where no object is known) kept out of training
+    seed: int = 0  # of the train / held-out split
+    turntable: TurntableConfig = field(default_factory=TurntableConfig)
+
+    def __post_init__(self) -> None:
+        one_of("images.source", self.source, ("folder", "tar", "csv", "compcars", "turntable"))
+        one_of("images.fit", self.fit, ("pad", "crop", "stretch"))
+        positive("images", self, "min_side", "max_pixels", "min_count")
+        require(
+            0.0 < self.heldout_fraction < 1.0,
+            "images.heldout_fraction",
+            f"{self.heldout_fraction} is not between 0 and 1",
+        )

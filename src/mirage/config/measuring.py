@@ -1,0 +1,49 @@
+"""What is measured, on what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mirage.config.checks import one_of, positive, require
+from mirage.config.views import MODES
+
+
+@dataclass
+class EvaluateConfig:
+    seed: int = 0  # fresh turntable objects of this seed, never seen in training
+    objects: int = 16  # fresh objects
+    photos: int = 12  # fresh renders per object for the pose figures
+    baselines: bool = True  # also find poses in simpler ways, which takes as long again
+    views: int = 12  # views per object for the view figures
+    modes: list[str] = field(default_factory=lambda: list(MODES))
+    json: str | None = None  # also write the figures here
+
+    def __post_init__(self) -> None:
+        positive("evaluate", self, "objects", "photos", "views")
+        for mode in self.modes:
+            one_of("evaluate.modes", mode, MODES)
+
+
+@dataclass
+class AblationConfig:
+    """Settings of the sampler to compare: a file of experiments/ablation/."""
+
+    name: str = ""
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)  # name → what it changes of views
+    seed: int = 1000  # of fresh turntable objects, other ones than `evaluate` reports on
+    objects: int = 12  # fresh objects
+    views: int = 8  # views per object
+    figures: list[str] = field(
+        default_factory=lambda: [
+            "target_pose_accuracy", "psnr", "feature_distance", "colour_distance", "fd",
+        ]
+    )  # fmt: skip
+    # drawn, a panel each
+
+    def __post_init__(self) -> None:
+        positive("ablation", self, "objects", "views")
+        require(
+            bool(self.name) or not self.rows, "ablation.name", "rows without a name",
+            "name the ablation: its table is kept below that name",
+        )  # fmt: skip

