@@ -52,6 +52,7 @@ TINY = [
     "evaluate.objects=2",
     "evaluate.photos=3",
     "evaluate.views=3",
+    "evaluate.turn=4",
 ]
 
 
@@ -213,6 +214,7 @@ def test_evaluation_rows_and_its_json_file(run: Path, tmp_path: Path) -> None:
     assert rows["copy the reference"]["colour_distance"] == pytest.approx(0.0)
     assert rows["copy the reference"]["to_reference"] == pytest.approx(1.0)
     assert {"nmi", "purity", "image_azimuth_error"} <= set(figures["poses"])
+    assert [row["of"] for row in figures["turn"]["rows"]] == ["soft", "true renders"]
 
 
 def test_refining_turns_photos_once_and_changes_the_model(run: Path, tmp_path: Path) -> None:

@@ -16,11 +16,13 @@ class EvaluateConfig:
     photos: int = 12  # fresh renders per object for the pose figures
     baselines: bool = True  # also find poses in simpler ways, which takes as long again
     views: int = 12  # views per object for the view figures
+    turn: int = 36  # views of a whole turn whose evenness is measured; 0 leaves it out
     modes: list[str] = field(default_factory=lambda: list(MODES))
     json: str | None = None  # also write the figures here
 
     def __post_init__(self) -> None:
         positive("evaluate", self, "objects", "photos", "views")
+        require(self.turn == 0 or self.turn >= 3, "evaluate.turn", f"{self.turn} views are no turn")
         for mode in self.modes:
             one_of("evaluate.modes", mode, MODES)
 

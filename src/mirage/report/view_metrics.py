@@ -145,6 +145,17 @@ def similarity(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.asarray((a * b).sum(axis=-1) / np.maximum(lengths, 1e-12))
 
 
+def turn_steps(frames: ByteArray, closed: bool) -> FloatArray:
+    """Root mean square difference of each view [V, H, W, 3] to the next, of 255.
+
+    [V] round a whole circle, [V − 1] along an arc.
+    """
+    check_shape("frames", frames, (None, None, None, 3))
+    following = np.roll(frames, -1, axis=0).astype(float)
+    steps = np.sqrt(np.square(frames - following).mean(axis=(1, 2, 3)))
+    return np.asarray(steps[: None if closed else -1])
+
+
 def adjacent_similarity(pooled: FloatArray, closed: bool) -> FloatArray:
     """`similarity` of each view to the next: [V] round a whole circle, [V − 1] along an arc.
 

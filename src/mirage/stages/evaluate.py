@@ -23,6 +23,7 @@ from mirage.stages.references import Turner
 from mirage.stages.view_cases import view_cases
 from mirage.stages.view_figures import COPY, NEAREST, measure_views
 from mirage.stages.view_tables import view_tables
+from mirage.stages.view_turns import measure_turns, turn_tables
 from mirage.stages.views import with_mode
 
 FIGURES, RELIABILITY = "figures.json", "reliability.png"
@@ -40,6 +41,7 @@ def run(config: Config, folder: RunFolder) -> str:
         "evaluate", _VERSION, folder.key("model") if has_model else folder.key("poses"),
         config.views, config.evaluate.seed, config.evaluate.objects, config.evaluate.photos,
         config.evaluate.baselines, config.evaluate.views, config.evaluate.modes,
+        config.evaluate.turn,
     )  # fmt: skip
     path = folder["evaluate"] / FIGURES
     if not folder.is_done("evaluate", key):
@@ -85,12 +87,15 @@ def _measure(config: Config, folder: RunFolder, has_model: bool) -> dict[str, An
     pairs = list(combinations(rows, 2)) + [(b, mode) for b in (COPY, NEAREST) for mode in rows]
     seed = config.evaluate.seed
     figures = measure_views(rows, pairs, folder, turner, cases, azimuths, seed)
+    if config.evaluate.turn:
+        figures["turn"] = measure_turns(config, turner, cases, seed)
     return {"poses": poses} | figures
 
 
 def print_figures(figures: dict[str, Any]) -> None:
     """The figures as tables, to standard output."""
-    print_tables(_pose_tables(figures["poses"]) + view_tables(figures))
+    turns = turn_tables(figures.get("turn"))
+    print_tables(_pose_tables(figures["poses"]) + view_tables(figures) + turns)
 
 
 _FIGURES = ("ring_score", "mask_iou", "nmi", "purity", "homogeneity", "left_right", "front_rear",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +23,12 @@ class Case:
 
     Attributes:
         truth: [V, H, W, 3] uint8, the true renders at the azimuths asked for, or None.
+        render: true renders at other azimuths on the ring, or None.
     """
 
     reference: Reference
     truth: ByteArray | None
+    render: Callable[[FloatArray], ByteArray] | None = None
 
 
 def view_cases(
@@ -65,7 +70,13 @@ def view_cases(
             spec.object_id, spec.object_id, photos, float(first.confidence[0]),
             bool(first.outlier[0]),
         )  # fmt: skip
-        true = alignment.carry(azimuths)
-        truth = np.stack([fresh_photo(config, spec, float(a), size) for a in true])
-        cases.append(Case(reference, truth))
+        render = partial(_true_renders, config, spec, size, alignment)
+        cases.append(Case(reference, render(azimuths), render))
     return cases
+
+
+def _true_renders(
+    config: Config, spec: Any, size: int, alignment: RingAlignment, azimuths: FloatArray
+) -> ByteArray:
+    true = alignment.carry(azimuths)
+    return np.stack([fresh_photo(config, spec, float(a), size) for a in true])

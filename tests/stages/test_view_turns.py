@@ -1,0 +1,57 @@
+"""Evenness of a turn, on films made up to be even, or to jump."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mirage.config import Config
+from mirage.contracts import ByteArray, FloatArray, PosedPhoto, PoseRing
+from mirage.stages import view_turns
+from mirage.stages.references import Reference
+from mirage.stages.view_cases import Case
+from mirage.stages.view_turns import measure_turns, turn_tables
+
+RING = PoseRing(np.array([0.0, 90.0, 180.0, 270.0]), 0.9)
+
+
+class Turner:
+    class bank:  # noqa: N801
+        ring = RING
+
+
+def film(azimuths: FloatArray, jump: float) -> ByteArray:
+    """A grey that goes up and down evenly round the circle, and jumps between poses."""
+    pose = np.abs(azimuths[:, None] - np.array([0.0, 90.0, 180.0, 270.0, 360.0])).argmin(axis=1) % 4
+    even = 180.0 - np.abs(azimuths - 180.0) * 0.8
+    grey = even + jump * (pose % 2)
+    return np.broadcast_to(grey[:, None, None, None], (len(azimuths), 8, 8, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("jump", [0.0, 60.0])
+def test_a_jump_at_a_poses_border_shows(jump: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Turned:
+        def __init__(self, frames: ByteArray) -> None:
+            self.frames = frames
+
+    def turn(turner: Any, reference: Any, azimuths: FloatArray, config: Any) -> Turned:
+        return Turned(film(azimuths, jump))
+
+    monkeypatch.setattr(view_turns, "turn", turn)
+    photo = PosedPhoto(np.zeros((8, 8, 3), np.uint8), 0, 0.0)
+    reference = Reference("a", "a", (photo,), 1.0, False)
+    case = Case(reference, None, lambda azimuths: film(azimuths, 0.0))
+    turner: Any = Turner()
+    turns = measure_turns(Config(), turner, [case, case], 0)
+    rows = {row["of"]: row for row in turns["rows"]}
+    assert rows["true renders"]["border"] == pytest.approx(1.0, abs=0.1)
+    assert rows["true renders"]["largest"] < 1.6
+    if jump:
+        assert rows["soft"]["border"] > 5 and rows["soft"]["largest"] > 3
+    else:
+        assert rows["soft"] == rows["true renders"] | {"of": "soft"}
+    (table,) = turn_tables(turns)
+    assert [row[0] for row in table.rows] == ["soft", "true renders"]
+    assert turn_tables(None) == []
