@@ -47,17 +47,9 @@ def towards_hard_attention(sharpness: Sharpness = HARD) -> Direction:
     Args:
         sharpness: of the hard attention: argmax, the best few keys, or a low temperature.
     """
-
-    def direction(
-        denoise: SharedDenoiser,
-        estimate: Tensor,
-        x: Tensor,
-        sigma: Tensor,
-        condition: PoseCondition,
-    ) -> Tensor:
-        return denoise(x, sigma, condition, sharpness) - estimate
-
-    return direction
+    return lambda denoise, estimate, x, sigma, condition: (
+        denoise(x, sigma, condition, sharpness) - estimate
+    )
 
 
 def towards_sharing(
@@ -79,17 +71,7 @@ def away_from_blind(
 
 def away_from(weak: SharedDenoiser) -> Direction:
     """Autoguidance: D − D_weak, of a worse version of the model (arXiv 2406.02507)."""
-
-    def direction(
-        denoise: SharedDenoiser,
-        estimate: Tensor,
-        x: Tensor,
-        sigma: Tensor,
-        condition: PoseCondition,
-    ) -> Tensor:
-        return estimate - weak(x, sigma, condition)
-
-    return direction
+    return lambda denoise, estimate, x, sigma, condition: estimate - weak(x, sigma, condition)
 
 
 def guide(
