@@ -45,7 +45,7 @@ from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import karras_sigmas
 from mirage.sampler.solve import SOLVERS
 from mirage.sampler.targets import between_poses, ring_azimuths
-from mirage.stages.pretrained import find_pretrained
+from mirage.stages.learn.pretrained import find_pretrained
 
 TOLERANCE = 1e-4  # of the clean estimates, which lie in about [-1, 1]
 OURS = "mirage.sampler.orbit"

@@ -201,7 +201,7 @@ def general_help() -> str:
         "",
         "experiment=NAME takes a file of experiments/experiment/; run=DIR is the run's folder,",
         "which remembers its configuration: later commands need only run=DIR.",
-        "Every key and its default: src/mirage/config.py. `mirage <command> --help` tells more.",
+        "Every key and its default: src/mirage/config/. `mirage <command> --help` tells more.",
         "",
         "example:  mirage run experiment=demo",
     ]

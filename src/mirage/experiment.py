@@ -1,6 +1,6 @@
 """YAML and command line → a validated Config, once, at the entry point; and back to YAML.
 
-An experiment is a short YAML in experiments/ that differs from the defaults in config.py.
+An experiment is a short YAML in experiments/ that differs from the defaults in config/.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mirage.stages.evaluate import print_figures
-from mirage.stages.view_tables import view_tables
+from mirage.stages.measure.view_tables import view_tables
 
 ERRORS = {"median_deg": 3.25, "p90_deg": 9.5, "beyond_90": 0.0125}
 POSES: dict[str, Any] = {

@@ -24,7 +24,7 @@ from mirage.cli import COMMANDS, main
 from mirage.contracts import PoseRing
 from mirage.poses.bank import PoseBank
 from mirage.sampler.pipeline import load_pipeline
-from mirage.stages import refuse
+from mirage.stages.turn import refuse
 
 TINY = [
     "images.source=turntable",

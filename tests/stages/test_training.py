@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mirage.contracts import PoseLabels
-from mirage.stages.training_data import without_outliers
+from mirage.stages.learn.training_data import without_outliers
 
 
 @pytest.mark.parametrize(("strange", "kept"), [([1, 4], [0, 2]), ([0, 2, 4], [0, 2, 4])])

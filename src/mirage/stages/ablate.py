@@ -19,10 +19,10 @@ from mirage.report.tables import print_tables, to_markdown
 from mirage.sampler.targets import pose_azimuths
 from mirage.stages.evaluate import FIGURES
 from mirage.stages.folder import RunFolder, hash_of, read_json, replacing, save_picture, write_json
-from mirage.stages.references import Turner
-from mirage.stages.view_cases import view_cases
-from mirage.stages.view_figures import measure_views
-from mirage.stages.view_tables import view_tables
+from mirage.stages.measure.view_cases import view_cases
+from mirage.stages.measure.view_figures import measure_views
+from mirage.stages.measure.view_tables import view_tables
+from mirage.stages.turn.references import Turner
 
 FOLDER = "ablations"  # in evaluate/
 

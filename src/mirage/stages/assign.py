@@ -22,9 +22,9 @@ from mirage.images.manifest import open_images
 from mirage.images.progress import show_progress
 from mirage.images.sources import SUFFIXES
 from mirage.poses.bank import PoseBank
-from mirage.stages.explain import Explainer
 from mirage.stages.folder import RunFolder
 from mirage.stages.poses import BANK_FILE, device
+from mirage.stages.show.explain import Explainer
 
 
 def run(

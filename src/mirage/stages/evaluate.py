@@ -16,14 +16,14 @@ from mirage.config import Config
 from mirage.report.tables import Table, print_tables
 from mirage.sampler.targets import pose_azimuths
 from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
-from mirage.stages.pose_figures import measure_poses
-from mirage.stages.pose_panels import draw_reliability
+from mirage.stages.measure.pose_figures import measure_poses
+from mirage.stages.measure.view_cases import view_cases
+from mirage.stages.measure.view_figures import COPY, NEAREST, measure_views
+from mirage.stages.measure.view_tables import view_tables
+from mirage.stages.measure.view_turns import measure_turns, turn_tables
 from mirage.stages.poses import SUMMARY_FILE
-from mirage.stages.references import Turner
-from mirage.stages.view_cases import view_cases
-from mirage.stages.view_figures import COPY, NEAREST, measure_views
-from mirage.stages.view_tables import view_tables
-from mirage.stages.view_turns import measure_turns, turn_tables
+from mirage.stages.show.pose_panels import draw_reliability
+from mirage.stages.turn.references import Turner
 from mirage.stages.views import with_mode
 
 FIGURES, RELIABILITY = "figures.json", "reliability.png"

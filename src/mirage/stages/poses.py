@@ -25,8 +25,8 @@ from mirage.poses.fit import fit_bank
 from mirage.poses.labels import read_labels, write_labels
 from mirage.ranks import Ranks, find_ranks, join_ranks
 from mirage.stages.folder import RunFolder, hash_of, read_json, write_json
-from mirage.stages.pose_pictures import draw_poses
-from mirage.stages.pretrained import find_pretrained, match_pretrained
+from mirage.stages.learn.pretrained import find_pretrained, match_pretrained
+from mirage.stages.show.pose_pictures import draw_poses
 
 BANK_FILE, LABELS_FILE, SUMMARY_FILE = "bank.safetensors", "labels.parquet", "summary.json"
 WORK = "work"

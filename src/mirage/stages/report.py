@@ -19,8 +19,8 @@ from mirage.report.ring import FULL_CIRCLE, arc_of
 from mirage.report.tables import Table
 from mirage.stages.evaluate import FIGURES
 from mirage.stages.folder import RunFolder, read_json
-from mirage.stages.pose_panels import pose_panels
-from mirage.stages.view_tables import view_tables
+from mirage.stages.measure.view_tables import view_tables
+from mirage.stages.show.pose_panels import pose_panels
 from mirage.stages.views import read_orbit
 
 

@@ -14,11 +14,11 @@ from mirage.model.pretrained import start_from
 from mirage.poses.bank import PoseBank
 from mirage.sampler.pipeline import export_pipeline, load_pipeline
 from mirage.stages.folder import RunFolder, hash_of, read_json
+from mirage.stages.learn.pretrained import find_pretrained
+from mirage.stages.learn.refine import refine
+from mirage.stages.learn.trainer import LAST, fit, load_averaged, set_aside_other
+from mirage.stages.learn.training_data import TrainingData, keep_images
 from mirage.stages.poses import BANK_FILE, SUMMARY_FILE
-from mirage.stages.pretrained import find_pretrained
-from mirage.stages.refine import refine
-from mirage.stages.trainer import LAST, fit, load_averaged, set_aside_other
-from mirage.stages.training_data import TrainingData, keep_images
 
 # These do not change what training computes, or only how far it goes.
 _MAY_CHANGE = ("steps", "checkpoint_every", "validate_every", "callbacks", "compile")

@@ -17,9 +17,9 @@ from mirage.report.films import save_gif, save_mp4
 from mirage.report.panels import contact_sheet
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
-from mirage.stages.best_of import Scores, best_of
 from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
-from mirage.stages.references import Reference, Turner, find_references
+from mirage.stages.turn.best_of import Scores, best_of
+from mirage.stages.turn.references import Reference, Turner, find_references
 
 SHEET = "contact_sheet.png"
 

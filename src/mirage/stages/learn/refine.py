@@ -23,10 +23,10 @@ from mirage.model.paired import PairedDiffusion
 from mirage.sampler.each import turn_each
 from mirage.sampler.targets import nearest_pose
 from mirage.stages.folder import RunFolder, hash_of
-from mirage.stages.latents import keep_all
+from mirage.stages.learn.latents import keep_all
+from mirage.stages.learn.trainer import fit, load_averaged, set_aside_other
+from mirage.stages.learn.training_data import TrainingData
 from mirage.stages.poses import device
-from mirage.stages.trainer import fit, load_averaged, set_aside_other
-from mirage.stages.training_data import TrainingData
 
 TURNED = "turned.npy"
 

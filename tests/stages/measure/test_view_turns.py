@@ -9,10 +9,10 @@ import pytest
 
 from mirage.config import Config
 from mirage.contracts import ByteArray, FloatArray, PosedPhoto, PoseRing
-from mirage.stages import view_turns
-from mirage.stages.references import Reference
-from mirage.stages.view_cases import Case
-from mirage.stages.view_turns import measure_turns, turn_tables
+from mirage.stages.measure import view_turns
+from mirage.stages.measure.view_cases import Case
+from mirage.stages.measure.view_turns import measure_turns, turn_tables
+from mirage.stages.turn.references import Reference
 
 RING = PoseRing(np.array([0.0, 90.0, 180.0, 270.0]), 0.9)
 

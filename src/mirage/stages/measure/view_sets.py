@@ -12,8 +12,8 @@ from mirage.images.manifest import ImageSet
 from mirage.images.progress import show_progress
 from mirage.report.set_metrics import frechet_distance, kernel_distance
 from mirage.report.view_metrics import pool
-from mirage.stages.references import Turner
-from mirage.stages.view_cases import Case
+from mirage.stages.measure.view_cases import Case
+from mirage.stages.turn.references import Turner
 
 _SETS: dict[str, Callable[[FloatArray, FloatArray], float]] = {
     "fd": frechet_distance,

@@ -11,9 +11,9 @@ from mirage.features.backbone import Backbone
 from mirage.images.manifest import ImageSet
 from mirage.parts.framing import border_share
 from mirage.poses.bank import PoseBank
-from mirage.stages.explain import Explainer, picture_name
 from mirage.stages.folder import RunFolder
-from mirage.stages.usual import UsualPhotos
+from mirage.stages.show.explain import Explainer, picture_name
+from mirage.stages.turn.usual import UsualPhotos
 
 SURE_ENOUGH = 0.05  # below this confidence no pose is sure
 CUT_OFF = 0.25  # share of the border; above it, and above what the run's photos have, is cut off

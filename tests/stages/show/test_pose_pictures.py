@@ -14,8 +14,8 @@ from PIL import Image
 
 from mirage.config import BackboneConfig
 from mirage.contracts import ByteArray, FloatArray, IntArray, PoseLabels, PoseRing
-from mirage.stages.pose_panels import pose_files
-from mirage.stages.pose_pictures import draw_poses, look_at, surest_photos
+from mirage.stages.show.pose_panels import pose_files
+from mirage.stages.show.pose_pictures import draw_poses, look_at, surest_photos
 
 NUM_POSES, NUM_PARTS = 4, 3
 POSE = np.arange(40) % NUM_POSES

@@ -20,13 +20,13 @@ from mirage.poses.labels import read_labels
 from mirage.report import view_metrics as metrics
 from mirage.sampler.targets import nearest_pose
 from mirage.stages.folder import RunFolder
-from mirage.stages.nearest_photos import NearestPhotos
+from mirage.stages.measure.nearest_photos import NearestPhotos
+from mirage.stages.measure.view_cases import Case
+from mirage.stages.measure.view_cost import Cost, measure_cost
+from mirage.stages.measure.view_sets import heldout_features, set_figures
+from mirage.stages.measure.view_summary import Row, difference, summarise
 from mirage.stages.poses import LABELS_FILE
-from mirage.stages.references import Turner
-from mirage.stages.view_cases import Case
-from mirage.stages.view_cost import Cost, measure_cost
-from mirage.stages.view_sets import heldout_features, set_figures
-from mirage.stages.view_summary import Row, difference, summarise
+from mirage.stages.turn.references import Turner
 from mirage.stages.views import turn
 
 COPY, NEAREST, TRUTH = "copy the reference", "nearest training image", "true renders"

@@ -24,12 +24,12 @@ from mirage.parts.silhouette import find_silhouettes
 from mirage.poses.bank import PoseBank
 from mirage.sampler.pipeline import BANK, load_pipeline
 from mirage.stages.assign import find_photos
-from mirage.stages.explain import picture_name
 from mirage.stages.folder import RunFolder
-from mirage.stages.place import place
 from mirage.stages.poses import device
-from mirage.stages.refuse import Judge
-from mirage.stages.usual import UsualPhotos
+from mirage.stages.show.explain import picture_name
+from mirage.stages.turn.place import place
+from mirage.stages.turn.refuse import Judge
+from mirage.stages.turn.usual import UsualPhotos
 
 
 @dataclass(frozen=True)

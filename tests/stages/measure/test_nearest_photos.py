@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from made_up_photos import MadeUpBank, MadeUpImages, flat_photo, labels_of
 
-from mirage.stages import nearest_photos
-from mirage.stages.nearest_photos import NearestPhotos
+from mirage.stages.measure import nearest_photos
+from mirage.stages.measure.nearest_photos import NearestPhotos
 
 RED, GREEN, DARK_RED = (200, 10, 10), (10, 200, 10), (150, 10, 10)
 # each object from poses 0 and 1; the last two photos are held out

@@ -16,8 +16,8 @@ from mirage.model.codec import PIXELS, Codec
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.stages.folder import RunFolder
-from mirage.stages.latents import keep_latents
-from mirage.stages.misread import misread
+from mirage.stages.learn.latents import keep_latents
+from mirage.stages.learn.misread import misread
 from mirage.stages.poses import BANK_FILE, LABELS_FILE, device
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from mirage.config import ViewsConfig
 from mirage.contracts import Orbit, PoseLabels
-from mirage.stages.best_of import best_of
+from mirage.stages.turn.best_of import best_of
 
 ASKED = np.array([0.0, 90.0, 180.0])
 PHOTO = np.full((4, 4, 3), 100, np.uint8)

@@ -10,8 +10,8 @@ import numpy as np
 
 from mirage.contracts import FloatArray
 from mirage.report.intervals import Interval, Statistic, bootstrap, jackknife
-from mirage.stages.view_cost import Cost
-from mirage.stages.view_sets import SetFigure
+from mirage.stages.measure.view_cost import Cost
+from mirage.stages.measure.view_sets import SetFigure
 
 Figures = dict[str, tuple[FloatArray, Statistic]]  # name → values [O, …] and what is made of them
 

@@ -12,7 +12,7 @@ import torch
 from mirage.config import BackboneConfig
 from mirage.contracts import ByteArray, PoseLabels
 from mirage.errors import MirageError
-from mirage.stages.misread import misread, spoil
+from mirage.stages.learn.misread import misread, spoil
 
 NUM = 40
 

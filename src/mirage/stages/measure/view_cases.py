@@ -13,8 +13,8 @@ from mirage.circle import RingAlignment
 from mirage.config import Config
 from mirage.contracts import ByteArray, FloatArray, PosedPhoto
 from mirage.stages.folder import RunFolder
-from mirage.stages.pose_figures import fresh_photo, fresh_specs
-from mirage.stages.references import Reference, Turner, find_references
+from mirage.stages.measure.pose_figures import fresh_photo, fresh_specs
+from mirage.stages.turn.references import Reference, Turner, find_references
 
 
 @dataclass(frozen=True)

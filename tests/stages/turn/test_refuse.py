@@ -13,10 +13,10 @@ from PIL import Image
 from mirage.config import BackboneConfig
 from mirage.contracts import ByteArray, FloatArray, IntArray, PoseLabels, PoseRing
 from mirage.errors import MirageError
-from mirage.stages import refuse
 from mirage.stages.folder import RunFolder
-from mirage.stages.refuse import Judge
-from mirage.stages.usual import UsualPhotos
+from mirage.stages.turn import refuse
+from mirage.stages.turn.refuse import Judge
+from mirage.stages.turn.usual import UsualPhotos
 
 SIDE = 32
 SQUARE = np.zeros((SIDE, SIDE, 3), np.uint8)

@@ -15,11 +15,11 @@ from made_up_photos import MadeUpBackbone, MadeUpBank, MadeUpImages, flat_photo,
 from mirage.config import Config, ViewsConfig
 from mirage.contracts import PosedPhoto
 from mirage.model.denoiser import PoseDenoiser
-from mirage.stages import view_figures
 from mirage.stages.folder import RunFolder
-from mirage.stages.references import Reference, Turner
-from mirage.stages.view_cases import Case
-from mirage.stages.view_figures import COPY, NEAREST, measure_views
+from mirage.stages.measure import view_figures
+from mirage.stages.measure.view_cases import Case
+from mirage.stages.measure.view_figures import COPY, NEAREST, measure_views
+from mirage.stages.turn.references import Reference, Turner
 
 AZIMUTHS = np.array([0.0, 90.0, 180.0, 270.0])
 COLOURS = np.random.default_rng(0).integers(0, 256, (20, 3)).tolist()

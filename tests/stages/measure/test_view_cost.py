@@ -14,7 +14,7 @@ from mirage.config import ViewsConfig
 from mirage.contracts import Orbit, PosedPhoto, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.orbit import sample_orbit
-from mirage.stages.view_cost import measure_cost
+from mirage.stages.measure.view_cost import measure_cost
 
 STEPS, VIEWS = 4, 5
 EVERYWHERE = [0.0, 100.0]

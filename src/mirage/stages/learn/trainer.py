@@ -29,8 +29,8 @@ from mirage.model.codec import PIXELS, Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.stages.folder import RunFolder, read_json
-from mirage.stages.pose_panels import pose_files
 from mirage.stages.poses import BANK_FILE, LABELS_FILE, SUMMARY_FILE
+from mirage.stages.show.pose_panels import pose_files
 
 LAST = "last.ckpt"
 _VALIDATION_REFERENCES = 4

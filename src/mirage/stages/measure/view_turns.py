@@ -19,8 +19,8 @@ from mirage.report.intervals import bootstrap
 from mirage.report.tables import Table
 from mirage.report.view_metrics import turn_steps
 from mirage.sampler.targets import nearest_pose, ring_azimuths
-from mirage.stages.references import Turner
-from mirage.stages.view_cases import Case
+from mirage.stages.measure.view_cases import Case
+from mirage.stages.turn.references import Turner
 from mirage.stages.views import turn
 
 _OBJECTS = 6  # of those that views are measured on

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from mirage.stages.pose_panels import pose_files, pose_panels
+from mirage.stages.show.pose_panels import pose_files, pose_panels
 
 RELIABILITY = [
     {"confidence": 0.1 * i, "accuracy": 0.1 * i, "median_error": 9.0 - i, "count": 12}

@@ -1,0 +1,1 @@
+"""Photos to turn: posed, judged, placed; and the best of several views."""
