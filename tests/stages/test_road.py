@@ -217,6 +217,25 @@ def test_evaluation_rows_and_its_json_file(run: Path, tmp_path: Path) -> None:
     assert [row["of"] for row in figures["turn"]["rows"]] == ["soft", "true renders"]
 
 
+def test_a_folder_of_one_objects_photos_is_turned_once(run: Path, tmp_path: Path) -> None:
+    copy, folder = tmp_path / "copy", tmp_path / "photos"
+    shutil.copytree(run, copy)
+    folder.mkdir()
+    photos = sorted((run / "images" / "turntable").rglob("[!.]*.png"))[:3]
+    for name, photo in zip("abc", photos, strict=True):
+        shutil.copy(photo, folder / f"{name}.png")
+    words = ["views", f"run={copy}", f"views.reference={folder}", "views.photos=2"]
+    assert mirage(*words, "views.previous=1", "reference_pose=1") == 0
+    views = copy / "views"
+    assert {path.name for path in (views / "a").glob("reference*.png")} == {
+        "reference.png", "reference_2.png",
+    }  # fmt: skip
+    assert not (views / "b").exists()
+    facts = json.loads((views / "a" / "views.json").read_text())
+    assert len(facts["photos"]) == len(facts["reference_entries"]) == 2
+    assert facts["photos"][0]["pose"] == facts["reference_pose"] == 1
+
+
 def test_refining_turns_photos_once_and_changes_the_model(run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "refined"
     shutil.copytree(run, copy)
