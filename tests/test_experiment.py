@@ -156,3 +156,9 @@ def test_every_known_key_can_be_written() -> None:
     assert {"poses.dims", "images.turntable.objects", "views.rho"} <= set(simple)
     words = [f"{key}={value_of(config, key)}" for key in simple]
     assert load_config(words) == config
+
+
+def test_a_row_of_an_ablation_can_be_added_on_the_command_line(tmp_path: Path) -> None:
+    words = ["ablation=steps", "ablation.rows.half={mode: soft, start: 0.5}", f"run={tmp_path}"]
+    rows = load_config(words).ablation.rows
+    assert next(iter(rows)) == "none" and rows["half"] == {"mode": "soft", "start": 0.5}

@@ -135,6 +135,8 @@ def _compose(groups: Sequence[str]) -> Any:
     with open_experiments(Config):
         composed = compose("config", overrides=list(groups))
     OmegaConf.set_struct(composed, True)
+    for named in (composed.train.callbacks, composed.ablation.rows):  # by whoever writes them
+        OmegaConf.set_struct(named, False)
     return composed
 
 
