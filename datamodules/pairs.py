@@ -53,7 +53,7 @@ class PairedBatches(Dataset[dict[str, Any]]):
         alone, turned = self.alone, self.turned
         rng = np.random.default_rng([alone.seed, step, 1])
         total = alone.batch_size * alone.world_size
-        mine = slice(alone.rank, None, alone.world_size)
+        mine = slice(alone.rank * alone.batch_size, (alone.rank + 1) * alone.batch_size)
         drawn = rng.integers(len(turned.ids), size=total)[mine]
         flip = rng.random(total)[mine] < 0.5
         pair = {

@@ -66,7 +66,7 @@ class PosedBatches(Dataset[Batch]):
         drawn = rng.choice(self.ids, size=total, p=self.probabilities)
         uniform = rng.random(total) if self.soft_labels else np.zeros(total)
         column = _draw_columns(self.labels.topk_weight[drawn], uniform)
-        mine = slice(self.rank, None, self.world_size)
+        mine = slice(self.rank * self.batch_size, (self.rank + 1) * self.batch_size)
         batch = posed_batch(self.pixels, self.labels, self.ring, drawn[mine], column[mine])
         if self.flipped is None:
             return batch

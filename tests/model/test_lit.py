@@ -112,7 +112,7 @@ def test_a_few_steps_lower_the_loss_on_one_batch(
     optimizer = torch.optim.AdamW(module.parameters(), lr=2e-3)
     losses = []
     for _ in range(15):
-        loss = module._loss(batch, torch.Generator().manual_seed(0), drop=False)
+        loss = module._loss(batch, module._draws(0, 0, 4), drop=False).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -122,8 +122,8 @@ def test_a_few_steps_lower_the_loss_on_one_batch(
 
 def test_the_noise_of_a_step_depends_on_seed_and_step(make_denoiser: MakeDenoiser) -> None:
     module = PoseDiffusion(make_denoiser(), CONFIG)
-    draws = [torch.rand(3, generator=module._generator(s, t)) for s, t in ((0, 0), (0, 1), (1, 0))]
-    assert torch.equal(draws[0], torch.rand(3, generator=module._generator(0, 0)))
+    draws = [module._draws(s, t, 3).normal() for s, t in ((0, 0), (0, 1), (1, 0))]
+    assert torch.equal(draws[0], module._draws(0, 0, 3).normal())
     assert not torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
 
 

@@ -8,11 +8,11 @@ import torch
 from mirage.contracts import PoseCondition
 from mirage.model.loss import (
     denoising_loss,
-    draw_sigma,
     drop_labels,
     edm_weight,
     flow_weight,
     min_snr_weight,
+    noise_levels,
 )
 from mirage.model.scaling import edm_scaling
 
@@ -28,7 +28,7 @@ def test_the_weight_undoes_the_output_coefficient() -> None:
 
 
 def test_noise_levels_are_log_normal() -> None:
-    logs = draw_sigma(100_000, -0.8, 1.4, generator()).log()
+    logs = noise_levels(torch.randn(100_000, generator=generator()), -0.8, 1.4).log()
     assert logs.mean().item() == pytest.approx(-0.8, abs=0.03)
     assert logs.std().item() == pytest.approx(1.4, abs=0.03)
 
@@ -63,7 +63,9 @@ def test_labels_are_dropped_at_the_rate_their_confidence_asks_for() -> None:
     pose = torch.arange(num) % 4
     confidence = torch.tensor([1.0, 0.5, 0.0]).repeat_interleave(num // 3 + 1)[:num]
     given = PoseCondition(pose, torch.rand(num))
-    dropped = drop_labels(given, confidence, 0.1, 0.4, generator())
+    dropped = drop_labels(
+        given, confidence, 0.1, 0.4, torch.rand(len(confidence), generator=generator())
+    )
     for level, rate in ((1.0, 0.1), (0.5, 0.3), (0.0, 0.5)):
         share = (dropped.pose[confidence == level] == -1).float().mean().item()
         assert share == pytest.approx(rate, abs=0.02)
@@ -74,7 +76,9 @@ def test_labels_are_dropped_at_the_rate_their_confidence_asks_for() -> None:
 
 def test_nothing_is_dropped_from_sure_labels_without_a_null_share() -> None:
     given = PoseCondition(torch.arange(1000) % 4, torch.zeros(1000))
-    dropped = drop_labels(given, torch.ones(1000), 0.0, 0.5, generator())
+    dropped = drop_labels(
+        given, torch.ones(1000), 0.0, 0.5, torch.rand(1000, generator=generator())
+    )
     assert torch.equal(dropped.pose, given.pose)
 
 

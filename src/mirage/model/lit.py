@@ -7,12 +7,13 @@ from typing import Any
 
 import lightning
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from mirage.config import TrainConfig
 from mirage.contracts import PoseCondition
 from mirage.model.denoiser import PoseDenoiser
-from mirage.model.loss import denoising_loss, draw_sigma, drop_labels
+from mirage.model.draws import StepDraws
+from mirage.model.loss import denoising_loss, drop_labels, noise_levels
 
 _VALIDATION_SEED = 7_777_777  # validation noise is the same at every check, so losses compare
 
@@ -29,47 +30,49 @@ class PoseDiffusion(lightning.LightningModule):
     """Trains a PoseDenoiser on batches of posed images.
 
     A batch is a dict: image [B, h, w, C] as the codec keeps it, pose [B] int64, azimuth [B]
-    degrees, confidence [B] in [0, 1]. All randomness of a step comes from (seed, step, rank), so a
-    resumed run draws what the uninterrupted one would have drawn.
+    degrees, confidence [B] in [0, 1]. All randomness of a step comes from (seed, step) and the
+    place of a row in the batch of all processes: a resumed run, and one on more processes, draw
+    what the uninterrupted one of one process would have drawn.
     """
 
     def __init__(self, denoiser: PoseDenoiser, config: TrainConfig) -> None:
         super().__init__()
         self.denoiser, self.config = denoiser, config
 
-    def _generator(self, seed: int, step: int) -> Generator:
-        mixed = (seed * 1_000_003 + step) * 1_009 + self.global_rank
-        return Generator(self.device).manual_seed(mixed)
+    def _draws(self, seed: int, step: int, rows: int) -> StepDraws:
+        """Of this process's `rows` rows of the batch of all."""
+        return StepDraws((seed, step), self.global_rank * rows, rows, self.device)
 
-    def _loss(self, batch: dict[str, Tensor], generator: Generator, drop: bool) -> Tensor:
+    def _loss(self, batch: dict[str, Tensor], draws: StepDraws, drop: bool) -> Tensor:
+        """[B] the loss of each image."""
         config = self.config
         images = self.denoiser.codec.load(batch["image"])
         condition = (
-            self._dropped(batch, generator)
-            if drop
-            else PoseCondition(batch["pose"], batch["azimuth"])
+            self._dropped(batch, draws) if drop else PoseCondition(batch["pose"], batch["azimuth"])
         )
-        sigma = draw_sigma(len(images), config.p_mean, config.p_std, generator)
-        noise = torch.randn(images.shape, generator=generator, device=self.device)
+        sigma = noise_levels(draws.normal(), config.p_mean, config.p_std)
+        noise = draws.normal(*images.shape[1:])
         # Held-out losses compare, whatever was trained on.
         weight = config.weight if drop else "edm"
-        return denoising_loss(self.denoiser, images, condition, sigma, noise, weight).mean()
+        return denoising_loss(self.denoiser, images, condition, sigma, noise, weight)
 
-    def _dropped(self, batch: dict[str, Tensor], generator: Generator) -> PoseCondition:
+    def _dropped(self, batch: dict[str, Tensor], draws: StepDraws) -> PoseCondition:
         """The batch's poses, some of them null."""
         condition = PoseCondition(batch["pose"], batch["azimuth"])
         unsure = self.config.null_unsure
         return drop_labels(
-            condition, batch["confidence"], self.config.null_probability, unsure, generator
+            condition, batch["confidence"], self.config.null_probability, unsure, draws.uniform()
         )
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        loss = self._loss(batch, self._generator(self.config.seed, self.global_step), drop=True)
+        draws = self._draws(self.config.seed, self.global_step, len(batch["pose"]))
+        loss = self._loss(batch, draws, drop=True).mean()
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        loss = self._loss(batch, self._generator(_VALIDATION_SEED, batch_idx), drop=False)
+        draws = self._draws(_VALIDATION_SEED, batch_idx, len(batch["pose"]))
+        loss = self._loss(batch, draws, drop=False).mean()
         self.log("val/loss", loss, prog_bar=True, sync_dist=True, batch_size=len(batch["pose"]))
 
     def configure_optimizers(self) -> Any:

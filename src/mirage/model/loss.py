@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from mirage.contracts import PoseCondition
 from mirage.model.denoiser import PoseDenoiser
 
 
-def draw_sigma(num: int, p_mean: float, p_std: float, generator: Generator) -> Tensor:
-    """[num] noise levels with ln σ ~ N(p_mean, p_std²), on the generator's device."""
-    normal = torch.randn(num, generator=generator, device=generator.device)
+def noise_levels(normal: Tensor, p_mean: float, p_std: float) -> Tensor:
+    """Standard normal numbers → noise levels with ln σ ~ N(p_mean, p_std²), same shape."""
     return (normal * p_std + p_mean).exp()
 
 
@@ -63,15 +62,17 @@ def drop_labels(
     confidence: Tensor,
     null_probability: float,
     null_unsure: float,
-    generator: Generator,
+    uniform: Tensor,
 ) -> PoseCondition:
     """Send some labels to the null pose: all at `null_probability`, unsure ones more often.
 
     A label of confidence c in [0, 1] is dropped with probability
     `null_probability + (1 − c) · null_unsure`, so that what the labels got wrong teaches the
     unconditional branch, which needs no label, rather than the wrong pose.
+
+    Args:
+        uniform: [B] drawn evenly in [0, 1).
     """
     chance = null_probability + (1 - confidence) * null_unsure
-    drawn = torch.rand(len(confidence), generator=generator, device=generator.device)
-    pose = torch.where(drawn < chance.to(drawn), -1, condition.pose)
+    pose = torch.where(uniform < chance.to(uniform), -1, condition.pose)
     return PoseCondition(pose, condition.azimuth)

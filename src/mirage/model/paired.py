@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from mirage.contracts import PoseCondition
 from mirage.model.cross_frame import AttentionTape, taped
+from mirage.model.draws import StepDraws
 from mirage.model.lit import PoseDiffusion
-from mirage.model.loss import denoising_loss, draw_sigma
+from mirage.model.loss import denoising_loss, noise_levels
 
 _P_MEAN = -0.6  # of ln σ: what is shared is decided at high noise, where a photo alone says little
 
@@ -31,26 +31,24 @@ class PairedDiffusion(PoseDiffusion):
     """
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        generator = self._generator(self.config.seed, self.global_step)
-        alone = self._loss(batch, generator, drop=True)
-        shared = self._pair_loss(batch["pair"], generator)
+        draws = self._draws(self.config.seed, self.global_step, len(batch["pose"]))
+        alone = self._loss(batch, draws, drop=True).mean()
+        shared = self._pair_loss(batch["pair"], draws)
         self.log("train/loss", alone, prog_bar=True)
         self.log("train/pair_loss", shared, prog_bar=True)
         return alone + shared
 
-    def _pair_loss(self, pair: dict[str, dict[str, Tensor]], generator: torch.Generator) -> Tensor:
+    def _pair_loss(self, pair: dict[str, dict[str, Tensor]], draws: StepDraws) -> Tensor:
         """Of the photos, attending to their views at the same noise levels."""
         photo, view = pair["photo"], pair["view"]
-        sigma = draw_sigma(len(photo["pose"]), _P_MEAN, self.config.p_std, generator)
+        sigma = noise_levels(draws.normal(), _P_MEAN, self.config.p_std)
         images, views = (self.denoiser.codec.load(side["image"]) for side in (photo, view))
-        noise, view_noise = (
-            torch.randn(images.shape, generator=generator, device=self.device) for _ in range(2)
-        )
+        noise, view_noise = (draws.normal(*images.shape[1:]) for _ in range(2))
         with taped(self.denoiser.unet, AttentionTape()) as tape:
             with tape.record():
                 noisy = views + sigma[:, None, None, None] * view_noise
                 self.denoiser(noisy, sigma, PoseCondition(view["pose"], view["azimuth"]))
             with tape.play():
-                condition = self._dropped(photo, generator)
+                condition = self._dropped(photo, draws)
                 weight = self.config.weight
                 return denoising_loss(self.denoiser, images, condition, sigma, noise, weight).mean()
