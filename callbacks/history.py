@@ -43,9 +43,11 @@ class MetricsFile(Callback):
         batch: dict[str, object],
         batch_idx: int,
     ) -> None:
+        if not trainer.is_global_zero:
+            return
         if "train/loss" in trainer.callback_metrics:
             self._losses.append(float(trainer.callback_metrics["train/loss"]))
-        if trainer.global_step % self.every or not trainer.is_global_zero or not self._losses:
+        if trainer.global_step % self.every or not self._losses:
             return
         self._write(
             step=trainer.global_step,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import wandb
-from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.loggers import Logger, WandbLogger
 
 
 def has_wandb_key() -> bool:
@@ -46,6 +46,13 @@ def wandb_logger(folder: Path, name: str, config: dict[str, Any]) -> WandbLogger
     )
     logger._wandb_init.pop("anonymous", None)  # wandb warns of it, and Lightning always passes it
     return logger
+
+
+def finish(loggers: Sequence[Logger]) -> None:
+    """End the W&B runs, or the next training of this process would go on in them."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()
 
 
 def log_poses(

@@ -10,42 +10,66 @@ from typing import Any
 import numpy as np
 
 from mirage.contracts import IntArray, KeptArray
+from mirage.ranks import ALONE, Ranks
 
 Batches = Callable[[IntArray], Iterator[tuple[IntArray, KeptArray]]]
 
 
 def build_cache(
-    path: Path, shape: tuple[int, ...], key: str, batches: Batches, dtype: str = "uint8"
+    path: Path,
+    shape: tuple[int, ...],
+    key: str,
+    batches: Batches,
+    dtype: str = "uint8",
+    ranks: Ranks = ALONE,
 ) -> None:
-    """Fill `path` (.npy of [N, ...]) in batches; a killed build goes on where it was.
+    """Fill `path` (.npy of [N, ...]) in batches; a killed build goes on with what is missing.
+
+    Processes fill it together, each a share; all must call this, and all return when it is full.
 
     Args:
         key: what the pixels depend on (the images' hash); a cache of another key is built anew.
         batches: given image ids, yields (ids, [B, ...]) in that order.
     """
-    progress = path.with_suffix(".progress.json")
-    state: dict[str, Any] = {"key": key, "shape": list(shape), "done": 0}
-    if progress.exists() and path.exists():
-        found = json.loads(progress.read_text())
-        if found["key"] == key and found["shape"] == state["shape"]:
-            state = found
-    if state["done"] == shape[0]:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not state["done"]:  # what is written now must not pass for the earlier cache's pixels
-        progress.unlink(missing_ok=True)
-    mode = "r+" if state["done"] else "w+"
-    pixels = np.lib.format.open_memmap(path, mode=mode, dtype=dtype, shape=shape)
-    for ids, images in batches(np.arange(state["done"], shape[0])):
-        pixels[ids] = images
-        pixels.flush()
-        state["done"] = int(ids[-1]) + 1
-        temporary = progress.with_suffix(".tmp")
-        temporary.write_text(json.dumps(state))
-        temporary.replace(progress)
+    done, about = path.with_suffix(".done"), path.with_suffix(".json")
+    facts = {"key": key, "shape": list(shape), "dtype": dtype}
+    if ranks.is_first and not (_read(about) == facts and path.exists() and done.exists()):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        about.unlink(missing_ok=True)  # what is written now must not pass for the earlier cache's
+        np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape).flush()
+        done.write_bytes(bytes(shape[0]))
+        about.write_text(json.dumps(facts))
+    ranks.wait()
+    missing = np.flatnonzero(np.frombuffer(done.read_bytes(), np.uint8) == 0)
+    ranks.wait()  # nobody marks more as done before all have seen the same
+    mine = np.array_split(missing, ranks.world)[ranks.rank]
+    if len(mine):
+        _fill(path, done, batches(mine))
+    ranks.wait()
+
+
+def _fill(path: Path, done: Path, batches: Iterator[tuple[IntArray, KeptArray]]) -> None:
+    """Write rows, not pages: over a network, mapped pages that two machines write to clash."""
+    start = np.load(path, mmap_mode="r").offset
+    with path.open("r+b", buffering=0) as pixels, done.open("r+b", buffering=0) as marks:
+        for ids, images in batches:
+            size = images[0].nbytes
+            for i, image in zip(ids, np.ascontiguousarray(images), strict=True):
+                pixels.seek(start + int(i) * size)
+                pixels.write(image.tobytes())
+            for i in ids:
+                marks.seek(int(i))
+                marks.write(b"\1")
 
 
 def open_cache(path: Path) -> KeptArray:
     """The cache as a read-only memory map."""
     pixels: KeptArray = np.load(path, mmap_mode="r")
     return pixels
+
+
+def _read(about: Path) -> Any:
+    try:
+        return json.loads(about.read_text())
+    except (OSError, ValueError):
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import lightning
@@ -105,10 +105,14 @@ def mirror_some(batch: Batch, mirrored: Batch, flip: npt.NDArray[np.bool_]) -> B
 
 
 class _HeldoutBatches(Dataset[Batch]):
-    """The held-out images once, in order, with their most likely labels."""
+    """Held-out images in order, with their most likely labels."""
 
     def __init__(
-        self, pixels: KeptArray, labels: PoseLabels, ring: PoseRing, batches: list[IntArray]
+        self,
+        pixels: KeptArray,
+        labels: PoseLabels,
+        ring: PoseRing,
+        batches: Sequence[tuple[npt.NDArray[Any], ...]],
     ) -> None:
         self.pixels, self.labels, self.ring, self.batches = pixels, labels, ring, batches
 
@@ -116,8 +120,9 @@ class _HeldoutBatches(Dataset[Batch]):
         return len(self.batches)
 
     def __getitem__(self, item: int) -> Batch:
-        ids = self.batches[item]
-        return posed_batch(self.pixels, self.labels, self.ring, ids, np.zeros_like(ids))
+        ids, counts = self.batches[item]
+        batch = posed_batch(self.pixels, self.labels, self.ring, ids, np.zeros_like(ids))
+        return batch | {"counts": torch.from_numpy(counts.astype(np.float32))}
 
 
 class _StepsFrom(Sampler[int]):
@@ -199,10 +204,18 @@ class PosedImages(lightning.LightningDataModule):
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """Up to 512 held-out images in equal shares a rank; the last ragged batch stays."""
+        """Up to 512 held-out images, each process an equal run of every batch of all.
+
+        What is repeated to share them out evenly has `counts` 0, all else 1.
+        """
         rank, world_size = self.place
         chosen = self.heldout_ids[:512]
-        padded = np.resize(chosen, -(-len(chosen) // world_size) * world_size)[rank::world_size]
-        batches = [padded[i : i + self.batch_size] for i in range(0, len(padded), self.batch_size)]
+        even = np.resize(chosen, -(-len(chosen) // world_size) * world_size)
+        counts = np.arange(len(even)) < len(chosen)
+        total = self.batch_size * world_size
+        batches = [
+            tuple(np.array_split(x[i : i + total], world_size)[rank] for x in (even, counts))
+            for i in range(0, len(even), total)
+        ]
         held = _HeldoutBatches(self.pixels, self.labels, self.ring, batches)
         return DataLoader(held, batch_size=None)

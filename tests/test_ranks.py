@@ -57,7 +57,7 @@ def test_srun_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
-    assert find_ranks() == Ranks(3, 4, 1)
+    assert find_ranks() == Ranks(3, 4, 1, 2)
 
 
 def test_all_wait_for_the_last_and_end_with_the_first_that_ends(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from mirage.errors import MirageError
+
+T = TypeVar("T")
 
 _JOINING = timedelta(minutes=10)  # for all processes to come up
 _WAITING = timedelta(days=7)  # for the slowest; one that ends breaks the wait at once
@@ -23,16 +24,23 @@ class Ranks:
         rank: its number, 0 to world − 1.
         world: how many there are.
         local_rank: its number among those of the same machine.
+        local_world: how many there are on each machine.
     """
 
     rank: int = 0
     world: int = 1
     local_rank: int = 0
+    local_world: int = 1
 
     @property
     def is_first(self) -> bool:
         """Whether this is the one that does what must be done once."""
         return self.rank == 0
+
+    @property
+    def machines(self) -> int:
+        """How many machines the processes are spread over."""
+        return self.world // self.local_world
 
     def share(self, count: int) -> range:
         """Which of `count` pieces of work are this process's."""
@@ -44,17 +52,32 @@ class Ranks:
         Raises:
             MirageError: another one ended first.
         """
+        self.gather(None)
+
+    def gather(self, mine: T) -> list[T]:
+        """What every process has, in the order of their numbers; all must call it.
+
+        Args:
+            mine: anything that pickles, and is not large.
+
+        Raises:
+            MirageError: another process ended first.
+        """
         if self.world == 1:
-            return
-        barrier = _barrier(self)
+            return [mine]
+        from torch import distributed
+
+        group = _meet(self)
+        found: list[Any] = [None] * self.world
         try:
-            barrier()
+            distributed.all_gather_object(found, mine, group=group)
         except RuntimeError as error:  # gloo tells of a closed connection
             raise MirageError(
                 f"another of the {self.world} processes ended before its work was done",
                 where=f"process {self.rank}",
                 todo="mend what its own message tells; the same command goes on from what is done",
             ) from error
+        return found
 
 
 ALONE = Ranks()
@@ -76,10 +99,16 @@ def find_ranks() -> Ranks:
                 found = kind()
                 # Both leave the meeting place in MASTER_ADDR and MASTER_PORT when asked for it.
                 _ = found.main_address, found.main_port
-                return Ranks(found.global_rank(), found.world_size(), found.local_rank())
+                local = int(os.environ.get("LOCAL_WORLD_SIZE") or _tasks_a_node(found.world_size()))
+                return Ranks(found.global_rank(), found.world_size(), found.local_rank(), local)
     except RuntimeError as error:
         raise MirageError(str(error).split(" HINT")[0], where="srun", todo=str(error)) from error
     return ALONE
+
+
+def _tasks_a_node(world: int) -> int:
+    """Of srun, which must have been told (Lightning asks for it)."""
+    return int(os.environ.get("SLURM_NTASKS_PER_NODE") or world)
 
 
 def join_ranks() -> Ranks:
@@ -90,21 +119,22 @@ def join_ranks() -> Ranks:
     """
     ranks = find_ranks()
     if ranks.world > 1:
-        _barrier(ranks)
+        _meet(ranks)
     return ranks
 
 
 @cache
-def _barrier(ranks: Ranks) -> Callable[[], object]:
-    """What a process calls to wait for the others."""
-    from torch import distributed
+def _meet(ranks: Ranks) -> Any:
+    """The group in which processes wait for one another, however long."""
+    from torch import cuda, distributed
 
     try:
         if not distributed.is_initialized():
+            backend = "cpu:gloo,cuda:nccl" if cuda.is_available() else "gloo"
             distributed.init_process_group(
-                "gloo", rank=ranks.rank, world_size=ranks.world, timeout=_JOINING
+                backend, rank=ranks.rank, world_size=ranks.world, timeout=_JOINING
             )
-        patient: Any = distributed.new_group(backend="gloo", timeout=_WAITING)
+        return distributed.new_group(backend="gloo", timeout=_WAITING)
     except RuntimeError as error:
         raise MirageError(
             f"the {ranks.world} processes do not find one another: {str(error)[:200]}",
@@ -112,4 +142,3 @@ def _barrier(ranks: Ranks) -> Callable[[], object]:
             f"{os.environ.get('MASTER_PORT')}",
             todo="check that all of them started and that MASTER_ADDR can be reached",
         ) from error
-    return lambda: distributed.barrier(group=patient)

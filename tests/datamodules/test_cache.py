@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from datamodules.cache import build_cache, open_cache
+from mirage.ranks import Ranks
 
 NUM, SIZE = 10, 4
 
@@ -80,3 +82,51 @@ def test_a_lost_file_is_built_again(tmp_path: Path) -> None:
     path.unlink()
     build(path, again)
     assert np.array_equal(open_cache(path), again.expected())
+
+
+class Together(Ranks):
+    """A process that is a thread."""
+
+    barrier: threading.Barrier
+
+    def wait(self) -> None:
+        self.barrier.wait(timeout=30)
+
+
+def build_together(path: Path, world: int, break_after: int = NUM) -> list[Photos]:
+    photos = [Photos(break_after=break_after) for _ in range(world)]
+    Together.barrier = threading.Barrier(world)
+
+    def work(rank: int) -> None:
+        try:
+            build_cache(path, (NUM, SIZE, SIZE, 3), "a", photos[rank], ranks=Together(rank, world))
+        except KeyboardInterrupt:
+            Together.barrier.abort()
+        except threading.BrokenBarrierError:
+            pass
+
+    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(world)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return photos
+
+
+@pytest.mark.parametrize("world", [2, 3, 12])
+def test_processes_read_every_image_once_between_them(tmp_path: Path, world: int) -> None:
+    path = tmp_path / "cache.npy"
+    photos = build_together(path, world)
+    assert sorted(i for one in photos for i in one.read) == list(range(NUM))
+    assert max(len(one.read) for one in photos) <= -(-NUM // world)
+    assert np.array_equal(open_cache(path), photos[0].expected())
+
+
+def test_what_some_processes_left_others_finish(tmp_path: Path) -> None:
+    path = tmp_path / "cache.npy"
+    first = build_together(path, 2, break_after=3)
+    read = [i for one in first for i in one.read]
+    second = build_together(path, 3)
+    assert 0 < len(read) < NUM
+    assert sorted(read + [i for one in second for i in one.read]) == list(range(NUM))
+    assert np.array_equal(open_cache(path), second[0].expected())

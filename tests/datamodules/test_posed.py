@@ -138,3 +138,28 @@ def test_half_of_the_images_come_as_mirror_images_with_the_mirror_pose(
     sign = np.where(turned.numpy(), -1, 1)
     own = sign * labels.azimuth[image]
     np.testing.assert_allclose(batch["azimuth"].numpy()[likeliest], own[likeliest], rtol=1e-6)
+
+
+class Place:
+    """A trainer's place among processes."""
+
+    def __init__(self, rank: int, world_size: int) -> None:
+        self.global_rank, self.world_size, self.global_step = rank, world_size, 0
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 16])
+def test_held_out_images_count_once_however_they_are_shared_out(
+    pixels: np.ndarray, labels: PoseLabels, ring: PoseRing, world: int
+) -> None:
+    train, held = np.arange(30), np.arange(30, NUM)
+    counted: list[int] = []
+    sizes = set()
+    for rank in range(world):
+        data = PosedImages(pixels, labels, ring, train, held, 4, 0.5, 6, 0)
+        data.trainer = Place(rank, world)  # type: ignore[assignment]
+        checked = list(data.val_dataloader())
+        sizes.add(tuple(len(batch["pose"]) for batch in checked))
+        for batch in checked:
+            counted += [i for i, c in zip(drawn(batch), batch["counts"], strict=True) if c]
+    assert sorted(counted) == held.tolist()
+    assert len(sizes) == 1  # none waits for another's batch

@@ -11,7 +11,7 @@ from mirage.config.checks import one_of, positive, require
 @dataclass
 class DataConfig:
     resolution: int = 32  # side of the images the model sees, pixels
-    batch_size: int = 64
+    batch_size: int = 64  # of all processes together
     balance: float = 0.5  # 0 draws images evenly, 1 draws poses evenly
     soft_labels: bool = True  # draw an image's pose from its candidates; false: the likeliest
     misread: float = 0.0  # share of labels to make wrong, to study what that does

@@ -67,13 +67,23 @@ class PoseDiffusion(lightning.LightningModule):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         draws = self._draws(self.config.seed, self.global_step, len(batch["pose"]))
         loss = self._loss(batch, draws, drop=True).mean()
-        self.log("train/loss", loss, prog_bar=True)
+        self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         return loss
+
+    def on_validation_epoch_start(self) -> None:
+        self._held_out = torch.zeros(2, device=self.device)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         draws = self._draws(_VALIDATION_SEED, batch_idx, len(batch["pose"]))
-        loss = self._loss(batch, draws, drop=False).mean()
-        self.log("val/loss", loss, prog_bar=True, sync_dist=True, batch_size=len(batch["pose"]))
+        losses = self._loss(batch, draws, drop=False)
+        counts = batch["counts"].to(losses)
+        self._held_out += torch.stack([(losses * counts).sum(), counts.sum()])
+
+    def on_validation_epoch_end(self) -> None:
+        # Summed here: Lightning's mean over processes weighs each alike, whatever it had.
+        everyones: Any = self.all_gather(self._held_out)
+        total, number = everyones.reshape(-1, 2).sum(dim=0)
+        self.log("val/loss", total / number, prog_bar=True)
 
     def configure_optimizers(self) -> Any:
         config = self.config

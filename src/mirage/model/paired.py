@@ -34,8 +34,8 @@ class PairedDiffusion(PoseDiffusion):
         draws = self._draws(self.config.seed, self.global_step, len(batch["pose"]))
         alone = self._loss(batch, draws, drop=True).mean()
         shared = self._pair_loss(batch["pair"], draws)
-        self.log("train/loss", alone, prog_bar=True)
-        self.log("train/pair_loss", shared, prog_bar=True)
+        self.log("train/loss", alone, prog_bar=True, sync_dist=True)
+        self.log("train/pair_loss", shared, prog_bar=True, sync_dist=True)
         return alone + shared
 
     def _pair_loss(self, pair: dict[str, dict[str, Tensor]], draws: StepDraws) -> Tensor:

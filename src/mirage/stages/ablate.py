@@ -14,6 +14,7 @@ from typing import Any
 from mirage.circle import RingAlignment
 from mirage.config import Config
 from mirage.errors import MirageError
+from mirage.ranks import join_ranks
 from mirage.report.sweeps import Series, draw_panels
 from mirage.report.tables import print_tables, to_markdown
 from mirage.sampler.targets import pose_azimuths
@@ -46,18 +47,23 @@ def run(config: Config, folder: RunFolder) -> str:
     rows = {name: changed(config, name, changes) for name, changes in ablation.rows.items()}
     key = hash_of("ablate", _VERSION, folder.key("model"), config.views, ablation)
     target = folder["evaluate"] / FOLDER / f"{ablation.name}.json"
-    target.parent.mkdir(exist_ok=True)
     figures = read_json(target) if target.exists() else {}
+    ranks = join_ranks()
+    ranks.wait()  # all have looked before one writes
     if figures.get("key") != key:
         figures = _measure(config, folder, rows) | {"key": key}
-        write_json(target, figures)
+    line = f"ablate: {len(rows)} rows → {target.with_suffix('.md')}"
+    if not ranks.is_first:
+        return line
+    target.parent.mkdir(exist_ok=True)
+    write_json(target, figures)
     tables = view_tables(figures)
     print_tables(tables)
     command = f"`mirage ablate ablation={ablation.name} run={config.run}`"
     with replacing(target.with_suffix(".md")) as temporary:
         temporary.write_text("\n".join([f"{command}\n", *map(to_markdown, tables)]))
     save_picture(target.with_suffix(".png"), _draw(figures, ablation.figures))
-    return f"ablate: {len(rows)} rows → {target.with_suffix('.md')}"
+    return line
 
 
 def changed(config: Config, name: str, changes: dict[str, Any]) -> Config:

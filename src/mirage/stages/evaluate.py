@@ -13,6 +13,7 @@ from typing import Any
 
 from callbacks.tracking import log_evaluation
 from mirage.config import Config
+from mirage.ranks import join_ranks
 from mirage.report.tables import Table, print_tables
 from mirage.sampler.targets import pose_azimuths
 from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
@@ -44,16 +45,20 @@ def run(config: Config, folder: RunFolder) -> str:
         config.evaluate.turn,
     )  # fmt: skip
     path = folder["evaluate"] / FIGURES
-    if not folder.is_done("evaluate", key):
-        folder.reopen("evaluate")
+    ranks = join_ranks()
+
+    def measure() -> None:
         figures = _measure(config, folder, has_model)
-        write_json(path, figures)
-        _show(config, folder, figures)
-        folder.finish("evaluate", key)
+        if ranks.is_first:
+            write_json(path, figures)
+            _show(config, folder, figures)
+
+    folder.make("evaluate", key, ranks, measure)
     figures = read_json(path)
-    if config.evaluate.json is not None:
-        write_json(Path(config.evaluate.json), figures)
-    print_figures(figures)
+    if ranks.is_first:
+        if config.evaluate.json is not None:
+            write_json(Path(config.evaluate.json), figures)
+        print_figures(figures)
     without = "" if has_model else " (no views: train a model first)"
     return f"evaluate: poses, {len(figures['views'])} rows of views{without} → {path}"
 

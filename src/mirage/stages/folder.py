@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from PIL import Image
 
 from mirage.errors import MirageError
 from mirage.files import replacing
+from mirage.ranks import Ranks
 
 STAGES = ("images", "poses", "train", "refine", "model", "views", "evaluate", "report")
 _MADE_BY = {"model": "train"}  # the command that makes a folder not named after itself
@@ -60,6 +62,25 @@ class RunFolder:
     def reopen(self, stage: str) -> None:
         """Take the stamp off before output is touched, so that a kill leaves no false claim."""
         (self[stage] / ".stamp.json").unlink(missing_ok=True)
+
+    def make(self, stage: str, key: str, ranks: Ranks, work: Callable[[], object]) -> None:
+        """Do a stage's work unless it is done; all processes together, each of which must call it.
+
+        Args:
+            work: what every process does; the stage counts as done when all have.
+        """
+        if self.is_done(stage, key):
+            return
+        ranks.wait()  # one that came late must not find it done
+        if ranks.is_first:
+            self.unshare(stage)
+            self.reopen(stage)
+        ranks.wait()
+        work()
+        ranks.wait()
+        if ranks.is_first:
+            self.finish(stage, key)
+        ranks.wait()
 
     def unshare(self, stage: str) -> None:
         """Let go of a folder that the runs of a sweep share: it is not this run's to change."""

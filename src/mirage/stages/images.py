@@ -13,23 +13,17 @@ def run(config: Config, folder: RunFolder) -> str:
     """Build the manifest unless it is there; returns the closing line."""
     key = images_key(config)
     ranks = join_ranks()
-    if not folder.is_done("images", key):
-        ranks.wait()  # one that came late must not find it done
+
+    def build() -> None:
         if ranks.is_first:
-            _build(config, folder, key)
-        ranks.wait()
+            build_manifest(config.images, folder["images"], key)
+
+    folder.make("images", key, ranks, build)
     images = open_images(folder["images"])
     return (
         f"images: {len(images)} usable, {len(images.ids(HELDOUT))} of them held out, "
         f"{images.num_rejected} rejected → {folder['images']}"
     )
-
-
-def _build(config: Config, folder: RunFolder, key: str) -> None:
-    folder.unshare("images")
-    folder.reopen("images")
-    build_manifest(config.images, folder["images"], key)
-    folder.finish("images", key)
 
 
 def images_key(config: Config) -> str:

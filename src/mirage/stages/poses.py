@@ -37,16 +37,13 @@ def run(config: Config, folder: RunFolder) -> str:
     """Find the poses unless they are found; returns the closing line."""
     key = poses_key(config, folder.key("images"))
     ranks = join_ranks()
-    if not folder.is_done("poses", key):
-        ranks.wait()  # one that came late must not find it done
-        if ranks.is_first:
-            folder.unshare("poses")
-        ranks.wait()
-        folder.reopen("poses")
+
+    def discover() -> None:
         # BLAS rounds by its number of threads, of which torchrun gives each process another.
         with threadpool_limits(1, user_api="blas"):
-            _discover(config, folder, key, ranks)
-        ranks.wait()
+            _discover(config, folder, ranks)
+
+    folder.make("poses", key, ranks, discover)
     if ranks.is_first:
         shutil.rmtree(folder["poses"] / WORK, ignore_errors=True)
     return closing_line(read_json(folder["poses"] / SUMMARY_FILE), folder["poses"])
@@ -79,7 +76,7 @@ def device() -> torch.device:
     return torch.device("cuda", find_ranks().local_rank % torch.cuda.device_count())
 
 
-def _discover(config: Config, folder: RunFolder, key: str, ranks: Ranks) -> None:
+def _discover(config: Config, folder: RunFolder, ranks: Ranks) -> None:
     """All processes describe the photos; the first one finds the poses."""
     images = open_images(folder["images"])
     train = images.ids(TRAIN)
@@ -132,7 +129,6 @@ def _discover(config: Config, folder: RunFolder, key: str, ranks: Ranks) -> None
     }
     draw_poses(target, images, backbone, bank, labels, summary, config.poses.seed)
     write_json(target / SUMMARY_FILE, summary)
-    folder.finish("poses", key)
     if pretrained is not None:
         print(pretrained["verdict"])
 

@@ -13,6 +13,7 @@ from mirage.config import Config
 from mirage.contracts import ByteArray
 from mirage.errors import MirageError
 from mirage.experiment import config_text
+from mirage.ranks import find_ranks
 from mirage.report.curves import training_curve
 from mirage.report.page import OrbitView, ReportPage, write_page
 from mirage.report.ring import FULL_CIRCLE, arc_of
@@ -41,7 +42,8 @@ def run(config: Config, folder: RunFolder) -> str:
         tables=_tables(figures),
         config_text=config_text(config),
     )
-    write_page(path, page)
+    if find_ranks().is_first:
+        write_page(path, page)
     return f"report: {path}{_headline(figures)}"
 
 

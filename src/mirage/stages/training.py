@@ -8,10 +8,12 @@ from pathlib import Path
 import lightning
 
 from mirage.config import Config
+from mirage.model.codec import Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.pretrained import start_from
 from mirage.poses.bank import PoseBank
+from mirage.ranks import join_ranks
 from mirage.sampler.pipeline import export_pipeline, load_pipeline
 from mirage.stages.folder import RunFolder, hash_of, read_json
 from mirage.stages.learn.pretrained import find_pretrained
@@ -31,18 +33,23 @@ def run(config: Config, folder: RunFolder) -> str:
         {k: v for k, v in asdict(config.train).items() if k not in _MAY_CHANGE},
     )  # fmt: skip
     key = hash_of(identity, config.train.steps)
-    if not folder.is_done("train", key):
-        folder.reopen("train")
-        set_aside_other(folder["train"], identity)
+    ranks = join_ranks()
+
+    def train() -> None:
+        set_aside_other(folder["train"], identity, ranks)
         _fit(config, folder)
-        folder.finish("train", key)
+
+    folder.make("train", key, ranks, train)
     refined = config.refine.steps > 0
-    model_key = hash_of(key, config.refine) if refined else key
-    if not folder.is_done("model", model_key):
-        folder.reopen("model")
+
+    def export() -> None:
         trained = folder["train"] / LAST
-        _export(config, folder, refine(config, folder, trained, key) if refined else trained)
-        folder.finish("model", model_key)
+        last = refine(config, folder, trained, key) if refined else trained
+        codec, _, _ = keep_images(config, folder)
+        if ranks.is_first:
+            _export(config, folder, last, codec)
+
+    folder.make("model", hash_of(key, config.refine) if refined else key, ranks, export)
     more = f" and {config.refine.steps} on pairs" if refined else ""
     return f"train: {config.train.steps} steps{more} → {folder['model']}"
 
@@ -68,10 +75,9 @@ def _start_from_pretrained(config: Config, folder: RunFolder, denoiser: PoseDeno
     start_from(denoiser, trained, related["mapping"] if related["holds"] else None)
 
 
-def _export(config: Config, folder: RunFolder, checkpoint: Path) -> None:
+def _export(config: Config, folder: RunFolder, checkpoint: Path, codec: Codec) -> None:
     """model/ holds the averaged weights of the last checkpoint."""
     bank_file = folder["poses"] / BANK_FILE
     bank = PoseBank.load(bank_file)
-    codec, _, _ = keep_images(config, folder)
     denoiser = load_averaged(config, bank.num_poses, checkpoint, codec)
     export_pipeline(denoiser, bank.ring, bank_file, folder["model"])

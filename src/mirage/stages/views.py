@@ -13,6 +13,7 @@ from mirage.config import Config, ViewsConfig
 from mirage.contracts import ByteArray, FloatArray, Orbit, PoseRing, ReferenceEntry
 from mirage.errors import MirageError
 from mirage.images.progress import show_progress
+from mirage.ranks import join_ranks
 from mirage.report.films import save_gif, save_mp4
 from mirage.report.panels import contact_sheet
 from mirage.sampler.orbit import sample_orbit
@@ -33,8 +34,10 @@ def run(config: Config, folder: RunFolder) -> str:
     model_key = folder.key("model")
     turner = Turner.open(folder["model"])
     references, refused = find_references(config, folder, turner)
+    ranks = join_ranks()
+    mine = references[ranks.rank :: ranks.world]
     said = []
-    for reference in show_progress(references, "views", len(references)):
+    for reference in show_progress(mine, "views", len(mine)):
         target = folder["views"] / reference.name
         settings = asdict(config.views) | {"references": None, "chunk": None}
         seen = [(p.pose, p.azimuth, p.pixels.tobytes().hex()) for p in reference.photos]
@@ -45,11 +48,12 @@ def run(config: Config, folder: RunFolder) -> str:
             _write(turner, reference, orbit, scores, config, target, key)
             said += [f"{reference.name}: {entry_line(entry)}" for entry in orbit.entries]
     print(*said, sep="\n", end="\n" if said else "", flush=True)
-    if config.views.reference == "heldout":
+    ranks.wait()
+    if config.views.reference == "heldout" and ranks.is_first:
         write_json(folder["views"] / "heldout.json", [r.name for r in references])
         orbits = [read_orbit(folder["views"] / r.name) for r in references]
         save_picture(folder["views"] / SHEET, contact_sheet(orbits, num_views(config.views)))
-    if refused:
+    if refused and ranks.is_first:
         raise _refusal(refused, len(references), folder["views"])
     where = folder["views"] if len(references) > 1 else folder["views"] / references[0].name
     return f"views: {len(references)} references, {num_views(config.views)} views each → {where}"

@@ -15,6 +15,7 @@ from mirage.errors import MirageError
 from mirage.images.manifest import ImageSet
 from mirage.images.progress import show_progress
 from mirage.model.codec import Codec, Latents, downscale, encode, load_autoencoder
+from mirage.ranks import join_ranks
 from mirage.stages.folder import RunFolder, hash_of
 from mirage.stages.poses import device
 
@@ -76,7 +77,8 @@ def _encode_all(
             yield rows, keep(shown)
 
     _, first = next(pictures(np.arange(1)))
-    build_cache(path, (count, *keep(first).shape[1:]), key, batches, codec.dtype)
+    shape = (count, *keep(first).shape[1:])
+    build_cache(path, shape, key, batches, codec.dtype, join_ranks())
     return open_cache(path)
 
 

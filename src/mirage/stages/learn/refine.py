@@ -20,6 +20,7 @@ from mirage.contracts import FloatArray, IntArray, KeptArray, PoseCondition, Pos
 from mirage.images.progress import show_progress
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.paired import PairedDiffusion
+from mirage.ranks import join_ranks
 from mirage.sampler.each import turn_each
 from mirage.sampler.targets import nearest_pose
 from mirage.stages.folder import RunFolder, hash_of
@@ -44,7 +45,7 @@ def refine(config: Config, folder: RunFolder, trained: Path, trained_key: str) -
     """
     where, settings = folder["refine"], config.refine
     key = hash_of("refine", trained_key, settings.photos, settings.learning_rate)
-    set_aside_other(where, key)
+    set_aside_other(where, key, join_ranks())
     lightning.seed_everything(config.train.seed, verbose=False)
     data = TrainingData.gather(config, folder)
     denoiser = load_averaged(config, data.bank.num_poses, trained, data.codec)
@@ -81,7 +82,7 @@ def _turn(
             yield part, shown.cpu().numpy()
 
     size = config.data.resolution
-    build_cache(path, (len(ids), size, size, 3), key, batches)
+    build_cache(path, (len(ids), size, size, 3), key, batches, ranks=join_ranks())
     labels = _labels(asked, azimuth)
     flipped = data.bank.flipped(labels) if config.data.mirror else None
     shown = open_cache(path)

@@ -13,13 +13,14 @@ from typing import Any, Literal
 import lightning
 import numpy as np
 import torch
+from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
 
 from callbacks.ema import WarmupEMA
 from callbacks.history import MetricsFile
 from callbacks.orbits import OrbitViews
 from callbacks.poses import PoseRecord
-from callbacks.tracking import wandb_logger
+from callbacks.tracking import finish, wandb_logger
 from datamodules.posed import PosedImages
 from mirage.config import Config
 from mirage.contracts import PosedPhoto, PoseLabels, PoseRing
@@ -28,6 +29,7 @@ from mirage.images.manifest import ImageSet, open_images
 from mirage.model.codec import PIXELS, Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
+from mirage.ranks import ALONE, Ranks, find_ranks
 from mirage.stages.folder import RunFolder, read_json
 from mirage.stages.poses import BANK_FILE, LABELS_FILE, SUMMARY_FILE
 from mirage.stages.show.pose_panels import pose_files
@@ -56,6 +58,8 @@ def fit(
         trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
     except SystemExit:  # how Lightning answers Ctrl-C and SIGTERM
         raise KeyboardInterrupt from None
+    finally:
+        finish(trainer.loggers)
     trainer.save_checkpoint(last)
     return last
 
@@ -73,8 +77,14 @@ def load_averaged(
     return denoiser
 
 
-def set_aside_other(where: Path, identity: str) -> None:
+def set_aside_other(where: Path, identity: str, ranks: Ranks = ALONE) -> None:
     """Checkpoints made with other settings cannot be resumed: keep them under another name."""
+    if ranks.is_first:
+        _set_aside_other(where, identity)
+    ranks.wait()
+
+
+def _set_aside_other(where: Path, identity: str) -> None:
     mark = where / "identity.txt"
     if mark.exists() and mark.read_text() != identity:
         number = 1
@@ -128,9 +138,17 @@ def _trainer(
     ]  # fmt: skip
     if sys.stderr.isatty():
         callbacks.append(RichProgressBar())
+    ranks = find_ranks()
+    named = (where / "wandb", folder.root.name, asdict(config))
     return lightning.Trainer(
+        accelerator="gpu" if torch.cuda.is_available() else "cpu",
+        devices=ranks.local_world,
+        num_nodes=ranks.machines,
+        strategy="auto" if ranks.world == 1 else "ddp",
+        # Whoever submitted the job requeues it; Lightning must not take the signals.
+        plugins=[SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else None,
         max_steps=config.train.steps,
-        logger=wandb_logger(where / "wandb", folder.root.name, asdict(config)),
+        logger=wandb_logger(*named) if ranks.is_first else False,
         callbacks=callbacks,
         precision=_precision(config.train.precision),
         gradient_clip_val=config.train.gradient_clip,

@@ -10,11 +10,13 @@ from datamodules.pairs import PairedImages, TurnedPhotos
 from datamodules.posed import PosedImages
 from mirage.config import Config
 from mirage.contracts import HELDOUT, TRAIN, IntArray, KeptArray, PoseLabels
+from mirage.errors import MirageError
 from mirage.features.backbone import load_backbone
 from mirage.images.manifest import open_images
 from mirage.model.codec import PIXELS, Codec
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
+from mirage.ranks import find_ranks, join_ranks
 from mirage.stages.folder import RunFolder
 from mirage.stages.learn.latents import keep_latents
 from mirage.stages.learn.misread import misread
@@ -70,7 +72,7 @@ class TrainingData:
             "ring": self.bank.ring,
             "train_ids": self.train,
             "heldout_ids": self.held_out,
-            "batch_size": config.data.batch_size,
+            "batch_size": _share_of_batch(config.data.batch_size),
             "balance": config.data.balance,
             "num_steps": config.train.steps,
             "seed": config.train.seed,
@@ -78,6 +80,22 @@ class TrainingData:
             "workers": config.data.workers,
             "flipped": self.bank.flipped(self.labels) if config.data.mirror else None,
         }
+
+
+def _share_of_batch(batch_size: int) -> int:
+    """What one process takes of a batch.
+
+    Raises:
+        MirageError: it cannot be shared out evenly.
+    """
+    world = find_ranks().world
+    if batch_size % world:
+        raise MirageError(
+            f"a batch of {batch_size} cannot be shared out evenly to {world} processes",
+            where="configuration key data.batch_size",
+            todo=f"use a multiple of {world}; it is the batch of all processes together",
+        )
+    return batch_size // world
 
 
 def without_outliers(ids: IntArray, labels: PoseLabels) -> IntArray:
@@ -95,6 +113,6 @@ def keep_images(config: Config, folder: RunFolder) -> tuple[Codec, KeptArray, Ke
     path = folder["images"] / f"cache-{size}.npy"
     build_cache(
         path, (len(images), size, size, 3), folder.key("images"),
-        lambda ids: images.batches(ids, size, 256),
+        lambda ids: images.batches(ids, size, 256), ranks=join_ranks(),
     )  # fmt: skip
     return PIXELS, open_cache(path), None

@@ -17,6 +17,7 @@ from mirage.contracts import ByteArray, FloatArray
 from mirage.images.manifest import open_images
 from mirage.images.progress import show_progress
 from mirage.poses.labels import read_labels
+from mirage.ranks import join_ranks
 from mirage.report import view_metrics as metrics
 from mirage.sampler.targets import nearest_pose
 from mirage.stages.folder import RunFolder
@@ -84,13 +85,20 @@ def _measure_rows(
     azimuths: FloatArray,
     nearest: NearestPhotos,
 ) -> dict[str, Row]:
-    found: dict[str, list[tuple[dict[str, FloatArray], FloatArray, Cost | None]]] = {}
+    ranks = join_ranks()
+    mine = ranks.share(len(cases))
     for settings in list(rows.values())[:1]:  # a view for what only the first call pays
         turn(turner, cases[0].reference, azimuths[:1], settings)
-    for case in show_progress(cases, "evaluate views", len(cases)):
-        for name, frames, cost in _pictures(rows, turner, case, azimuths, nearest):
-            figures, pooled = _look(turner, case, frames, azimuths, name)
-            found.setdefault(name, []).append((figures, pooled, cost))
+    measured: dict[int, dict[str, tuple[dict[str, FloatArray], FloatArray, Cost | None]]] = {}
+    for index in show_progress(mine, "evaluate views", len(mine)):
+        case = cases[index]
+        measured[index] = {
+            name: (*_look(turner, case, frames, azimuths, name), cost)
+            for name, frames, cost in _pictures(rows, turner, case, azimuths, nearest)
+        }
+    everyones = {index: found for part in ranks.gather(measured) for index, found in part.items()}
+    in_order = [everyones[index] for index in range(len(cases))]
+    found = {name: [each[name] for each in in_order] for name in in_order[0]}
     return {
         row: Row(
             {name: np.stack([figures[name] for figures, _, _ in parts]) for name in parts[0][0]},

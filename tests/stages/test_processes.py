@@ -1,0 +1,130 @@
+"""Training, turning and measuring on two processes give what one gives."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mirage.cli import main
+from mirage.sampler.pipeline import load_pipeline
+
+TINY = [
+    "images.source=turntable", "images.turntable.objects=12", "images.turntable.views=6",
+    "images.turntable.workers=1", "images.heldout_fraction=0.2", "backbone=effnet_lite",
+    "backbone.size=64", "parts.count=16", "poses.count=4", "poses.restarts=2",
+    "data.resolution=16", "data.batch_size=8", "model.channels=[32,64]",
+    "model.layers_per_block=1", "model.attention_levels=[1]", "train.steps=10",
+    "train.warmup_steps=1", "train.checkpoint_every=4", "train.validate_every=5",
+    "refine.steps=10", "refine.photos=6", "views.steps=3", "views.count=3", "views.references=3",
+    "evaluate.objects=3", "evaluate.photos=3", "evaluate.views=3", "evaluate.turn=4",
+    "evaluate.baselines=false",
+]  # fmt: skip
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
+
+
+def mirage(*words: str) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(list(words))
+    assert not stop.value.code
+
+
+def torchrun(*words: str) -> subprocess.CompletedProcess[str]:
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return subprocess.run(
+        [sys.executable, *command, "-m", "mirage.cli", *words],
+        env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def posed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "posed"
+    mirage("images", *TINY, f"run={run}")
+    mirage("poses", f"run={run}")
+    return run
+
+
+@pytest.fixture(scope="module")
+def alone(posed: Path) -> Path:
+    run = posed.parent / "alone"
+    shutil.copytree(posed, run)
+    mirage("train", f"run={run}")
+    return run
+
+
+@pytest.fixture(scope="module")
+def together(posed: Path) -> Path:
+    run = posed.parent / "together"
+    shutil.copytree(posed, run)
+    done = torchrun("train", f"run={run}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("train: 10 steps and 10 on pairs") == 1
+    return run
+
+
+def losses(path: Path) -> list[tuple[int, float]]:
+    rows = csv.DictReader(path.read_text().splitlines())
+    return [(int(row["step"]), float(row["train_loss"] or row["val_loss"])) for row in rows]
+
+
+def test_two_processes_have_the_loss_curve_of_one(alone: Path, together: Path) -> None:
+    for part in ("train", "refine"):
+        one, two = (losses(run / part / "metrics.csv") for run in (alone, together))
+        assert [step for step, _ in one] == [step for step, _ in two] and one
+        assert np.allclose([x for _, x in one], [x for _, x in two], rtol=2e-3)
+
+
+def test_two_processes_train_the_same_model(alone: Path, together: Path) -> None:
+    one, two = (load_pipeline(run / "model").denoiser for run in (alone, together))
+    for (name, a), (_, b) in zip(one.named_parameters(), two.named_parameters(), strict=True):
+        assert np.allclose(a.detach(), b.detach(), atol=2e-3), name
+    turned = [np.load(run / "refine" / "turned.npy") for run in (alone, together)]
+    assert np.abs(turned[0].astype(int) - turned[1]).mean() < 1.0
+
+
+def test_two_processes_are_one_run_of_wandb(together: Path) -> None:
+    for part in ("train", "refine"):
+        assert len(list((together / part / "wandb").rglob("*.wandb"))) == 1
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused(posed: Path, tmp_path: Path) -> None:
+    run = tmp_path / "odd"
+    shutil.copytree(posed, run)
+    done = torchrun("train", f"run={run}", "data.batch_size=7")
+    assert done.returncode != 0
+    assert "a batch of 7 cannot be shared out evenly to 2 processes" in done.stderr
+    assert "src/mirage" not in done.stderr  # no stack of ours: torchrun prints its own
+
+
+def test_two_processes_make_and_measure_the_same_views(alone: Path, tmp_path: Path) -> None:
+    one, two = (shutil.copytree(alone, tmp_path / name) for name in ("one", "two"))
+    for command in ("views", "evaluate"):
+        mirage(command, f"run={one}")
+        done = torchrun(command, f"run={two}")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count(f"{command}: ") == 1
+    frames = [sorted((run / "views").glob("*/*.png")) for run in (one, two)]
+    assert [p.relative_to(one) for p in frames[0]] == [p.relative_to(two) for p in frames[1]]
+    for a, b in zip(*frames, strict=True):
+        difference = np.asarray(Image.open(a), int) - np.asarray(Image.open(b), int)
+        assert np.abs(difference).max() <= 1
+    tables = [json.loads((run / "evaluate" / "figures.json").read_text()) for run in (one, two)]
+    for part in ("views", "differences"):
+        for a, b in zip(*(table[part] for table in tables), strict=True):
+            assert numbers(a) == pytest.approx(numbers(b), rel=2e-2, abs=5e-3, nan_ok=True)
+
+
+def numbers(row: dict[str, Any]) -> dict[str, float]:
+    """What is measured of views, not of the machine."""
+    own = ("seconds_a_view", "peak_memory_mib")
+    return {k: v for k, v in row.items() if isinstance(v, float) and k not in own}
