@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mirage.sampler.noise import image_key, mean_noise, mix_noise, reference_noise, view_noise
+from mirage.sampler.noise import image_key, mix_noise, nearest_noise, reference_noise, view_noise
 
 SHAPE = (3, 16, 16)
 
@@ -44,15 +44,19 @@ def test_an_image_is_known_by_its_pixels() -> None:
     assert image_key(image) == image_key(image.copy()) != image_key(other)
 
 
-def test_the_noise_of_several_photos_is_their_mean_as_strong_as_each() -> None:
-    one = reference_noise(0, "a", (3, 16, 16))
-    assert torch.equal(mean_noise(one), one)
-    assert torch.allclose(mean_noise(torch.cat([one, one])), one, atol=1e-5)
-    other = reference_noise(0, "b", (3, 16, 16))
-    mean = mean_noise(torch.cat([one, other]))
+def test_views_start_from_the_noise_of_the_photos_near_them() -> None:
+    one, other = (reference_noise(0, name, (3, 16, 16)) for name in "ab")
+    azimuths = np.array([0.0, 90.0, 180.0, 350.0])
+    assert nearest_noise(one, np.array([0.0]), azimuths) is one
+    same = nearest_noise(torch.cat([one, one]), np.array([0.0, 180.0]), azimuths)
+    assert torch.allclose(same, one.expand(4, -1, -1, -1), atol=1e-5)
+    both = nearest_noise(torch.cat([one, other]), np.array([0.0, 180.0]), azimuths)
     strength = (one.norm() + other.norm()) / 2
-    assert mean.norm().item() == pytest.approx(strength.item(), rel=1e-4)
-    assert torch.allclose(mean / mean.norm(), (one + other) / (one + other).norm(), atol=1e-5)
+    assert torch.allclose(both.flatten(1).norm(dim=1), strength.expand(4))
+    alike = torch.corrcoef(torch.cat([one, other, both]).flatten(1))[:2, 2:]
+    assert alike[0, 0] > 0.99 and alike[1, 2] > 0.99
+    assert alike[0, 1] == pytest.approx(alike[1, 1].item(), abs=0.05)  # between the two
+    assert alike[0, 3] > 0.98
 
 
 @pytest.mark.parametrize("share", [0.0, 0.6, 1.0])

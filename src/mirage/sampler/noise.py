@@ -16,7 +16,10 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from mirage.contracts import ByteArray
+from mirage.circle import circular_distance
+from mirage.contracts import ByteArray, FloatArray
+
+_NEAR = 10.0  # degrees
 
 
 def keyed_generator(*key: object) -> Generator:
@@ -47,19 +50,33 @@ def reference_noise(seed: int, reference: str, shape: tuple[int, ...]) -> Tensor
     return torch.randn((1, *shape), generator=keyed_generator(seed, reference, "reference"))
 
 
-def mean_noise(noises: Tensor) -> Tensor:
-    """[R, C, H, W] noises of several photos of an object → [1, C, H, W], of their mean norm."""
+def nearest_noise(noises: Tensor, own: FloatArray, asked: FloatArray) -> Tensor:
+    """What V views start from, of R photos: the noises of those near in azimuth, above all.
+
+    A photo counts in proportion to 1 / (10° + its distance)²; the sum is as strong as each is.
+
+    Args:
+        noises: [R, C, H, W], what the photos invert to.
+        own: [R] azimuths of the photos. asked: [V] of the views; degrees.
+
+    Returns:
+        [V, C, H, W], or [1, C, H, W] of a single photo.
+    """
     if len(noises) == 1:
         return noises
-    mean = noises.mean(dim=0, keepdim=True)
-    return mean * (noises.flatten(1).norm(dim=1).mean() / mean.norm())
+    distance = circular_distance(np.asarray(asked)[:, None], np.asarray(own)[None])
+    weight = torch.from_numpy(1.0 / (_NEAR + distance) ** 2).to(noises)
+    mixed = torch.einsum("vr,rchw->vchw", weight, noises)
+    strength = noises.flatten(1).norm(dim=1).mean()
+    return mixed * (strength / mixed.flatten(1).norm(dim=1))[:, None, None, None]
 
 
 def mix_noise(own: Tensor, reference: Tensor, share: float) -> Tensor:
     """`share` of the reference's noise in each view's own: again normal, with that correlation.
 
     Args:
-        own: [V, C, H, W] standard normal. reference: [1, C, H, W], about standard normal.
+        own: [V, C, H, W] standard normal. reference: [V, C, H, W] or [1, C, H, W], about
+            standard normal.
         share: in [0, 1].
     """
     return share * reference + (1.0 - share**2) ** 0.5 * own

@@ -33,7 +33,13 @@ from mirage.sampler.guidance import (
     towards_pose,
     towards_sharing,
 )
-from mirage.sampler.noise import image_key, mean_noise, mix_noise, reference_noise, view_noise
+from mirage.sampler.noise import (
+    image_key,
+    mix_noise,
+    nearest_noise,
+    reference_noise,
+    view_noise,
+)
 from mirage.sampler.reference import ReferenceTrack
 from mirage.sampler.schedule import karras_sigmas
 from mirage.sampler.sequence import Watch, solve_in_turn
@@ -108,8 +114,9 @@ def sample_orbit(
                 for photo, key in zip(photos, keys, strict=True)
             ]
             tracks, entries = [track for track, _ in entered], [entry for _, entry in entered]
+            own = np.array([photo.azimuth for photo in photos])
             starts = torch.cat([track.at(sigmas[0]) / sigmas[0] for track in tracks])
-            noise = mix_noise(noise, mean_noise(starts), config.start)
+            noise = mix_noise(noise, nearest_noise(starts, own, azimuths), config.start)
             if config.mode != "start":
                 mask = (
                     _masks(photos, denoiser.shape[1], device) if config.share_foreground else None
