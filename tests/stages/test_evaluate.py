@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from mirage.stages.evaluate import print_figures
+from mirage.report.tables import print_tables
+from mirage.stages.evaluate import tables_of
 from mirage.stages.measure.view_tables import view_tables
 
 ERRORS = {"median_deg": 3.25, "p90_deg": 9.5, "beyond_90": 0.0125}
@@ -52,7 +53,7 @@ def printed(figures: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> dict
 
 def tables(figures: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> list[list[list[str]]]:
     """Tables of rows of cells, below their headings; what stands on two lines is joined."""
-    print_figures(figures)
+    print_tables(tables_of(figures))
     found: list[list[list[str]]] = []
     for line in capsys.readouterr().out.splitlines():
         if line.startswith("┡"):

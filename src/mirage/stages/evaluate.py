@@ -13,8 +13,9 @@ from typing import Any
 
 from callbacks.tracking import log_evaluation
 from mirage.config import Config
+from mirage.files import replacing
 from mirage.ranks import join_ranks
-from mirage.report.tables import Table, print_tables
+from mirage.report.tables import Table, print_tables, to_markdown
 from mirage.sampler.targets import pose_azimuths
 from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
 from mirage.stages.measure.pose_figures import measure_poses
@@ -27,7 +28,7 @@ from mirage.stages.show.pose_panels import draw_reliability
 from mirage.stages.turn.references import Turner
 from mirage.stages.views import with_mode
 
-FIGURES, RELIABILITY = "figures.json", "reliability.png"
+FIGURES, TABLES, RELIABILITY = "figures.json", "tables.md", "reliability.png"
 
 _VERSION = 2  # raised when what is measured changes, so that a run is measured anew
 
@@ -51,6 +52,8 @@ def run(config: Config, folder: RunFolder) -> str:
         figures = _measure(config, folder, has_model)
         if ranks.is_first:
             write_json(path, figures)
+            with replacing(folder["evaluate"] / TABLES) as temporary:
+                temporary.write_text("\n".join(map(to_markdown, tables_of(figures))))
             _show(config, folder, figures)
 
     folder.make("evaluate", key, ranks, measure)
@@ -58,7 +61,7 @@ def run(config: Config, folder: RunFolder) -> str:
     if ranks.is_first:
         if config.evaluate.json is not None:
             write_json(Path(config.evaluate.json), figures)
-        print_figures(figures)
+        print_tables(tables_of(figures))
     without = "" if has_model else " (no views: train a model first)"
     return f"evaluate: poses, {len(figures['views'])} rows of views{without} → {path}"
 
@@ -97,10 +100,10 @@ def _measure(config: Config, folder: RunFolder, has_model: bool) -> dict[str, An
     return {"poses": poses} | figures
 
 
-def print_figures(figures: dict[str, Any]) -> None:
-    """The figures as tables, to standard output."""
+def tables_of(figures: dict[str, Any]) -> list[Table]:
+    """All that was measured, as tables."""
     turns = turn_tables(figures.get("turn"))
-    print_tables(_pose_tables(figures["poses"]) + view_tables(figures) + turns)
+    return _pose_tables(figures["poses"]) + view_tables(figures) + turns
 
 
 _FIGURES = ("ring_score", "mask_iou", "nmi", "purity", "homogeneity", "left_right", "front_rear",
