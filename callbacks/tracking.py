@@ -51,7 +51,7 @@ def wandb_logger(folder: Path, name: str, config: dict[str, Any]) -> WandbLogger
 def finish(loggers: Sequence[Logger]) -> None:
     """End the W&B runs, or the next training of this process would go on in them."""
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
+        if isinstance(logger, WandbLogger) and logger._experiment is not None:
             logger.experiment.finish()
 
 

@@ -369,6 +369,8 @@ def _stop_when(
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
+            # With this process's W&B service, the killed one's run would stay open in it.
+            env={k: v for k, v in os.environ.items() if k != "WANDB_SERVICE"},
             # A suite started in the background passes on that SIGINT is ignored.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip

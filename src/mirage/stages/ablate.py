@@ -50,13 +50,15 @@ def run(config: Config, folder: RunFolder) -> str:
     figures = read_json(target) if target.exists() else {}
     ranks = join_ranks()
     ranks.wait()  # all have looked before one writes
-    if figures.get("key") != key:
+    known = figures.get("key") == key
+    if not known:
         figures = _measure(config, folder, rows) | {"key": key}
     line = f"ablate: {len(rows)} rows → {target.with_suffix('.md')}"
     if not ranks.is_first:
         return line
     target.parent.mkdir(exist_ok=True)
-    write_json(target, figures)
+    if not known:
+        write_json(target, figures)
     tables = view_tables(figures)
     print_tables(tables)
     command = f"`mirage ablate ablation={ablation.name} run={config.run}`"
