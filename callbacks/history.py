@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
@@ -14,12 +15,19 @@ COLUMNS = ("step", "train_loss", "val_loss", "learning_rate")
 class MetricsFile(Callback):
     """Appends to `path` every `every` steps and at each validation.
 
-    A resumed run drops the rows after the step it resumes from, so the curve has no doubled part.
+    A resumed run drops the rows after the step it resumes from, so the curve has no doubled part,
+    and takes up the losses of the row that was begun.
     """
 
     def __init__(self, path: Path, every: int) -> None:
         self.path, self.every = path, every
         self._losses: list[float] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"losses": list(self._losses)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._losses = list(state_dict["losses"])
 
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +24,7 @@ from mirage.cli import COMMANDS, main
 from mirage.contracts import PoseRing
 from mirage.poses.bank import PoseBank
 from mirage.sampler.pipeline import load_pipeline
+from mirage.stages.learn.checkpoints import is_whole
 from mirage.stages.turn import refuse
 
 TINY = [
@@ -359,29 +360,39 @@ def test_help_shows_an_example_of_every_command(capsys: pytest.CaptureFixture[st
 
 
 def _stop_when(
-    reached: Callable[[], bool], number: signal.Signals, words: list[str], timeout: float = 120.0
+    reached: Callable[[], bool], number: signal.Signals, words: list[str]
 ) -> tuple[int, str]:
     """Start a command, signal it and its children as soon as `reached`; its status and stderr.
 
     The whole group gets the signal, as it does from Ctrl-C in a terminal.
     """
-    command = [sys.executable, "-m", "mirage.cli", *words]
-    with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
-            # With this process's W&B service, the killed one's run would stay open in it.
-            env={k: v for k, v in os.environ.items() if k != "WANDB_SERVICE"},
-            # A suite started in the background passes on that SIGINT is ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
-        end = time.monotonic() + timeout
-        while not reached():
-            assert process.poll() is None and time.monotonic() < end, "it ended before the signal"
-            time.sleep(0.01)
-        os.killpg(process.pid, number)
-        status = process.wait(timeout)
-        errors.seek(0)
-        return status, errors.read()
+    process = _start(words)
+    _wait_for(process, reached)
+    os.killpg(process.pid, number)
+    return _end(process)
+
+
+def _start(words: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mirage.cli", *words], text=True, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        # With this process's W&B service, the killed one's run would stay open in it.
+        env={k: v for k, v in os.environ.items() if k != "WANDB_SERVICE"},
+        # A suite started in the background passes on that SIGINT is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+
+
+def _wait_for(process: subprocess.Popen[str], reached: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not reached():
+        assert process.poll() is None and time.monotonic() < end, "it ended before"
+        time.sleep(0.01)
+
+
+def _end(process: subprocess.Popen[str]) -> tuple[int, str]:
+    said = process.communicate(timeout=120)[1]
+    return process.returncode, said
 
 
 INTERRUPTED = (130, "mirage: interrupted; the same command goes on from here\n")
@@ -409,7 +420,7 @@ def test_a_stopped_rendering_goes_on_where_it_was(
     assert len(kept) >= len(done) - 6 * workers  # at most the objects in hand are drawn again
 
 
-LONGER = ["train.steps=200", "train.checkpoint_every=2", "train.validate_every=1000"]
+LONGER = ["train.steps=100", "train.checkpoint_every=2", "train.validate_every=1000"]
 
 
 def _untrained(run: Path, copy: Path) -> Path:
@@ -432,11 +443,70 @@ def test_a_stopped_training_resumes_and_equals_one_that_was_not(
     words = ["train", f"run={copy}", *LONGER]
     assert _stop_when((copy / "train" / "last.ckpt").exists, number, words) == ends
     rows = (copy / "train" / "metrics.csv").read_text().splitlines()
-    assert len(rows) < 22  # it did not get to the end
+    assert len(rows) < 12  # it did not get to the end
     assert mirage(*words) == 0
-    whole, resumed = (load_pipeline(f / "model").unet.state_dict() for f in (straight, copy))
-    for name, value in whole.items():
-        np.testing.assert_allclose(value.numpy(), resumed[name].numpy(), atol=1e-4, err_msg=name)
+    _assert_same_model(straight, copy)
+
+
+def test_a_full_disk_ends_a_training_and_costs_no_checkpoint(
+    run: Path, straight: Path, tmp_path: Path
+) -> None:
+    copy = _untrained(run, tmp_path / "copy")
+    words, last = ["train", f"run={copy}", *LONGER], copy / "train" / "last.ckpt"
+
+    def fill() -> None:  # for this process alone: no file may grow beyond what a checkpoint has
+        size = last.stat().st_size // 2
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    process = _start(words)
+    _wait_for(process, last.exists)
+    fill()
+    status, said = _end(process)
+    assert status == 1 and "cannot be written" in said and "Traceback" not in said
+    assert "goes on from the checkpoint before" in said
+    assert is_whole(last)
+    assert not [path for path in last.parent.iterdir() if path.name.startswith(".last")]
+    assert mirage(*words) == 0
+    _assert_same_model(straight, copy)
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    run: Path, straight: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = _untrained(run, tmp_path / "copy")
+    words, last = ["train", f"run={copy}", *LONGER], copy / "train" / "last.ckpt"
+    before = last.with_name("before.ckpt")
+    assert _stop_when(before.exists, signal.SIGTERM, words) == INTERRUPTED
+    content = bytearray(last.read_bytes())
+    content[len(content) // 2] ^= 1
+    last.write_bytes(content)
+    steps = torch.load(before, weights_only=True)["global_step"]
+    assert mirage(*words) == 0
+    assert f"{last} is damaged" in capsys.readouterr().out
+    assert steps > 0 and last.with_name("last.ckpt.damaged").exists()
+    _assert_same_model(straight, copy)
+
+
+def test_a_training_without_a_whole_checkpoint_says_so(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(run, tmp_path / "copy")
+    (copy / "train" / ".stamp.json").unlink()
+    for name in ("last.ckpt", "before.ckpt"):
+        (copy / "train" / name).write_bytes(b"nothing")
+    assert mirage("train", f"run={copy}") == 1
+    assert "no checkpoint of this training can be read" in capsys.readouterr().err
+    assert mirage("train", f"run={copy}") == 0  # from the beginning, as it said
+    (copy / "train" / "last.ckpt").write_bytes(b"nothing")
+    (copy / "model" / ".stamp.json").unlink()
+    assert mirage("train", f"run={copy}") == 1
+    assert "the checkpoint of a finished training is damaged" in capsys.readouterr().err
+
+
+def _assert_same_model(run: Path, other: Path) -> None:
+    one, two = (load_pipeline(f / "model").unet.state_dict() for f in (run, other))
+    for name, value in one.items():
+        np.testing.assert_allclose(value.numpy(), two[name].numpy(), atol=1e-4, err_msg=name)
 
 
 def test_a_stopped_refinement_resumes_and_equals_one_that_was_not(
@@ -452,6 +522,4 @@ def test_a_stopped_refinement_resumes_and_equals_one_that_was_not(
     turned = (copy / "refine" / "turned.npy").stat().st_mtime_ns
     assert mirage(*killed) == 0
     assert (copy / "refine" / "turned.npy").stat().st_mtime_ns == turned
-    one, other = (load_pipeline(f / "model").unet.state_dict() for f in (whole, copy))
-    for name, value in one.items():
-        np.testing.assert_allclose(value.numpy(), other[name].numpy(), atol=1e-4, err_msg=name)
+    _assert_same_model(whole, copy)

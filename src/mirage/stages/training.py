@@ -16,9 +16,10 @@ from mirage.poses.bank import PoseBank
 from mirage.ranks import join_ranks
 from mirage.sampler.pipeline import export_pipeline, load_pipeline
 from mirage.stages.folder import RunFolder, hash_of, read_json
+from mirage.stages.learn.checkpoints import LAST
 from mirage.stages.learn.pretrained import find_pretrained
 from mirage.stages.learn.refine import refine
-from mirage.stages.learn.trainer import LAST, fit, load_averaged, set_aside_other
+from mirage.stages.learn.trainer import fit, load_averaged, set_aside_other
 from mirage.stages.learn.training_data import TrainingData, keep_images
 from mirage.stages.poses import BANK_FILE, SUMMARY_FILE
 

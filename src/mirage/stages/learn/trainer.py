@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import lightning
 import numpy as np
@@ -19,11 +20,14 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressB
 from callbacks.ema import WarmupEMA
 from callbacks.history import MetricsFile
 from callbacks.orbits import OrbitViews
+from callbacks.pace import Pace
 from callbacks.poses import PoseRecord
+from callbacks.stopping import StoppedError, StopWhenTold
 from callbacks.tracking import finish, wandb_logger
 from datamodules.posed import PosedImages
 from mirage.config import Config
 from mirage.contracts import PosedPhoto, PoseLabels, PoseRing
+from mirage.errors import MirageError
 from mirage.experiment import build_targets
 from mirage.images.manifest import ImageSet, open_images
 from mirage.model.codec import PIXELS, Codec
@@ -31,12 +35,14 @@ from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.ranks import ALONE, Ranks, find_ranks
 from mirage.stages.folder import RunFolder, read_json
+from mirage.stages.learn.checkpoints import LAST, WholeCheckpoints, is_whole, newest_whole
 from mirage.stages.poses import BANK_FILE, LABELS_FILE, SUMMARY_FILE
 from mirage.stages.show.pose_panels import pose_files
 
-LAST = "last.ckpt"
 _VALIDATION_REFERENCES = 4
 _VALIDATION_VIEWS = 8
+_SPEAK_EVERY = 60.0  # seconds, in a log
+_UNTIL_ENDED = 300.0  # seconds that a process of a job that is put back waits to be ended
 
 
 def fit(
@@ -48,27 +54,71 @@ def fit(
         The checkpoint after the last step.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C or SIGTERM came; the last checkpoint stands.
+        KeyboardInterrupt: it was told to stop; it is saved up to here.
+        MirageError: it cannot be saved, no checkpoint can be read, or another process died.
     """
     images = open_images(folder["images"])
     references = _pick_references(images, config.data.resolution, data.labels, data.heldout_ids)
     trainer = _trainer(config, folder, where, data.ring, references)
     last = where / LAST
+    # One looks, lest another find what the first has set aside.
+    ranks = find_ranks()
+    start = ranks.gather(newest_whole(where) if ranks.is_first else None)[0]
+    stopped = None
     try:
-        trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+        trainer.fit(module, data, ckpt_path=str(start) if start else None, weights_only=True)
+        trainer.save_checkpoint(last)
+    except StoppedError as error:
+        stopped = error
     except SystemExit:  # how Lightning answers Ctrl-C and SIGTERM
         raise KeyboardInterrupt from None
+    except RuntimeError as error:
+        if ranks.world == 1 or not _tells_of_a_dead_process(error):
+            raise
+        raise MirageError(
+            f"another of the {ranks.world} processes died",
+            where=f"{where}, process {ranks.rank}",
+            todo="see its log; the same command goes on from the last checkpoint",
+        ) from error
     finally:
         finish(trainer.loggers)
-    trainer.save_checkpoint(last)
+    if stopped is not None:
+        _leave(stopped)
     return last
+
+
+def _tells_of_a_dead_process(error: RuntimeError) -> bool:
+    said = str(error)
+    return isinstance(error, torch.distributed.DistError) or any(
+        sign in said for sign in ("gloo", "Connection closed", "Connection reset", "Broken pipe")
+    )
+
+
+def _leave(stopped: StoppedError) -> NoReturn:
+    if stopped.requeue is None:
+        raise KeyboardInterrupt
+    print("told to stop: saved, and back in the queue", flush=True)
+    stopped.requeue()
+    time.sleep(_UNTIL_ENDED)  # the first process puts the job back, which ends all
+    raise KeyboardInterrupt
 
 
 def load_averaged(
     config: Config, num_poses: int, checkpoint: Path, codec: Codec = PIXELS
 ) -> PoseDenoiser:
-    """A denoiser with the averaged weights of a checkpoint, on the CPU."""
+    """A denoiser with the averaged weights of a checkpoint, on the CPU.
+
+    Raises:
+        MirageError: the checkpoint is damaged.
+    """
     denoiser = PoseDenoiser.build(config.model, config.data.resolution, num_poses, codec)
+    if not is_whole(checkpoint):
+        raise MirageError(
+            "the checkpoint of a finished training is damaged",
+            where=str(checkpoint),
+            todo=f"delete {checkpoint.parent / '.stamp.json'}; training then goes on from the "
+            "checkpoint before",
+        )
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     prefix = "denoiser."
     denoiser.load_state_dict(
@@ -123,6 +173,7 @@ def _trainer(
         *build_targets(config.train.callbacks),
         WarmupEMA(config.train.ema_decay),
         MetricsFile(where / "metrics.csv", every=10),
+        Pace(config.data.batch_size, None if sys.stderr.isatty() else _SPEAK_EVERY),
         PoseRecord(
             pose_files(poses), [poses / LABELS_FILE, poses / BANK_FILE],
             _provenance(config, folder), where / "wandb" / "poses_logged.txt",
@@ -135,6 +186,7 @@ def _trainer(
             where, filename="last", every_n_train_steps=config.train.checkpoint_every,
             save_top_k=1, enable_version_counter=False,
         ),
+        StopWhenTold(where / LAST),
     ]  # fmt: skip
     if sys.stderr.isatty():
         callbacks.append(RichProgressBar())
@@ -145,8 +197,7 @@ def _trainer(
         devices=ranks.local_world,
         num_nodes=ranks.machines,
         strategy="auto" if ranks.world == 1 else "ddp",
-        # Whoever submitted the job requeues it; Lightning must not take the signals.
-        plugins=[SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else None,
+        plugins=_plugins(),
         max_steps=config.train.steps,
         logger=wandb_logger(*named) if ranks.is_first else False,
         callbacks=callbacks,
@@ -161,6 +212,12 @@ def _trainer(
         log_every_n_steps=10,
         default_root_dir=str(where),
     )
+
+
+def _plugins() -> list[Any]:
+    # Whoever submitted the job requeues it; Lightning must not take the signals.
+    slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+    return [WholeCheckpoints(), *slurm]
 
 
 def _provenance(config: Config, folder: RunFolder) -> dict[str, Any]:

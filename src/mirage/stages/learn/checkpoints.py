@@ -1,0 +1,77 @@
+"""The checkpoints of a training: written whole, the one before kept, the newest whole one found."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from mirage.errors import MirageError
+from mirage.files import replacing
+
+LAST, BEFORE = "last.ckpt", "before.ckpt"
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint whole or not at all; of `last.ckpt` it keeps the one before, too."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Save.
+
+        Raises:
+            MirageError: it cannot be written, as on a full disk; those that were there stand.
+        """
+        path = Path(path)
+        packed = io.BytesIO()
+        torch.save(checkpoint, packed)
+        try:
+            with replacing(path) as temporary:
+                with temporary.open("wb") as file:
+                    file.write(packed.getbuffer())
+                    os.fsync(file.fileno())
+                if path.name == LAST and path.exists():
+                    path.replace(path.with_name(BEFORE))
+        except OSError as error:
+            raise MirageError(
+                f"a checkpoint of {packed.tell() / 2**20:.1f} MiB cannot be written: "
+                f"{error.strerror or error}",
+                where=str(path),
+                todo="make room; the same command goes on from the checkpoint before",
+            ) from error
+
+
+def newest_whole(folder: Path) -> Path | None:
+    """The checkpoint to go on from, None where there is none; says so if the last is damaged.
+
+    Raises:
+        MirageError: there are some, all damaged.
+    """
+    found = [path for name in (LAST, BEFORE) if (path := folder / name).exists()]
+    for path in found:
+        if is_whole(path):
+            return path
+        print(f"{path} is damaged; it is kept as {path.name}.damaged", flush=True)
+        path.replace(path.with_name(f"{path.name}.damaged"))
+    if found:
+        raise MirageError(
+            "no checkpoint of this training can be read",
+            where=", ".join(map(str, found)),
+            todo="run the same command again to train from the beginning",
+        )
+    return None
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint is as it was written, by its own checksums."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile):
+        return False
