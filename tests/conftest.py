@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +19,27 @@ from mirage.model.denoiser import PoseDenoiser
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 MakeData = Callable[[int], PosedImages]
+
+
+_CLUSTER = Path(__file__).parents[1] / "scripts" / "slurm_cluster.sh"
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Slurm of two nodes on this machine, which sbatch and the like find."""
+    if shutil.which("slurmctld", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        pytest.skip("no Slurm here (on Debian: apt-get install slurm-wlm munge)")
+    folder = tmp_path_factory.mktemp("slurm")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIRAGE_SLURM", str(folder))
+        started = subprocess.run([_CLUSTER, "start"], capture_output=True, text=True, check=False)
+        try:
+            assert started.returncode == 0, started.stderr
+            patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
+            patch.setenv("MASTER_ADDR", "127.0.0.1")  # the nodes' names resolve to nothing
+            yield
+        finally:
+            subprocess.run([_CLUSTER, "stop"], capture_output=True, check=False)
 
 
 @pytest.fixture

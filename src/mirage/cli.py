@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -158,8 +159,25 @@ def _dispatch(words: list[str]) -> int:
     if name == "assign":
         print(_stage("assign")(config, folder, photos, "--json" in flags, "--explain" in flags))
         return 0
+    if config.launcher.kind == "slurm" and not config.dry_run:
+        from mirage.launch import submit
+
+        print(submit(name, partial(run_as_job, name), config))
+        return 0
     run_command(name, config)
     return 0
+
+
+def run_as_job(name: str, config: Config) -> None:
+    """`run_command` as a job of its own does it: it fails as a process, with a message."""
+    try:
+        run_command(name, config)
+    except MirageError as error:
+        print(f"mirage: {error}", flush=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("mirage: interrupted; the same command goes on from here", flush=True)
+        sys.exit(130)
 
 
 def run_command(name: str, config: Config) -> None:

@@ -22,10 +22,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from mirage.config import AblationConfig, Config, EvaluateConfig, ViewsConfig
+from mirage.config import AblationConfig, Config, EvaluateConfig, LauncherConfig, ViewsConfig
 from mirage.errors import MirageError
 
-_PARTS = ("backbone", "ablation")  # folders of experiments/ whose files are one part of `Config`
+_PARTS = ("backbone", "ablation", "launcher")  # folders of experiments/ for parts of `Config`
 _GROUPS = ("experiment", *_PARTS)  # `backbone=effnet_lite` picks a file
 
 
@@ -33,7 +33,7 @@ def load_config(overrides: Sequence[str]) -> Config:
     """The configuration of a command: defaults < experiment < the run's own < overrides.
 
     Args:
-        overrides: `key=value` words; `experiment=NAME` and `backbone=NAME` name files in
+        overrides: `key=value` words; `experiment=NAME`, `backbone=NAME` and the like name files in
             experiments/, any other key is a field of `Config`, dotted.
 
     Raises:
@@ -100,6 +100,8 @@ def save_config(config: Config) -> None:
         views=replace(config.views, reference=ViewsConfig.reference),
         evaluate=replace(config.evaluate, json=EvaluateConfig.json),
         ablation=AblationConfig(),
+        launcher=LauncherConfig(),
+        dry_run=Config.dry_run,
     )
     temporary = path.with_suffix(".tmp")
     OmegaConf.save(OmegaConf.structured(kept), temporary)

@@ -4,6 +4,7 @@ A value that cannot be, or that contradicts another, is refused when its datacla
 """
 
 from mirage.config.images import ImagesConfig, TurntableConfig
+from mirage.config.launcher import LauncherConfig
 from mirage.config.measuring import AblationConfig, EvaluateConfig
 from mirage.config.poses import BackboneConfig, PartsConfig, PosesConfig
 from mirage.config.run import Config
@@ -20,6 +21,7 @@ __all__ = [
     "DataConfig",
     "EvaluateConfig",
     "ImagesConfig",
+    "LauncherConfig",
     "ModelConfig",
     "PartsConfig",
     "PlotConfig",

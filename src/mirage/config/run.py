@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from mirage.config.checks import require
 from mirage.config.images import ImagesConfig
+from mirage.config.launcher import LauncherConfig
 from mirage.config.measuring import AblationConfig, EvaluateConfig
 from mirage.config.poses import BackboneConfig, PartsConfig, PosesConfig
 from mirage.config.training import DataConfig, ModelConfig, RefineConfig, TrainConfig
@@ -19,6 +20,8 @@ class Config:
     run: str = "runs/default"  # the run's folder
     pretrained: str | None = None  # weights to start from: a name or a folder; null starts afresh
     reference_pose: int | None = None  # insist on this pose for the reference photo
+    dry_run: bool = False  # train: say what it would take, and leave everything as it is
+    launcher: LauncherConfig = field(default_factory=LauncherConfig)
     images: ImagesConfig = field(default_factory=ImagesConfig)
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     parts: PartsConfig = field(default_factory=PartsConfig)

@@ -1,0 +1,201 @@
+"""Jobs of a real Slurm of two nodes: they train together, and survive what clusters do to them."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mirage.cli import main
+from mirage.config import Config, LauncherConfig
+from mirage.errors import MirageError
+from mirage.launch import launch_all, sbatch_header
+
+TINY = [
+    "images.source=turntable", "images.turntable.objects=12", "images.turntable.views=6",
+    "images.turntable.workers=1", "images.heldout_fraction=0.2", "backbone=effnet_lite",
+    "backbone.size=64", "parts.count=16", "poses.count=4", "poses.restarts=2",
+    "data.resolution=16", "data.batch_size=8", "model.channels=[32,64]",
+    "model.layers_per_block=1", "model.attention_levels=[1]", "train.steps=120",
+    "train.warmup_steps=1", "train.checkpoint_every=20", "train.validate_every=60",
+    "views.steps=2",
+]  # fmt: skip
+TWO_NODES = ["launcher=slurm", "launcher.nodes=2", "launcher.cpus_per_task=1"]
+
+
+def mirage(*words: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(list(words))
+    return int(stop.value.code or 0)
+
+
+def test_the_header_says_what_the_launcher_was_told() -> None:
+    settings = LauncherConfig(
+        kind="slurm", nodes=2, tasks_per_node=4, gpus_per_node=4, minutes=90, partition="long",
+        memory_gb=64, setup=["module load cuda"], options={"exclusive": True, "mail-user": "me"},
+    )  # fmt: skip
+    text = sbatch_header(settings, "train", "runs/x")
+    for line in (
+        "--nodes=2", "--ntasks-per-node=4", "--gpus-per-node=4", "--time=90", "--partition=long",
+        "--mem=64GB", "--exclusive", "--mail-user=me", "--signal=USR2@120",
+    ):  # fmt: skip
+        assert f"#SBATCH {line}\n" in text
+    assert text.index("module load cuda") < text.index("srun")
+    assert "runs/x/slurm" in text
+
+
+def test_without_slurm_a_launcher_of_slurm_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    config = Config(run=str(tmp_path / "run"), launcher=LauncherConfig(kind="slurm"))
+    with pytest.raises(MirageError, match="srun is not found"):
+        launch_all(lambda config: "", [config], tmp_path)
+
+
+@pytest.fixture(scope="module")
+def posed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "posed"
+    assert mirage("images", *TINY, f"run={run}") == 0
+    assert mirage("poses", f"run={run}") == 0
+    return run
+
+
+@pytest.fixture(scope="module")
+def straight(posed: Path, cluster: None) -> Path:
+    """Trained on two nodes in one go."""
+    run = shutil.copytree(posed, posed.with_name("straight"))
+    assert mirage("train", f"run={run}", *TWO_NODES, "launcher.wait=true") == 0
+    return run
+
+
+def losses(run: Path) -> list[tuple[int, float]]:
+    rows = csv.DictReader((run / "train" / "metrics.csv").read_text().splitlines())
+    return [(int(row["step"]), float(row["train_loss"] or row["val_loss"])) for row in rows]
+
+
+def assert_same_curve(run: Path, other: Path) -> None:
+    one, two = losses(run), losses(other)
+    assert [step for step, _ in one] == [step for step, _ in two]
+    assert np.allclose([x for _, x in one], [x for _, x in two], rtol=2e-3)
+
+
+def wait_for(reached: Callable[[], object], seconds: float = 150.0) -> None:
+    end = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.2)
+
+
+def start(run: Path) -> str:
+    """Submit a training, and return when it has a checkpoint: the job."""
+    assert mirage("train", f"run={run}", *TWO_NODES) == 0
+    wait_for((run / "train" / "last.ckpt").exists)
+    return (run / "slurm" / "job.txt").read_text()
+
+
+def state(job: str) -> str:
+    asked = ["squeue", "--noheader", "--states=all", f"--jobs={job}", "--format=%T"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def log(run: Path, job: str, rank: int = 0) -> str:
+    return (run / "slurm" / f"{job}_{rank}_log.out").read_text()
+
+
+@pytest.mark.slurm
+def test_two_nodes_train_what_one_process_trains(
+    posed: Path, straight: Path, tmp_path: Path
+) -> None:
+    alone = shutil.copytree(posed, tmp_path / "alone")
+    assert mirage("train", f"run={alone}") == 0
+    assert_same_curve(alone, straight)
+    job = (straight / "slurm" / "job.txt").read_text()
+    for rank, node in enumerate(("node1", "node2")):
+        said = log(straight, job, rank)
+        assert re.search(rf"step \d+/120, [\d.]+ images/s, .*process {rank} of 2, on {node}", said)
+        assert ("train: 120 steps" in said) == (rank == 0)
+    assert len(list((straight / "train" / "wandb").rglob("*.wandb"))) == 1
+    assert "kind: local" in (straight / "config.yaml").read_text()  # later commands run here
+
+
+@pytest.mark.slurm
+def test_a_job_that_makes_room_comes_back_and_goes_on(
+    posed: Path, straight: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(posed, tmp_path / "run")
+    job = start(run)
+    assert mirage("train", f"run={run}", *TWO_NODES) == 1  # two jobs on one run are refused
+    urgent = ["sbatch", "--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null"]
+    subprocess.run([*urgent, "--wrap=sleep 2"], check=True, capture_output=True)
+    wait_for(lambda: state(job) == "PENDING")
+    at = [step for step, _ in losses(run)][-1]
+    assert at < 120 and not (run / "train" / ".stamp.json").exists()
+    wait_for(lambda: state(job) == "COMPLETED")
+    said = log(run, job)
+    assert said.count("saved, and back in the queue") == 1
+    assert_same_curve(straight, run)
+    ids = {path.name.split("-")[-1] for path in (run / "train" / "wandb").rglob("*.wandb")}
+    assert len(ids) == 1  # parts of one run of W&B
+
+
+@pytest.mark.slurm
+def test_a_job_that_is_killed_leaves_what_the_same_command_goes_on_from(
+    posed: Path, straight: Path, tmp_path: Path
+) -> None:
+    """One process killed the hard way; then all cancelled; then to the end."""
+    run = shutil.copytree(posed, tmp_path / "run")
+    job = start(run)
+    os.kill(int(process_of(job, rank=1)), signal.SIGKILL)
+    wait_for(lambda: state(job) == "FAILED")
+    assert "another of the 2 processes died" in log(run, job)
+    job = start(run)
+    subprocess.run(["scancel", job], check=True)
+    wait_for(lambda: state(job) == "CANCELLED")
+    assert mirage("train", f"run={run}", *TWO_NODES, "launcher.wait=true") == 0
+    assert_same_curve(straight, run)
+
+
+def process_of(job: str, rank: int) -> str:
+    """The process that is a rank of a job, on this machine."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = dict(
+                word.split("=", 1)
+                for word in (folder / "environ").read_text().split("\0") if "=" in word
+            )  # fmt: skip
+            name = (folder / "cmdline").read_text()
+        except (OSError, UnicodeDecodeError):
+            continue
+        found = words.get("SLURM_JOB_ID"), words.get("SLURM_PROCID")
+        if found == (job, str(rank)) and "submitit" in name:
+            return folder.name
+    raise AssertionError("no such process")
+
+
+@pytest.mark.slurm
+def test_points_run_as_jobs_and_one_that_is_cancelled_is_told_of(
+    cluster: None, tmp_path: Path
+) -> None:
+    launcher = LauncherConfig(kind="slurm", cpus_per_task=1, at_once=2)
+    configs = [Config(run=str(tmp_path / name), launcher=launcher) for name in ("a", "b", "c")]
+    outcomes = launch_all(_tell, configs, tmp_path)
+    assert outcomes[0] == f"{tmp_path}/a on a node" and outcomes[2] == f"{tmp_path}/c on a node"
+    assert "CANCELLED" in outcomes[1]
+
+
+def _tell(config: Config) -> str:
+    if config.run.endswith("b"):
+        job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+        subprocess.run(["scancel", job], check=True)
+        time.sleep(60)
+    return f"{config.run} on a {os.environ['SLURMD_NODENAME'][:4]}"
