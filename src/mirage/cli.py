@@ -187,7 +187,13 @@ def run_command(name: str, config: Config) -> None:
     from mirage.stages.folder import RunFolder
 
     speaks = find_ranks().is_first
-    if speaks:
+    if config.dry_run and name != "train":
+        raise MirageError(
+            f"`mirage {name}` cannot be tried without doing it",
+            where="configuration key dry_run",
+            todo="it is for `mirage train`, which is what takes long",
+        )
+    if speaks and not config.dry_run:
         save_config(config)
     for stage in COMMANDS[name].stages:
         line = _stage(stage)(config, RunFolder(Path(config.run)))

@@ -19,6 +19,7 @@ from mirage.stages.folder import RunFolder, hash_of, read_json
 from mirage.stages.learn.checkpoints import LAST
 from mirage.stages.learn.pretrained import find_pretrained
 from mirage.stages.learn.refine import refine
+from mirage.stages.learn.rehearsal import rehearse
 from mirage.stages.learn.trainer import fit, load_averaged, set_aside_other
 from mirage.stages.learn.training_data import TrainingData, keep_images
 from mirage.stages.poses import BANK_FILE, SUMMARY_FILE
@@ -28,7 +29,12 @@ _MAY_CHANGE = ("steps", "checkpoint_every", "validate_every", "callbacks", "comp
 
 
 def run(config: Config, folder: RunFolder) -> str:
-    """Train, and refine where that is asked for, unless it is done; returns the closing line."""
+    """Train, and refine where that is asked for, unless it is done; returns the closing line.
+
+    With `dry_run` it only tries, and tells what the whole would take.
+    """
+    if config.dry_run:
+        return rehearse(config, folder)
     identity = hash_of(
         "train", folder.key("poses"), config.data, config.model, config.pretrained,
         {k: v for k, v in asdict(config.train).items() if k not in _MAY_CHANGE},

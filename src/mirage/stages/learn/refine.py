@@ -49,7 +49,7 @@ def refine(config: Config, folder: RunFolder, trained: Path, trained_key: str) -
     lightning.seed_everything(config.train.seed, verbose=False)
     data = TrainingData.gather(config, folder)
     denoiser = load_averaged(config, data.bank.num_poses, trained, data.codec)
-    turned = _turn(config, data, denoiser, where / TURNED, key)
+    turned = turn_photos(config, data, denoiser, where / TURNED, key)
     training = replace(
         config.train, steps=settings.steps, learning_rate=settings.learning_rate,
         warmup_steps=min(config.train.warmup_steps, settings.steps),
@@ -59,7 +59,7 @@ def refine(config: Config, folder: RunFolder, trained: Path, trained_key: str) -
     return fit(config, folder, where, module, data.paired(config, turned))
 
 
-def _turn(
+def turn_photos(
     config: Config, data: TrainingData, denoiser: PoseDenoiser, path: Path, key: str
 ) -> TurnedPhotos:
     """Training photos, each turned to an azimuth drawn at random where the ring has one."""

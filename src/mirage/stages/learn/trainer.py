@@ -25,7 +25,7 @@ from callbacks.poses import PoseRecord
 from callbacks.stopping import StoppedError, StopWhenTold
 from callbacks.tracking import finish, wandb_logger
 from datamodules.posed import PosedImages
-from mirage.config import Config
+from mirage.config import Config, ViewsConfig
 from mirage.contracts import PosedPhoto, PoseLabels, PoseRing
 from mirage.errors import MirageError
 from mirage.experiment import build_targets
@@ -39,7 +39,7 @@ from mirage.stages.learn.checkpoints import LAST, WholeCheckpoints, is_whole, ne
 from mirage.stages.poses import BANK_FILE, LABELS_FILE, SUMMARY_FILE
 from mirage.stages.show.pose_panels import pose_files
 
-_VALIDATION_REFERENCES = 4
+VALIDATION_REFERENCES = 4  # turned at every validation, to be looked at
 _VALIDATION_VIEWS = 8
 _SPEAK_EVERY = 60.0  # seconds, in a log
 _UNTIL_ENDED = 300.0  # seconds that a process of a job that is put back waits to be ended
@@ -146,11 +146,16 @@ def _set_aside_other(where: Path, identity: str) -> None:
     mark.write_text(identity)
 
 
+def validation_views(config: Config) -> ViewsConfig:
+    """What the references of a validation are turned with."""
+    return replace(config.views, count=_VALIDATION_VIEWS, mode="soft")
+
+
 def _pick_references(
     images: ImageSet, size: int, labels: PoseLabels, ids: np.ndarray
 ) -> list[PosedPhoto]:
     """Held-out photos spread over the ids, the same for the same set."""
-    count = min(_VALIDATION_REFERENCES, len(ids))
+    count = min(VALIDATION_REFERENCES, len(ids))
     chosen = ids[np.linspace(0, len(ids) - 1, count).round().astype(int)]
     return [
         PosedPhoto(images.load_square(int(i), size), int(labels.pose[i]), float(labels.azimuth[i]))
@@ -165,9 +170,9 @@ def _trainer(
     ring: PoseRing,
     references: Sequence[PosedPhoto],
 ) -> lightning.Trainer:
-    _quieten_lightning()
+    quieten_lightning()
     poses = folder["poses"]
-    views = replace(config.views, count=_VALIDATION_VIEWS, mode="soft")
+    views = validation_views(config)
     callbacks: list[Callback] = [
         OrbitViews(list(references), ring, views, where / "orbits"),  # sees the EMA: before it
         *build_targets(config.train.callbacks),
@@ -201,7 +206,7 @@ def _trainer(
         max_steps=config.train.steps,
         logger=wandb_logger(*named) if ranks.is_first else False,
         callbacks=callbacks,
-        precision=_precision(config.train.precision),
+        precision=precision_of(config.train.precision),
         gradient_clip_val=config.train.gradient_clip,
         val_check_interval=config.train.validate_every,
         check_val_every_n_epoch=None,
@@ -233,13 +238,13 @@ def _provenance(config: Config, folder: RunFolder) -> dict[str, Any]:
     }
 
 
-def _precision(asked: str) -> Literal["bf16-mixed", "32-true"]:
+def precision_of(asked: str) -> Literal["bf16-mixed", "32-true"]:
     """bf16 where it is faster: on a GPU. On a CPU small convolutions are slower in it."""
     if asked == "bf16" or (asked == "auto" and torch.cuda.is_available()):
         return "bf16-mixed"
     return "32-true"
 
 
-def _quieten_lightning() -> None:
+def quieten_lightning() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")

@@ -72,7 +72,7 @@ class TrainingData:
             "ring": self.bank.ring,
             "train_ids": self.train,
             "heldout_ids": self.held_out,
-            "batch_size": _share_of_batch(config.data.batch_size),
+            "batch_size": share_of_batch(config.data.batch_size, find_ranks().world),
             "balance": config.data.balance,
             "num_steps": config.train.steps,
             "seed": config.train.seed,
@@ -82,13 +82,12 @@ class TrainingData:
         }
 
 
-def _share_of_batch(batch_size: int) -> int:
-    """What one process takes of a batch.
+def share_of_batch(batch_size: int, world: int) -> int:
+    """What one of `world` processes takes of a batch.
 
     Raises:
         MirageError: it cannot be shared out evenly.
     """
-    world = find_ranks().world
     if batch_size % world:
         raise MirageError(
             f"a batch of {batch_size} cannot be shared out evenly to {world} processes",
