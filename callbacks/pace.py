@@ -6,6 +6,7 @@ import math
 import os
 import socket
 import time
+from datetime import timedelta
 from typing import Any
 
 import lightning
@@ -53,7 +54,7 @@ class Pace(Callback):
 
     def _line(self, trainer: lightning.Trainer, rate: float) -> str:
         step, total = trainer.global_step, trainer.max_steps
-        left = time.strftime("%-H:%M:%S", time.gmtime((total - step) / rate))
+        left = timedelta(seconds=round((total - step) / rate))
         line = f"step {step}/{total}, {rate * self.batch_size:.1f} images/s, about {left} left"
         if trainer.world_size == 1:
             return line

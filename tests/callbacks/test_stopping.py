@@ -1,0 +1,113 @@
+"""Told to stop, a training finishes the step, saves once, and hands the signal on."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from callbacks.stopping import REQUEUE, StoppedError, StopWhenTold
+from datamodules.posed import PosedImages
+from mirage.config import TrainConfig
+from mirage.model.denoiser import PoseDenoiser
+from mirage.model.lit import PoseDiffusion
+
+MakeDenoiser = Callable[..., PoseDenoiser]
+MakeData = Callable[[int], PosedImages]
+STEPS = 6
+
+
+class Tell(Callback):
+    """Sends this process signals in the middle of step 3."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = numbers
+
+    def on_after_backward(self, trainer: Any, pl_module: Any) -> None:
+        if trainer.global_step == 2:
+            for number in self.numbers:
+                os.kill(os.getpid(), number)
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM, REQUEUE)
+    before = [signal.getsignal(number) for number in numbers]
+    signal.signal(REQUEUE, signal.SIG_DFL)
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def train(
+    make_denoiser: MakeDenoiser, make_data: MakeData, tmp_path: Path
+) -> Callable[..., lightning.Trainer]:
+    def run(*numbers: int) -> lightning.Trainer:
+        saved: list[int] = []
+        trainer = lightning.Trainer(
+            accelerator="cpu", max_steps=STEPS, logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0,
+            callbacks=[Tell(*numbers), StopWhenTold(tmp_path / "last.ckpt")],
+        )  # fmt: skip
+        save = trainer.save_checkpoint
+        trainer.save_checkpoint = lambda path: (saved.append(trainer.global_step), save(path))  # type: ignore[method-assign, assignment, func-returns-value]
+        trainer.saved = saved  # type: ignore[attr-defined]
+        module = PoseDiffusion(make_denoiser(), TrainConfig(steps=STEPS, warmup_steps=1))
+        try:
+            trainer.fit(module, make_data(STEPS))
+        except StoppedError as error:
+            trainer.stopped = error  # type: ignore[attr-defined]
+        return trainer
+
+    return run
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, REQUEUE])
+def test_it_ends_after_the_step_and_is_saved(
+    train: Callable[..., Any], tmp_path: Path, number: signal.Signals
+) -> None:
+    before = signal.getsignal(number)
+    trainer = train(number)
+    assert trainer.stopped.requeue is None  # nobody puts it back
+    assert trainer.saved == [3]
+    state = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert state["global_step"] == 3 and len(state["optimizer_states"]) == 1
+    assert signal.getsignal(number) == before
+
+
+def test_the_owner_of_the_signal_acts_after_it_is_saved(
+    train: Callable[..., Any], tmp_path: Path
+) -> None:
+    acted: list[bool] = []
+    signal.signal(REQUEUE, lambda *_: acted.append((tmp_path / "last.ckpt").exists()))
+    trainer = train(REQUEUE, signal.SIGTERM)
+    assert trainer.saved == [3] and not acted
+    trainer.stopped.requeue()
+    assert acted == [True]
+
+
+def test_in_a_job_that_can_be_put_back_sigterm_only_saves(train: Callable[..., Any]) -> None:
+    """What follows tells: the signal that puts it back, or the end."""
+    signal.signal(REQUEUE, lambda *_: None)
+    trainer = train(signal.SIGTERM)
+    assert trainer.saved == [3] and trainer.global_step == STEPS
+    assert not hasattr(trainer, "stopped")
+
+
+def test_a_second_ctrl_c_does_not_wait(train: Callable[..., Any], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):  # Lightning's answer to it
+        train(signal.SIGINT, signal.SIGINT)
+    assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_untold_it_neither_saves_nor_stops(train: Callable[..., Any], tmp_path: Path) -> None:
+    trainer = train()
+    assert trainer.saved == [] and trainer.global_step == STEPS
