@@ -5,10 +5,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
+from submitit.core.utils import UncompletedJobError
+
+from mirage.errors import MirageError
 
 REQUEUE = signal.SIGUSR2  # what submitit has Slurm send, before time is over or to make room
 _HEARD = (signal.SIGINT, signal.SIGTERM, REQUEUE)
@@ -18,7 +22,8 @@ class StoppedError(Exception):
     """The training was told to stop, and is saved.
 
     Attributes:
-        requeue: puts the job back in the queue and ends the process; None where nobody does.
+        requeue: puts the job back in the queue, which ends the process, or raises MirageError;
+            None where nobody does.
     """
 
     def __init__(self, requeue: Callable[[], None] | None) -> None:
@@ -92,4 +97,13 @@ class StopWhenTold(Callback):
             signal.signal(number, handler)
 
     def _requeue(self) -> None:
-        self._former[REQUEUE](REQUEUE, None)
+        try:
+            self._former[REQUEUE](REQUEUE, None)
+        except (UncompletedJobError, CalledProcessError) as error:
+            if getattr(error, "returncode", 1) < 0:  # put back, which killed what told of it
+                return
+            raise MirageError(
+                f"the job is not put back in the queue: {error}",
+                where="Slurm",
+                todo="submit it again: it is saved, and the same command goes on from here",
+            ) from error

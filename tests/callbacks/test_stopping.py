@@ -6,16 +6,19 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 import lightning
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
+from submitit.core.utils import UncompletedJobError
 
 from callbacks.stopping import REQUEUE, StoppedError, StopWhenTold
 from datamodules.posed import PosedImages
 from mirage.config import TrainConfig
+from mirage.errors import MirageError
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 
@@ -92,6 +95,29 @@ def test_the_owner_of_the_signal_acts_after_it_is_saved(
     assert trainer.saved == [3] and not acted
     trainer.stopped.requeue()
     assert acted == [True]
+
+
+@pytest.mark.parametrize(
+    ("fails", "says"),
+    [
+        (UncompletedJobError("timed-out too many times"), "timed-out too many times"),
+        (CalledProcessError(1, "scontrol"), "scontrol"),
+        (CalledProcessError(-signal.SIGTERM, "scontrol"), ""),  # the requeue itself kills it
+    ],
+)
+def test_a_job_that_is_not_put_back_says_so(
+    train: Callable[..., Any], fails: Exception, says: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise fails
+
+    signal.signal(REQUEUE, refuse)
+    stopped = train(REQUEUE).stopped
+    if not says:
+        stopped.requeue()
+        return
+    with pytest.raises(MirageError, match=says):
+        stopped.requeue()
 
 
 def test_in_a_job_that_can_be_put_back_sigterm_only_saves(train: Callable[..., Any]) -> None:

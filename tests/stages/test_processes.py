@@ -25,7 +25,8 @@ TINY = [
     "data.resolution=16", "data.batch_size=8", "model.channels=[32,64]",
     "model.layers_per_block=1", "model.attention_levels=[1]", "train.steps=10",
     "train.warmup_steps=1", "train.checkpoint_every=4", "train.validate_every=5",
-    "refine.steps=10", "refine.photos=6", "views.steps=3", "views.count=3", "views.references=3",
+    "refine.steps=10", "refine.photos=6", "views.steps=3", "views.count=3",
+    "views.references=1",  # fewer than processes
     "evaluate.objects=3", "evaluate.photos=3", "evaluate.views=3", "evaluate.turn=4",
     "evaluate.baselines=false",
 ]  # fmt: skip
