@@ -62,8 +62,8 @@ def submit(name: str, work: Callable[[Config], Any], config: Config) -> str:
             the job failed (where `launcher.wait` asks to wait for it).
     """
     folder, settings = Path(config.run) / LOGS, config.launcher
-    _refuse_second(folder / _LATEST)
     with _explained():
+        _refuse_second(folder / _LATEST)
         job = _executor(settings, folder, f"mirage {name} {config.run}").submit(
             Resumable(work, config)
         )
@@ -76,9 +76,9 @@ def submit(name: str, work: Callable[[Config], Any], config: Config) -> str:
     _, reason = _outcomes([job])[0]
     if reason:
         raise MirageError(
-            f"job {job.job_id} {reason}",
-            where=str(log),
-            todo="mend what its log tells; the same command goes on from what is done",
+            f"job {job.job_id} {reason}{_told(folder, job.job_id)}",
+            where=f"{folder}/{job.job_id}_*_log.out",
+            todo="mend what its logs tell; the same command goes on from what is done",
         )
     return f"{name}: job {job.job_id} is done"
 
@@ -168,8 +168,8 @@ def _explained() -> Iterator[None]:
         said = getattr(error, "stderr", None) or str(error)
         lines = [line for line in str(said).splitlines() if "error" in line] or [str(said)]
         raise MirageError(
-            f"Slurm refuses the job: {lines[-1].strip()[:300]}",
-            where="sbatch",
+            f"Slurm does not take the job: {lines[-1].strip()[:300]}",
+            where="sbatch, squeue",
             todo="set what your site asks for: launcher.partition, launcher.account, "
             "launcher.options={…}; `dry_run=true` shows the header",
         ) from error
@@ -177,7 +177,13 @@ def _explained() -> Iterator[None]:
 
 def _refuse_second(latest: Path) -> None:
     """Two jobs on one run would overwrite each other's checkpoints."""
-    if latest.exists() and _states().get(job := latest.read_text().strip(), "") in _AT_WORK:
+    if not latest.exists():
+        return
+    job = latest.read_text().strip()
+    end = time.monotonic() + _FOR_FILES
+    while (state := _states().get(job, "")) == "COMPLETING" and time.monotonic() < end:
+        time.sleep(_LOOK_EVERY)
+    if state in _AT_WORK:
         raise MirageError(
             f"job {job} works on this run, or waits to",
             where=str(latest.parent),
@@ -188,6 +194,15 @@ def _refuse_second(latest: Path) -> None:
 _AT_WORK = frozenset(
     {"PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "REQUEUED", "REQUEUE_HOLD"}
 )
+
+
+def _told(folder: Path, job: str) -> str:
+    """What the first of its processes that complained said."""
+    for path in sorted(folder.glob(f"{job}_*_log.out")):
+        for line in path.read_text(errors="replace").splitlines():
+            if line.startswith("mirage: "):
+                return f": {line.removeprefix('mirage: ')}"
+    return ""
 
 
 def _states() -> dict[str, str]:
