@@ -183,6 +183,18 @@ def process_of(job: str, rank: int) -> str:
 
 
 @pytest.mark.slurm
+def test_what_slurm_and_a_job_complain_of_is_told(
+    cluster: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", f"run={tmp_path / 'run'}", *TWO_NODES]
+    assert mirage(*words, "launcher.partition=nosuch") == 1
+    assert "Invalid partition name" in capsys.readouterr().err
+    assert mirage(*words, "launcher.wait=true") == 1
+    said = capsys.readouterr().err
+    assert "this needs the poses of the run" in said and "Traceback" not in said
+
+
+@pytest.mark.slurm
 def test_points_run_as_jobs_and_one_that_is_cancelled_is_told_of(
     cluster: None, tmp_path: Path
 ) -> None:
