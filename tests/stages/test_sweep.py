@@ -6,6 +6,8 @@ import csv
 import json
 import os
 import shlex
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +21,7 @@ from mirage.cli import main
 from mirage.config import Config, PlotConfig
 from mirage.errors import MirageError
 from mirage.experiment import load_config
+from mirage.files import held
 from mirage.multirun import Multirun, load_multirun
 from mirage.ranks import Ranks
 from mirage.stages.folder import RunFolder, hash_of, write_json
@@ -169,6 +172,19 @@ def test_what_could_not_be_shared_fails_its_jobs_once(
     assert str(caught.value).count("shared poses: too dark (see runs/s/_shared/") == 3
     assert len(seen) == 2 + 3  # two made for all, then the jobs whose poses are there
     assert stages.count("train") == 1
+
+
+def test_what_another_sweep_is_making_is_waited_for(sweep: Multirun, stages: Stages) -> None:
+    config = sweep.jobs[0].config
+    maker = Path("runs/s/_shared", images_key(config))
+    with held(maker / ".lock"):
+        other = threading.Thread(target=run, args=(sweep, stages))
+        other.start()
+        time.sleep(0.3)
+        assert not stages.worked
+        stages("images", replace(config, run=str(maker)))
+    other.join()
+    assert stages.count("images") == 1 and stages.count("poses") == 4
 
 
 def test_a_sweep_is_not_for_several_processes(
