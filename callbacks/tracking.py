@@ -24,17 +24,24 @@ def has_wandb_key() -> bool:
         return False
 
 
-def wandb_logger(folder: Path, name: str, config: dict[str, Any]) -> WandbLogger:
+def wandb_logger(
+    folder: Path, name: str, config: dict[str, Any], group: str | None = None
+) -> WandbLogger:
     """A logger that resumes the same W&B run for the same folder.
 
-    WANDB_MODE is obeyed; where it is unset, runs are offline unless there is a key.
+    WANDB_MODE is obeyed; where it is unset, runs are offline unless there is a key. Where an agent
+    of a W&B sweep started this, the run is the one that the agent asks for.
+
+    Args:
+        group: of W&B runs, this one among them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("WANDB_MODE", "online" if has_wandb_key() else "offline")
     os.environ.setdefault("WANDB_SILENT", "true")
     identity = folder / "wandb_id.txt"
     if not identity.exists():
-        identity.write_text(uuid.uuid4().hex[:8])
+        asked = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
+        identity.write_text(asked or uuid.uuid4().hex[:8])
     logger = WandbLogger(
         project="mirage",
         name=name,
@@ -42,6 +49,7 @@ def wandb_logger(folder: Path, name: str, config: dict[str, Any]) -> WandbLogger
         save_dir=str(folder),
         resume="allow",
         config=config,
+        group=group,
         settings=wandb.Settings(console="off", x_disable_stats=True),
     )
     logger._wandb_init.pop("anonymous", None)  # wandb warns of it, and Lightning always passes it
@@ -80,14 +88,15 @@ def log_evaluation(
     config: dict[str, Any],
     figures: dict[str, Any],
     pictures: Sequence[Path],
+    group: str | None = None,
 ) -> None:
-    """Add figures and pictures under `evaluate/` to the W&B run of a training that is over.
+    """Add figures and pictures under `evaluate/` to a W&B run: of a training that is over, or new.
 
     Args:
-        folder: the training's, which `wandb_logger` made; name, config: as it was given them.
+        folder, name, config, group: as `wandb_logger` takes them, and was given by the training.
         figures: a tree of numbers; what is no number is left out.
     """
-    run = wandb_logger(folder, name, config).experiment
+    run = wandb_logger(folder, name, config, group).experiment
     shown = {f"evaluate/{path.stem}": wandb.Image(str(path)) for path in pictures}
     run.log(shown | dict(_numbers(figures, "evaluate")))
     run.finish()

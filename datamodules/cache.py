@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mirage.contracts import IntArray, KeptArray
+from mirage.files import held
 from mirage.ranks import ALONE, Ranks
 
 Batches = Callable[[IntArray], Iterator[tuple[IntArray, KeptArray]]]
@@ -26,11 +28,20 @@ def build_cache(
     """Fill `path` (.npy of [N, ...]) in batches; a killed build goes on with what is missing.
 
     Processes fill it together, each a share; all must call this, and all return when it is full.
+    Other commands that want the same cache wait for them.
 
     Args:
         key: what the pixels depend on (the images' hash); a cache of another key is built anew.
         batches: given image ids, yields (ids, [B, ...]) in that order.
     """
+    with held(path.with_suffix(".lock")) if ranks.is_first else nullcontext():
+        _build(path, shape, key, batches, dtype, ranks)
+        ranks.wait()
+
+
+def _build(
+    path: Path, shape: tuple[int, ...], key: str, batches: Batches, dtype: str, ranks: Ranks
+) -> None:
     done, about = path.with_suffix(".done"), path.with_suffix(".json")
     facts = {"key": key, "shape": list(shape), "dtype": dtype}
     if ranks.is_first and not (_read(about) == facts and path.exists() and done.exists()):
@@ -45,7 +56,6 @@ def build_cache(
     mine = np.array_split(missing, ranks.world)[ranks.rank]
     if len(mine):
         _fill(path, done, batches(mine))
-    ranks.wait()
 
 
 def _fill(path: Path, done: Path, batches: Iterator[tuple[IntArray, KeptArray]]) -> None:

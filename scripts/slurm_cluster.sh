@@ -7,13 +7,15 @@
 #   scripts/slurm_cluster.sh run CMD…  runs one command on it
 #
 # It installs nothing, and everything it writes is in one folder, $MIRAGE_SLURM. It has its own
-# munge key and ports, so a Slurm that is there already is not disturbed. Nodes node1 and node2
+# munge key and ports, $MIRAGE_SLURM_PORT and the two after it, so a Slurm that is there already is
+# not disturbed. Nodes node1 and node2
 # both are this machine (four pretended cores each); their names resolve to nothing, so jobs
 # are told where the first node is: MASTER_ADDR=127.0.0.1.
 set -euo pipefail
 
 HOME_OF=${MIRAGE_SLURM:-${TMPDIR:-/tmp}/mirage-slurm-$(id -u)}
 CONF=$HOME_OF/slurm.conf
+PORT=${MIRAGE_SLURM_PORT:-16817}
 PATH=$PATH:/usr/sbin:/sbin
 
 need() {
@@ -32,7 +34,7 @@ configure() {
     cat > "$CONF" <<END
 ClusterName=mirage
 SlurmctldHost=$(hostname -s)(127.0.0.1)
-SlurmctldPort=16817
+SlurmctldPort=$PORT
 SlurmUser=$(id -un)
 SlurmdUser=$(id -un)
 AuthType=auth/munge
@@ -60,7 +62,7 @@ SlurmctldParameters=preempt_send_user_signal
 JobRequeue=1
 KillWait=5
 OverTimeLimit=1
-NodeName=node[1-2] NodeHostname=$(hostname) NodeAddr=127.0.0.1 Port=[17001-17002] CPUs=4 State=UNKNOWN
+NodeName=node[1-2] NodeHostname=$(hostname) NodeAddr=127.0.0.1 Port=[$((PORT + 1))-$((PORT + 2))] CPUs=4 State=UNKNOWN
 PartitionName=normal Nodes=node[1-2] Default=YES PriorityTier=1 GraceTime=60 MaxTime=INFINITE State=UP
 PartitionName=urgent Nodes=node[1-2] PriorityTier=10 MaxTime=INFINITE State=UP
 END
@@ -110,5 +112,5 @@ case ${1:-} in
     stop) stop ;;
     env) echo "export SLURM_CONF=$CONF MASTER_ADDR=127.0.0.1" ;;
     run) shift && SLURM_CONF=$CONF exec "$@" ;;
-    *) sed -n '2,13s/^# \{0,1\}//p' "$0" && exit 2 ;;
+    *) sed -n '2,14s/^# \{0,1\}//p' "$0" && exit 2 ;;
 esac

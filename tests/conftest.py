@@ -32,6 +32,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("slurm")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIRAGE_SLURM", str(folder))
+        patch.setenv("MIRAGE_SLURM_PORT", "26817")  # beside one that a person may have started
         started = subprocess.run([_CLUSTER, "start"], capture_output=True, text=True, check=False)
         try:
             assert started.returncode == 0, started.stderr

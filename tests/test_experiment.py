@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from inspect import signature
 from pathlib import Path
 
 import pytest
 import yaml
+from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 import experiments
 from mirage.config import Config
 from mirage.errors import MirageError
-from mirage.experiment import SAVED, config_text, known_keys, load_config, save_config
+from mirage.experiment import (
+    SAVED,
+    config_text,
+    known_keys,
+    list_experiments,
+    load_config,
+    save_config,
+)
 
 FOLDER = Path(str(experiments.__file__)).parent
 
@@ -51,6 +61,34 @@ def test_every_experiment_loads_and_means_what_it_says(name: str) -> None:
     written = leaves(OmegaConf.to_container(file, resolve=True))
     for key, value in written.items():
         assert value_of(config, key) == value, key
+
+
+@pytest.mark.parametrize(
+    "file", sorted(FOLDER.glob("*/*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_every_file_is_a_short_difference_that_says_what_it_is(file: Path) -> None:
+    assert len(file.read_text().splitlines()) <= 30
+    assert re.match(r"[A-Z].*[.:]$", list_experiments()[file.parent.name][file.stem])
+
+
+def bind(spec: dict[str, object]) -> None:
+    """Give a callback's arguments to its signature, without making it."""
+    target = get_object(str(spec["_target_"]))
+    signature(target).bind(**{key: value for key, value in spec.items() if key[0] != "_"})
+
+
+@pytest.mark.parametrize("name", names("experiment"))
+def test_every_callback_of_an_experiment_can_be_made(name: str) -> None:
+    for spec in load_config([f"experiment={name}"]).train.callbacks.values():
+        bind(spec)
+
+
+def test_a_callback_that_is_not_there_or_wants_something_else_is_noticed() -> None:
+    bind({"_target_": "callbacks.history.MetricsFile", "path": "a.csv", "every": 1})
+    with pytest.raises(TypeError):
+        bind({"_target_": "callbacks.history.MetricsFile", "paths": "a.csv"})
+    with pytest.raises(ImportError):
+        bind({"_target_": "callbacks.history.NoSuchThing"})
 
 
 @pytest.mark.parametrize("name", names("backbone"))

@@ -77,9 +77,12 @@ def test_whole_files_and_lists_can_be_swept() -> None:
     (["poses.count"], "not an override"),
     (["sweep=nothing_like_it"], "nothing_like_it"),
     (["sweep=poses_k", "sweep.commands=[paint]"], "sweep.commands"),
-    (["sweep=poses_k", "sweep.commands=[]"], "sweep.commands"),
     (["sweep=poses_k", "sweep.plots.poses_k.y=[]"], "sweep.plots"),
-    (["hydra/launcher=carrier_pigeon", "poses.count=6,12"], "carrier_pigeon"),
+    (["hydra/launcher=submitit_slurm", "poses.count=6,12"], "launcher=NAME"),
+    (["sweep=poses_k", "sweep.point=a"], "4 jobs are left"),
+    (["poses.count=6", "sweep.point=../up"], "cannot name a file"),
+    (["poses.count=6", "sweep.point=${oc.env:NOBODY_SETS_THIS}"], "NOBODY_SETS_THIS"),
+    (["sweep=poses_tried", "sweep.variant=nobody"], "use one of base, with_colour"),
 ])  # fmt: skip
 def test_a_mistake_is_named_before_anything_runs(words: list[str], says: str) -> None:
     with pytest.raises(MirageError) as caught:
@@ -90,3 +93,45 @@ def test_a_mistake_is_named_before_anything_runs(words: list[str], says: str) ->
 def test_names_that_are_no_file_names_are_refused() -> None:
     with pytest.raises(MirageError, match="cannot name a file"):
         SweepConfig(variants={"../up": {}})
+
+
+@pytest.mark.parametrize(("command", "road"), [
+    ("sweep", "images poses evaluate"),
+    ("images", "images"),
+    ("train", "images poses train"),
+    ("evaluate", "images poses train views evaluate"),
+    ("run", "run"),
+])  # fmt: skip
+def test_jobs_run_the_road_up_to_the_command(command: str, road: str) -> None:
+    assert load_multirun(["poses.count=6,12"], command).commands == tuple(road.split())
+    named = load_multirun(["poses.count=6,12", "sweep.commands=[images,report]"], command)
+    assert named.commands == ("images", "report")
+
+
+def test_the_words_that_asked_for_it_are_kept() -> None:
+    assert load_multirun(["poses.count=6,12"]).words == ("sweep", "poses.count=6,12")
+    words = load_multirun(["poses.count=6,12"], "train").words
+    assert words == ("train", "--multirun", "poses.count=6,12")
+
+
+def test_jobs_are_of_the_sweeps_group_unless_another_is_named() -> None:
+    sweep = load_multirun(["poses.count=6,12", "run=runs/a"])
+    assert {job.config.group for job in sweep.jobs} == {"a"}
+    sweep = load_multirun(["poses.count=6,12", "run=runs/a", "group=mine"])
+    assert {job.config.group for job in sweep.jobs} == {"mine"}
+
+
+def test_a_point_is_one_job_with_a_name_of_its_own() -> None:
+    (job,) = load_multirun(["sweep=poses_k", "poses.count=6", "sweep.point=x1"]).jobs
+    assert (job.name, job.config.run, job.config.poses.count) == ("x1", "runs/poses_k/x1", 6)
+    assert job.config.group == "poses_k"
+
+
+def test_one_variant_can_be_asked_for() -> None:
+    sweep = load_multirun(["sweep=poses_tried", "sweep.variant=grid_7"])
+    assert [(job.name, job.config.poses.grid) for job in sweep.jobs] == [("grid_7", 7)]
+
+
+def test_a_value_can_be_written_in_terms_of_the_jobs_own() -> None:
+    for job in load_multirun(["sweep=guidance"]).jobs:
+        assert job.config.evaluate.modes == [job.config.views.mode]

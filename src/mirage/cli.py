@@ -9,7 +9,7 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from mirage.config import Config
+from mirage.config import SWEPT_COMMANDS, Config
 from mirage.errors import MirageError
 
 
@@ -60,7 +60,7 @@ COMMANDS = {
         "Train the pose-conditional diffusion model; export it to model/.",
         "images, poses",
         ("train.steps=INT", "data.resolution=PIXELS", "data.batch_size=INT",
-         "pretrained=NAME|null"),
+         "pretrained=NAME|null", "dry_run=true  (only say what it would take)"),
         "mirage train train.steps=20000 run=runs/mine",
     ),
     "views": Command(
@@ -106,10 +106,21 @@ COMMANDS = {
         (),
         "Run many variants of one experiment; compare them in a table and plots.",
         "as images",
-        ("sweep=NAME", "KEY=VALUE,VALUE,…", "run=DIR", "hydra/launcher=NAME"),
+        ("sweep=NAME", "KEY=VALUE,VALUE,…", "sweep.commands=[COMMAND,…]", "run=DIR",
+         "launcher=NAME", "sweep.wandb=FILE  (write it for agents of W&B, run nothing)",
+         "(any command with --multirun is a sweep of it and of the commands before it)"),
         "mirage sweep sweep=poses_k",
     ),
+    "experiments": Command(
+        (),
+        "List the files of experiments/, by the key that names them.",
+        "nothing",
+        (),
+        "mirage experiments",
+    ),
 }  # fmt: skip
+
+MULTIRUN = ("--multirun", "-m")  # options that make a sweep of a command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -139,20 +150,23 @@ def _dispatch(words: list[str]) -> int:
     if asks_help:
         print(command_help(name))
         return 0
-    # Heavy imports come after help and errors, which should be instant.
-    from mirage.experiment import load_config
-    from mirage.stages.folder import RunFolder
-
-    flags = [word for word in rest if word.startswith("--")]
+    flags = [word for word in rest if word in MULTIRUN or word.startswith("--")]
     photos = [word for word in rest if name == "assign" and not _is_override(word)]
     photos = [word for word in photos if word not in flags]
-    unknown = set(flags) - ({"--json", "--explain"} if name == "assign" else set())
+    unknown = set(flags) - _options(name)
     if unknown:
         raise MirageError(
             f"unknown option {sorted(unknown)[0]}", where="command line", todo="write key=value"
         )
-    if name == "sweep":
-        print(_sweep(rest))
+    # Heavy imports come after help and errors, which should be instant.
+    from mirage.experiment import load_config
+    from mirage.stages.folder import RunFolder
+
+    if name == "experiments":
+        print(_experiments(rest))
+        return 0
+    if name == "sweep" or set(flags) & set(MULTIRUN):
+        print(_sweep(name, [word for word in rest if word not in flags]))
         return 0
     config = load_config([w for w in rest if w not in flags and w not in photos])
     folder = RunFolder(Path(config.run))
@@ -180,6 +194,12 @@ def run_as_job(name: str, config: Config) -> None:
         sys.exit(130)
 
 
+def _options(name: str) -> set[str]:
+    if name == "assign":
+        return {"--json", "--explain"}
+    return set(MULTIRUN) if name in (*SWEPT_COMMANDS, "sweep") else set()
+
+
 def run_command(name: str, config: Config) -> None:
     """Run the stages of a command; each ends with a line that says what it wrote."""
     from mirage.experiment import save_config
@@ -201,10 +221,28 @@ def run_command(name: str, config: Config) -> None:
             print(line, flush=True)
 
 
-def _sweep(words: list[str]) -> str:
+def _sweep(command: str, words: list[str]) -> str:
+    from mirage.agents import write_for_agents
     from mirage.multirun import load_multirun
 
-    return _stage("sweep")(load_multirun(words), run_command)
+    sweep = load_multirun(words, command)
+    if sweep.settings.wandb is not None:
+        return write_for_agents(sweep)
+    return _stage("sweep")(sweep, run_command)
+
+
+def _experiments(words: list[str]) -> str:
+    from mirage.experiment import list_experiments
+
+    if words:
+        raise MirageError(
+            f"{words[0]!r} is not understood", where="command line", todo="`mirage experiments`"
+        )
+    lines = []
+    for group, names in list_experiments().items():
+        width = max(map(len, names))
+        lines += [f"{group}=", *(f"  {name:<{width}}  {line}" for name, line in names.items()), ""]
+    return "\n".join(lines[:-1])
 
 
 def _is_override(word: str) -> bool:
@@ -220,11 +258,13 @@ def _stage(name: str) -> Callable[..., str]:
 def general_help() -> str:
     """What `mirage --help` prints."""
     lines = ["mirage <command> [key=value …]", "", "commands, in the order of the road:"]
-    lines += [f"  {name:<10}{command.does}" for name, command in COMMANDS.items()]
+    lines += [f"  {name:<12}{command.does}" for name, command in COMMANDS.items()]
     lines += [
         "",
         "experiment=NAME takes a file of experiments/experiment/; run=DIR is the run's folder,",
         "which remembers its configuration: later commands need only run=DIR.",
+        "With --multirun and key=a,b a command is run for every value: a sweep.",
+        "With launcher=slurm a command, or every point of a sweep, is a job of the cluster.",
         "Every key and its default: src/mirage/config/. `mirage <command> --help` tells more.",
         "",
         "example:  mirage run experiment=demo",

@@ -22,6 +22,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+import experiments
 from mirage.config import AblationConfig, Config, EvaluateConfig, LauncherConfig, ViewsConfig
 from mirage.errors import MirageError
 
@@ -59,6 +60,26 @@ def load_config(overrides: Sequence[str]) -> Config:
         raise _explain(error) from error
     assert isinstance(config, Config)
     return config
+
+
+def list_experiments() -> dict[str, dict[str, str]]:
+    """Group → name → what the file's first comment says of it, of all files in experiments/.
+
+    Only comments are read, so that a file with a mistake in it is listed too.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted(Path(str(experiments.__file__)).parent.glob("*/*.yaml")):
+        found.setdefault(path.parent.name, {})[path.stem] = _first_comment(path)
+    return found
+
+
+def _first_comment(path: Path) -> str:
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    comments = [line.lstrip("# ").rstrip() for line in lines if line.startswith("#")]
+    return next((c for c in comments if c and not c.startswith("@")), "")
 
 
 def check_words(words: Sequence[str]) -> None:

@@ -1,32 +1,25 @@
-"""A sweep's jobs: laid out by Hydra's sweeper, and launched by the launcher that Hydra is told.
-
-`hydra/launcher=NAME` on the command line names one; without it the jobs run here, one by one.
-"""
+"""A sweep's jobs, laid out by Hydra's sweeper; `mirage.launch` runs them."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
-from hydra._internal.callbacks import Callbacks
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.core.plugins import Plugins
-from hydra.types import HydraContext, RunMode
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from mirage.config import Config, SweepConfig, SweptConfig
+from mirage.config import Config, SweepConfig, SweptConfig, road_to
 from mirage.errors import MirageError
 from mirage.experiment import check_words, open_experiments
 from mirage.images.progress import show_progress
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -37,19 +30,13 @@ class Job:
         name: of the run's folder in the sweep's.
         variant: which of the sweep's variants it is; empty where there are none.
         axes: key → value, of the keys that take several values.
-        words: the overrides that make it, in Hydra's grammar, all but `run`.
         config: its configuration.
     """
 
     name: str
     variant: str
     axes: dict[str, Any]
-    words: tuple[str, ...]
     config: Config
-
-    def in_folder(self, run: str) -> Job:
-        """The same job with its run elsewhere."""
-        return replace(self, config=replace(self.config, run=run))
 
 
 @dataclass(frozen=True)
@@ -58,39 +45,27 @@ class Multirun:
 
     Attributes:
         run: its folder.
-        words: the command line it was asked for with.
-        settings: its commands, figures and plots.
+        words: the command line it was asked for with, `mirage` left out.
+        commands: what each job runs, in order.
+        settings: what is compared at its end.
         jobs: in the order of variants, then of the grid, the last key running fastest.
     """
 
     run: str
     words: tuple[str, ...]
+    commands: tuple[str, ...]
     settings: SweepConfig
     jobs: tuple[Job, ...]
 
-    def launch(self, task: Callable[[Config], T], jobs: Sequence[Job]) -> list[T]:
-        """`task` of each job's configuration, wherever the launcher runs it.
 
-        Args:
-            task: must not raise, and must pickle where the launcher leaves this process.
-        """
-        with open_experiments(SweptConfig) as hydra:
-            master, _ = _compose_base(hydra, self.words)
-            launcher = Plugins.instance().instantiate_launcher(
-                hydra_context=HydraContext(hydra.config_loader, Callbacks(master)),
-                task_function=partial(_perform, task),
-                config=master,
-            )
-            words = [[*job.words, _set_run(job.config.run)] for job in jobs]
-            return [job.return_value for job in launcher.launch(words, initial_job_idx=0)]
-
-
-def load_multirun(words: Sequence[str]) -> Multirun:
+def load_multirun(words: Sequence[str], command: str = "sweep") -> Multirun:
     """Lay out a sweep and check every job of it.
 
     Args:
         words: `key=value` words in Hydra's grammar; `sweep=NAME` names a file of
             experiments/sweep/, `key=a,b` gives a key several values, in place of the sweep's own.
+        command: `sweep`, or the command that `--multirun` came with: jobs run the road up to it
+            where the sweep names no commands.
 
     Raises:
         MirageError: an unknown key, a value that cannot be, or nothing that varies.
@@ -103,33 +78,65 @@ def load_multirun(words: Sequence[str]) -> Multirun:
         grid = _parse({key: _several(values) for key, values in settings.grid.items()})
         points = [
             (variant, point)
-            for variant, changes in (settings.variants or {"": {}}).items()
+            for variant, changes in _variants(settings).items()
             for point in _expand([*grid, *given, *_parse(changes)])
         ]
         jobs = [
-            _make_job(hydra, master, variant, *point)
+            _make_job(hydra, master, settings.point, variant, *point)
             for variant, point in show_progress(points, "check the jobs")
         ]
-    names = [job.name for job in jobs]
+    _check_names([job.name for job in jobs], settings)
+    asked = ("sweep",) if command == "sweep" else (command, "--multirun")
+    commands = tuple(settings.commands or road_to(command))
+    return Multirun(str(master.run), (*asked, *words), commands, settings, tuple(jobs))
+
+
+def _variants(settings: SweepConfig) -> dict[str, dict[str, Any]]:
+    """Name → what it changes; one without a name where there are none."""
+    if settings.variant is not None:
+        return {settings.variant: settings.variants[settings.variant]}
+    return settings.variants or {"": {}}
+
+
+def _check_names(names: Sequence[str], settings: SweepConfig) -> None:
+    """Refuse what is not a sweep, or not the one point that was asked for."""
+    where = "configuration key sweep.grid" if settings.grid else "command line"
+    if settings.point is not None:
+        if len(names) > 1:
+            raise MirageError(
+                f"{len(names)} jobs are left of the sweep, not one", where=where,
+                todo="with sweep.point, give every key one value, and sweep.variant where there "
+                "are variants",
+            )  # fmt: skip
+        return
     twice = sorted({name for name in names if names.count(name) > 1})
-    if twice or names == [""]:
+    if twice:
         raise MirageError(
-            f"two jobs are named {twice[0]}" if twice else "nothing varies",
-            where="command line" if not settings.grid else "configuration key sweep.grid",
-            todo="tell them apart by variants with names" if twice
-            else "name a sweep (`ls experiments/sweep`) or give a key values: poses.count=6,12",
+            f"two jobs are named {twice[0]}",
+            where=where, todo="tell them apart by variants with names",
         )  # fmt: skip
-    return Multirun(str(master.run), tuple(words), settings, tuple(jobs))
+    if names == [""]:
+        raise MirageError(
+            "nothing varies", where=where,
+            todo="name a sweep (`mirage experiments`) or give a key values: poses.count=6,12",
+        )  # fmt: skip
 
 
 def _compose_base(hydra: Hydra, words: Sequence[str]) -> tuple[DictConfig, list[Override]]:
     """The base of all jobs with Hydra's own settings, and the overrides that jobs are given."""
     given = _parse_words(words)
+    for word in given:
+        if word.is_hydra_override():
+            raise MirageError(
+                f"{word.input_line!r} is Hydra's own, which only lays the jobs out",
+                where="command line",
+                todo="launcher=NAME says where the jobs of a sweep run",
+            )
     single = [str(word.input_line) for word in given if not word.is_sweep_override()]
     master = hydra.compose_config(
         "config", single, RunMode.MULTIRUN, from_shell=False, with_log_configuration=False
     )
-    return master, [word for word in given if not word.is_hydra_override()]
+    return master, given
 
 
 def _expand(overrides: Sequence[Override]) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
@@ -147,12 +154,17 @@ def _expand(overrides: Sequence[Override]) -> list[tuple[tuple[str, ...], dict[s
 
 
 def _make_job(
-    hydra: Hydra, master: DictConfig, variant: str, words: tuple[str, ...], axes: dict[str, Any]
+    hydra: Hydra,
+    master: DictConfig,
+    point: str | None,
+    variant: str,
+    words: tuple[str, ...],
+    axes: dict[str, Any],
 ) -> Job:
-    name = _name(variant, axes)
-    run = _set_run(f"{master.run}/{name}")
-    composed = hydra.config_loader.load_sweep_config(master, [*words, run])
-    return Job(name, variant, axes, words, _to_config(composed))
+    name = point or _name(variant, axes)
+    run = f"run={quote(f'{master.run}/{name}')}"
+    config = _to_config(hydra.config_loader.load_sweep_config(master, [*words, run]))
+    return Job(name, variant, axes, replace(config, group=config.group or Path(master.run).name))
 
 
 def _parse_words(words: Sequence[str]) -> list[Override]:
@@ -177,9 +189,10 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _set_run(run: str) -> str:
-    escaped = run.replace("'", "\\'")
-    return f"run='{escaped}'"
+def quote(text: str) -> str:
+    """A text that Hydra's grammar takes as it is."""
+    escaped = text.replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _name(variant: str, axes: dict[str, Any]) -> str:
@@ -193,7 +206,3 @@ def _to_config(composed: DictConfig) -> Config:
     own = OmegaConf.masked_copy(composed, [item.name for item in fields(Config)])
     settings: Any = OmegaConf.to_object(own)
     return Config(**settings)
-
-
-def _perform(task: Callable[[Config], T], composed: DictConfig) -> T:
-    return task(_to_config(composed))

@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 from wandb.proto import wandb_internal_pb2
 
-VARIABLES = ("WANDB_API_KEY", "WANDB_MODE", "WANDB_SILENT", "WANDB_DATA_DIR", "NETRC")
+VARIABLES = (
+    "WANDB_API_KEY", "WANDB_MODE", "WANDB_SILENT", "WANDB_DATA_DIR", "WANDB_RUN_ID",
+    "WANDB_SWEEP_ID", "NETRC",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -34,8 +37,13 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass
 class OfflineRun:
-    """What an offline run recorded: its config, the rows of its history, and its artifacts."""
+    """What an offline run recorded: its config, the rows of its history, and its artifacts.
 
+    Attributes:
+        about: its id, its group and the W&B sweep that it is of.
+    """
+
+    about: dict[str, str] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     artifacts: list[Any] = field(default_factory=list)
@@ -51,6 +59,9 @@ def read_back() -> ReadBack:
     def read(file: Path) -> OfflineRun:
         run = OfflineRun()
         for record in records(file.read_bytes()):
+            if record.HasField("run"):
+                told = record.run
+                run.about = {"id": told.run_id, "group": told.run_group, "sweep": told.sweep_id}
             for change in (*record.run.config.update, *record.config.update):
                 run.config[change.key] = json.loads(change.value_json)
             if record.HasField("history"):

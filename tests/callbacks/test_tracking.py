@@ -109,3 +109,37 @@ def test_figures_join_the_run_of_the_training(
     media = file.parent / "files" / row["evaluate/reliability/path"]
     assert media.read_bytes() == picture.read_bytes()
     assert not any("why" in name or "groups" in name for name in row)
+
+
+def test_runs_of_a_group_say_so(tmp_path: Path, read_back: Callable[[Path], Any]) -> None:
+    wandb_logger(tmp_path / "wandb", "a", {}, "guidance").experiment.finish()
+    log_evaluation(tmp_path / "other", "b", {}, {"psnr": 20.0}, [], "guidance")
+    files = [*(tmp_path / "wandb").rglob("run-*.wandb"), *(tmp_path / "other").rglob("run-*.wandb")]
+    about = [read_back(file).about for file in files]
+    assert [run["group"] for run in about] == ["guidance", "guidance"]
+    assert about[0]["id"] != about[1]["id"]
+
+
+def test_an_agents_run_is_the_one_that_it_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_back: Callable[[Path], Any]
+) -> None:
+    """In training, and in what is measured afterwards elsewhere."""
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep1")
+    monkeypatch.setenv("WANDB_RUN_ID", "run7")
+    wandb.teardown()  # it reads the environment once
+    try:
+        wandb_logger(tmp_path / "train", "a", {}).experiment.finish()
+        log_evaluation(tmp_path / "evaluate", "a", {}, {"psnr": 20.0}, [])
+    finally:
+        wandb.teardown()
+    files = [next((tmp_path / name).rglob("run-*.wandb")) for name in ("train", "evaluate")]
+    for file in files:
+        about = read_back(file).about
+        assert (about["id"], about["sweep"]) == ("run7", "sweep1")
+        assert (file.parents[2] / "wandb_id.txt").read_text() == "run7"
+
+
+def test_a_run_id_alone_is_not_an_agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several trainings of one process would go into one run."""
+    monkeypatch.setenv("WANDB_RUN_ID", "run7")
+    assert wandb_logger(tmp_path / "wandb", "a", {}).version != "run7"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,3 +131,24 @@ def test_what_some_processes_left_others_finish(tmp_path: Path) -> None:
     assert 0 < len(read) < NUM
     assert sorted(read + [i for one in second for i in one.read]) == list(range(NUM))
     assert np.array_equal(open_cache(path), second[0].expected())
+
+
+def test_commands_that_want_one_cache_build_it_once(tmp_path: Path) -> None:
+    """Jobs of a sweep share the folder of their images, and may run at once."""
+    path, read = tmp_path / "cache.npy", []
+    begun = threading.Event()
+
+    class Slow(Photos):
+        def __call__(self, ids: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            begun.set()
+            time.sleep(0.3)
+            read.extend(ids.tolist())
+            yield from super().__call__(ids)
+
+    first = threading.Thread(target=build, args=(path, Slow()))
+    first.start()
+    begun.wait()
+    build(path, Slow())
+    assert not (set(range(NUM)) - set(read)) and len(read) == NUM
+    np.testing.assert_array_equal(open_cache(path), Slow().expected())
+    first.join()

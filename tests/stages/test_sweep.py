@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +20,22 @@ from PIL import Image
 from mirage.cli import main
 from mirage.config import Config, PlotConfig
 from mirage.errors import MirageError
+from mirage.experiment import load_config
+from mirage.files import held
 from mirage.multirun import Multirun, load_multirun
+from mirage.ranks import Ranks
 from mirage.stages.folder import RunFolder, hash_of, write_json
 from mirage.stages.images import images_key
 from mirage.stages.poses import poses_key
 from mirage.stages.sweep import run
+from mirage.stages.swept.table import figure_names
+from mirage.stages.training import model_key
 
 SOURCE = ["images.source=turntable"]
 
 
 class Stages:
-    """What `mirage images` and `mirage poses` do, but for the work; counts it by folder."""
+    """What `mirage images`, `poses` and `train` do, but for the work; counts it by folder."""
 
     def __init__(self, poses: Callable[[Config, str], str] | None = None) -> None:
         self.key_of_poses = poses or (lambda config, images: hash_of(config.parts, config.poses))
@@ -37,15 +46,26 @@ class Stages:
         if command == "poses":
             self.before(config)
         folder = RunFolder(Path(config.run))
-        images = images_key(config)
-        key = images if command == "images" else self.key_of_poses(config, images)
-        if not folder.is_done(command, key):
+        key = images_key(config)
+        if command != "images":
+            key = self.key_of_poses(config, key)
+        if command == "train":
+            self.train(config, folder, model_key(config, key))
+        elif not folder.is_done(command, key):
             self.worked[command, folder.root.name] += 1
             score = max(config.poses.counts, default=24) + config.parts.seed
             figures = {"score": score, "name": "words"}
             write_json(folder[command] / "summary.json", figures)
             folder.finish(command, key)
         print(f"{command} of {folder.root.name}")
+
+    def train(self, config: Config, folder: RunFolder, key: str) -> None:
+        if not folder.is_done("model", key):
+            self.worked["train", folder.root.name] += 1
+            for stage in ("train", "model"):
+                folder.unshare(stage)
+                folder[stage].mkdir(exist_ok=True)
+                folder.finish(stage, key)
 
     def count(self, command: str) -> int:
         return sum(number for (name, _), number in self.worked.items() if name == command)
@@ -111,8 +131,100 @@ def test_poses_are_made_once_for_jobs_that_share_their_settings(
         assert folder.key("poses") == poses_key(job.config, images_key(job.config))
 
 
+def test_a_model_is_trained_once_for_jobs_that_differ_in_what_comes_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [*SOURCE, "run=runs/s", "train.steps=5,10", "views.pose_guidance=0,1",
+             "evaluate.seed=1,2"]  # fmt: skip
+    sweep, stages = load_multirun(words, "train"), Stages(poses_key)
+    run(sweep, stages)
+    counts = [stages.count(command) for command in ("images", "poses", "train")]
+    assert counts == [1, 1, 2]
+    for job in sweep.jobs:
+        folder = RunFolder(Path(job.config.run))
+        assert folder["train"].is_symlink() and folder["model"].is_symlink()
+        assert folder.key("model") == model_key(job.config, folder.key("poses"))
+    config = sweep.jobs[0].config
+    again = replace(config, train=replace(config.train, steps=20))
+    stages("train", again)  # goes its own way, and leaves the others theirs
+    assert not RunFolder(Path(again.run))["model"].is_symlink()
+    run(sweep, stages)
+    assert stages.count("train") == 3 + 1  # it alone is trained as the sweep says again
+
+
+def test_what_could_not_be_shared_fails_its_jobs_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [*SOURCE, "run=runs/s", "poses.count=6,12", "views.pose_guidance=0,1,2"]
+    sweep, stages = load_multirun(words, "train"), Stages(poses_key)
+    seen = []
+
+    def fail(config: Config) -> None:
+        seen.append(config.run)
+        if config.poses.count == 6:
+            raise MirageError("too dark")
+
+    stages.before = fail
+    with pytest.raises(MirageError, match="3 of 6 jobs failed") as caught:
+        run(sweep, stages)
+    assert str(caught.value).count("shared poses: too dark (see runs/s/_shared/") == 3
+    assert len(seen) == 2 + 3  # two made for all, then the jobs whose poses are there
+    assert stages.count("train") == 1
+
+
+def test_what_another_sweep_is_making_is_waited_for(sweep: Multirun, stages: Stages) -> None:
+    config = sweep.jobs[0].config
+    maker = Path("runs/s/_shared", images_key(config))
+    with held(maker / ".lock"):
+        other = threading.Thread(target=run, args=(sweep, stages))
+        other.start()
+        time.sleep(0.3)
+        assert not stages.worked
+        stages("images", replace(config, run=str(maker)))
+    other.join()
+    assert stages.count("images") == 1 and stages.count("poses") == 4
+
+
+def test_a_sweep_is_not_for_several_processes(
+    sweep: Multirun, stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mirage.stages.sweep.find_ranks", lambda: Ranks(0, 2))
+    with pytest.raises(MirageError, match="launcher=slurm"):
+        run(sweep, stages)
+    assert not stages.worked
+
+
+def test_points_of_agents_share_and_leave_the_table_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stages = Stages(poses_key)
+    for name, weight in (("x1", 0), ("x2", 1), ("x1", 0)):
+        words = [*SOURCE, "run=runs/s", f"views.pose_guidance={weight}", f"sweep.point={name}"]
+        assert run(load_multirun(words, "train"), stages) == f"sweep: one point → runs/s/{name}"
+    assert [stages.count(command) for command in ("images", "poses", "train")] == [1, 1, 1]
+    assert sorted(path.name for path in Path("runs/s").iterdir()) == ["_shared", "x1", "x2"]
+    assert RunFolder(Path("runs/s/x2")).is_done("model")
+    stages.before = lambda config: 1 / 0  # type: ignore[assignment, return-value]
+    with pytest.raises(MirageError, match="1 of 1 jobs failed"):  # which the agent must see
+        words = [*SOURCE, "run=runs/s", "poses.count=6", "sweep.point=x3"]
+        run(load_multirun(words, "train"), stages)
+
+
+@pytest.mark.parametrize(("command", "measures"), [("poses", "poses"), ("train", "poses views")])
+def test_with_no_figures_named_what_is_measured_is_compared(command: str, measures: str) -> None:
+    names = figure_names(load_multirun(["poses.count=6,12"], command))
+    assert list(dict.fromkeys(name.split(".")[0] for name in names)) == measures.split()
+    sweep = load_multirun(["poses.count=6,12", "sweep.figures=[poses.score]"], command)
+    assert figure_names(sweep) == ["poses.score"]
+
+
 def test_views_are_found_by_their_mode(sweep: Multirun, stages: Stages) -> None:
-    sweep.settings.figures.append("views.soft.psnr")
+    sweep.settings.figures += ["views.soft.psnr", "views.mode.psnr"]
+    for job in sweep.jobs:
+        job.config.views.mode = "none"
 
     def measured(config: Config) -> None:
         folder = RunFolder(Path(config.run))
@@ -122,7 +234,7 @@ def test_views_are_found_by_their_mode(sweep: Multirun, stages: Stages) -> None:
 
     stages.before = measured
     run(sweep, stages)
-    assert "| 6 | 2 | 8 ± 1.4 | 21.5 ± 0 |" in Path("runs/s/table.md").read_text()
+    assert "| 6 | 2 | 8 ± 1.4 | 21.5 ± 0 | 1 ± 0 |" in Path("runs/s/table.md").read_text()
 
 
 def test_a_sweep_started_again_skips_what_is_done(sweep: Multirun, stages: Stages) -> None:
@@ -151,8 +263,16 @@ def test_a_failed_job_is_reported_and_does_not_stop_the_others(
     assert "Traceback" not in capsys.readouterr().out
     table = Path("runs/s/table.md").read_text()
     assert "| 6 | 1 | 9 |" in table and "Failed: poses.count=6,parts.seed=1: too dark" in table
+    alone = [line.strip() for line in str(caught.value).splitlines() if "&&" in line]
+    failed = [sweep.jobs[0], sweep.jobs[3]]
+    for line, job in zip(alone, failed, strict=True):  # what is told to run is that job
+        for part, command in zip(line.split(" && "), sweep.commands, strict=True):
+            mirage, name, *words = shlex.split(part)
+            assert (mirage, name) == ("mirage", command) and load_config(words) == job.config
     stages.before = lambda config: None
+    before = stages.worked.copy()
     assert "4 jobs" in run(sweep, stages)
+    assert stages.worked - before == Counter({("poses", job.name): 1 for job in failed})
     assert stages.count("poses") == 4 and "Failed" not in Path("runs/s/table.md").read_text()
 
 

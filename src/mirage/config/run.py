@@ -18,6 +18,7 @@ class Config:
     """All of a run. See `mirage <command> --help` for what each command reads."""
 
     run: str = "runs/default"  # the run's folder
+    group: str | None = None  # of W&B runs, this one among them; a sweep's jobs get its name
     pretrained: str | None = None  # weights to start from: a name or a folder; null starts afresh
     reference_pose: int | None = None  # insist on this pose for the reference photo
     dry_run: bool = False  # train: say what it would take, and leave everything as it is

@@ -28,36 +28,43 @@ class SweepConfig:
     named seed are repeats: they share a row, with mean and spread.
     """
 
-    commands: list[str] = field(default_factory=lambda: ["images", "poses", "evaluate"])  # in order
+    commands: list[str] = field(default_factory=list)  # in order; none: the road to the command
     grid: dict[str, Any] = field(default_factory=dict)  # key → its values, also as a list
     variants: dict[str, dict[str, Any]] = field(default_factory=dict)  # name → what it changes
-    figures: list[str] = field(
-        default_factory=lambda: [
-            "poses.homogeneity",
-            "poses.nmi",
-            "poses.pose_azimuth_error.median_deg",
-            "poses.pose_azimuth_error.p90_deg",
-            "poses.pose_azimuth_error.beyond_90",
-            "poses.ring_score",
-        ]
-    )  # columns: dotted paths in evaluate/figures.json and, below poses, in poses/summary.json
+    variant: str | None = None  # this one of them alone
+    # Columns: dotted paths in evaluate/figures.json and, below poses, in poses/summary.json; none:
+    # what the commands measure.
+    figures: list[str] = field(default_factory=list)
     plots: dict[str, PlotConfig] = field(default_factory=dict)  # name of the PNG → what is drawn
+    wandb: str | None = None  # run nothing: write the sweep to this file, for agents of W&B
+    point: str | None = None  # make the one job that is left, in a folder of this name
 
     def __post_init__(self) -> None:
-        require(bool(self.commands), "sweep.commands", "there is nothing to run")
         for command in self.commands:
             one_of("sweep.commands", command, SWEPT_COMMANDS)
-        for section in ("variants", "plots"):
-            for name in getattr(self, section):
-                require(
-                    re.fullmatch(r"[^\W_][\w.+-]*", name) is not None,
-                    f"sweep.{section}",
-                    f"{name!r} cannot name a file",
-                    "use letters, digits and . _ + -, a letter or digit first",
-                )
+        named = [("variants", name) for name in self.variants]
+        named += [("plots", name) for name in self.plots]
+        named += [("point", self.point)] if self.point is not None else []
+        for key, name in named:
+            require(
+                re.fullmatch(r"[^\W_][\w.+-]*", name) is not None,
+                f"sweep.{key}",
+                f"{name!r} cannot name a file",
+                "use letters, digits and . _ + -, a letter or digit first",
+            )
+        if self.variant is not None:
+            one_of("sweep.variant", self.variant, tuple(self.variants))
 
 
 SWEPT_COMMANDS = ("images", "poses", "train", "views", "evaluate", "report", "run")
+
+
+def road_to(command: str) -> tuple[str, ...]:
+    """What a job runs for a command; for `sweep`, what measures poses."""
+    if command == "sweep":
+        return ("images", "poses", "evaluate")
+    *road, whole = SWEPT_COMMANDS
+    return (whole,) if command == whole else tuple(road[: road.index(command) + 1])
 
 
 @dataclass

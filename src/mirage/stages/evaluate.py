@@ -67,18 +67,30 @@ def run(config: Config, folder: RunFolder) -> str:
 
 
 def _show(config: Config, folder: RunFolder, figures: dict[str, Any]) -> None:
-    """The plot of the reliability; it and the figures also in the W&B run, if one was trained."""
+    """The plot of the reliability; it and the figures also in the run's record, if it has one."""
     pictures = []
     if figures["poses"].get("reliability"):
         pictures.append(folder["evaluate"] / RELIABILITY)
         save_picture(pictures[0], draw_reliability(figures["poses"]["reliability"]))
-    record = folder["train"] / "wandb"
-    if record.exists():
+    record = _record(config, folder)
+    if record is not None:
         shown = figures["poses"] | {
             "views": {row["mode"]: row for row in figures["views"]},
             "differences": {f"{r['of']} - {r['minus']}": r for r in figures.get("differences", ())},
         }
-        log_evaluation(record, folder.root.name, asdict(config), shown, pictures)
+        name = folder.root.name
+        log_evaluation(record, name, asdict(config), shown, pictures, config.group)
+
+
+def _record(config: Config, folder: RunFolder) -> Path | None:
+    """The folder of the W&B run: that of the training, unless other runs share it.
+
+    Runs of a group are there to be compared, and each has a record, of its own if need be.
+    """
+    trained = folder["train"] / "wandb"
+    if trained.exists() and not folder.is_shared("train"):
+        return trained
+    return None if config.group is None else folder["evaluate"] / "wandb"
 
 
 def _measure(config: Config, folder: RunFolder, has_model: bool) -> dict[str, Any]:

@@ -84,8 +84,12 @@ class RunFolder:
 
     def unshare(self, stage: str) -> None:
         """Let go of a folder that the runs of a sweep share: it is not this run's to change."""
-        if self[stage].is_symlink():
+        if self.is_shared(stage):
             self[stage].unlink()
+
+    def is_shared(self, stage: str) -> bool:
+        """Whether runs of a sweep share this folder."""
+        return self[stage].is_symlink()
 
     def _stamp(self, stage: str) -> str | None:
         try:

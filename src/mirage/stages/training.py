@@ -35,11 +35,7 @@ def run(config: Config, folder: RunFolder) -> str:
     """
     if config.dry_run:
         return rehearse(config, folder)
-    identity = hash_of(
-        "train", folder.key("poses"), config.data, config.model, config.pretrained,
-        {k: v for k, v in asdict(config.train).items() if k not in _MAY_CHANGE},
-    )  # fmt: skip
-    key = hash_of(identity, config.train.steps)
+    identity, key, exported = _keys(config, folder.key("poses"))
     ranks = join_ranks()
 
     def train() -> None:
@@ -56,9 +52,24 @@ def run(config: Config, folder: RunFolder) -> str:
         if ranks.is_first:
             _export(config, folder, last, codec)
 
-    folder.make("model", hash_of(key, config.refine) if refined else key, ranks, export)
+    folder.make("model", exported, ranks, export)
     more = f" and {config.refine.steps} on pairs" if refined else ""
     return f"train: {config.train.steps} steps{more} → {folder['model']}"
+
+
+def model_key(config: Config, poses: str) -> str:
+    """The hash of all that a run's trained model depends on, given that of its poses."""
+    return _keys(config, poses)[-1]
+
+
+def _keys(config: Config, poses: str) -> tuple[str, str, str]:
+    """The hashes of the training however long it is, of the training, and of the model."""
+    identity = hash_of(
+        "train", poses, config.data, config.model, config.pretrained,
+        {k: v for k, v in asdict(config.train).items() if k not in _MAY_CHANGE},
+    )  # fmt: skip
+    key = hash_of(identity, config.train.steps)
+    return identity, key, hash_of(key, config.refine) if config.refine.steps > 0 else key
 
 
 def _fit(config: Config, folder: RunFolder) -> None:

@@ -196,7 +196,7 @@ def _trainer(
     if sys.stderr.isatty():
         callbacks.append(RichProgressBar())
     ranks = find_ranks()
-    named = (where / "wandb", folder.root.name, asdict(config))
+    named = (where / "wandb", folder.root.name, asdict(config), config.group)
     return lightning.Trainer(
         accelerator="gpu" if torch.cuda.is_available() else "cpu",
         devices=ranks.local_world,

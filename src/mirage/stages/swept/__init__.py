@@ -1,0 +1,1 @@
+"""A sweep's jobs: what they share, each of them, and how they compare."""

@@ -1,0 +1,39 @@
+"""One job, on whichever machine: its reason, and its log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mirage.config import Config
+from mirage.errors import MirageError
+from mirage.ranks import Ranks
+from mirage.stages.swept.job import run_job
+
+
+def say(command: str, config: Config) -> None:
+    print(command, config.run)
+    if command == "poses":
+        raise MirageError("too dark", where="photo 3")
+
+
+def test_a_job_tells_its_reason_and_keeps_what_it_printed(tmp_path: Path) -> None:
+    config = Config(run=str(tmp_path / "a"))
+    assert run_job(["images"], say, str(tmp_path), config) == ""
+    reason = run_job(["images", "poses", "train"], say, str(tmp_path), config)
+    assert reason == "too dark (photo 3)"
+    lines = (tmp_path / "a" / "log.txt").read_text().splitlines()
+    assert lines[:2] == [f"images {config.run}", f"poses {config.run}"]
+    assert not any(line.startswith("train") for line in lines)
+
+
+def test_processes_of_one_job_write_a_log_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config(run=str(tmp_path / "a"))
+    for rank in (0, 1):
+        monkeypatch.setattr("mirage.stages.swept.job.find_ranks", lambda rank=rank: Ranks(rank, 2))
+        run_job(["images"], say, str(tmp_path), config)
+    for name in ("log.txt", "log-1.txt"):
+        assert (tmp_path / "a" / name).read_text() == f"images {config.run}\n"

@@ -1,0 +1,47 @@
+"""A sweep of the sampler on a tiny turntable: one training, and a record for each job."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from mirage.cli import main
+
+TINY = [
+    "images.source=turntable", "images.turntable.objects=10", "images.turntable.views=6",
+    "images.turntable.workers=1", "images.heldout_fraction=0.2", "backbone=effnet_lite",
+    "backbone.size=64", "parts.count=16", "poses.count=4", "poses.restarts=2",
+    "data.resolution=16", "data.batch_size=8", "model.channels=[32,64]", "model.layers_per_block=1",
+    "model.attention_levels=[1]", "train.steps=4", "train.warmup_steps=1",
+    "train.checkpoint_every=2", "train.validate_every=4", "views.steps=2", "evaluate.objects=2",
+    "evaluate.photos=3", "evaluate.views=3", "evaluate.turn=0", "evaluate.baselines=false",
+    "evaluate.modes=[soft]",
+]  # fmt: skip
+
+
+def test_jobs_of_one_training_are_measured_and_recorded_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    words = [*TINY, "views.pose_guidance=0,3", "sweep.commands=[images,poses,train,evaluate]",
+             "run=runs/tiny"]  # fmt: skip
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "--multirun", *words])
+    assert stop.value.code == 0, capsys.readouterr().err
+    root = Path("runs/tiny")
+    jobs = [root / f"views.pose_guidance={weight}" for weight in (0, 3)]
+    assert len(list(root.glob("_shared/*/train/last.ckpt"))) == 1
+    assert all((job / "model").is_symlink() for job in jobs)
+    rows = list(csv.DictReader((root / "table.csv").read_text().splitlines()))
+    assert rows[0]["views.mode.psnr"] != rows[1]["views.mode.psnr"]
+    for job, row in zip(jobs, rows, strict=True):
+        figures = json.loads((job / "evaluate" / "figures.json").read_text())
+        assert float(row["views.mode.psnr"]) == figures["views"][0]["psnr"]
+    (trained,) = root.glob("_shared/*/train/wandb")
+    records = [*(job / "evaluate" / "wandb" for job in jobs), trained]
+    assert len({(record / "wandb_id.txt").read_text() for record in records}) == 3
+    assert [len(list(record.rglob("run-*.wandb"))) for record in records] == [1, 1, 1]

@@ -1,0 +1,65 @@
+"""What the command line understands besides key=value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import experiments
+from mirage.cli import main
+from mirage.config import SWEPT_COMMANDS
+
+
+def mirage(*words: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert isinstance(stop.value.code, int)
+    return stop.value.code
+
+
+@pytest.mark.parametrize("command", [*SWEPT_COMMANDS, "sweep"])
+@pytest.mark.parametrize("option", ["--multirun", "-m"])
+def test_any_command_of_the_road_can_be_swept(
+    command: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert mirage(command, option, "poses.count=6,12", "sweep.wandb=s.yaml") == 0
+    assert Path("s.yaml").exists()
+
+
+@pytest.mark.parametrize("words", [
+    ("assign", "-m"), ("ablate", "--multirun"), ("report", "--json"), ("experiments", "demo"),
+])  # fmt: skip
+def test_options_of_another_command_are_refused(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mirage(*words) == 1
+    assert words[1] in capsys.readouterr().err
+
+
+def test_experiments_are_listed_by_the_key_that_names_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert mirage("experiments") == 0
+    said = capsys.readouterr().out.splitlines()
+    for path in Path(str(experiments.__file__)).parent.glob("*/*.yaml"):
+        below = said[said.index(f"{path.parent.name}=") :]
+        (line, *_) = [line for line in below if line.split()[:1] == [path.stem]]
+        assert line.split(maxsplit=1)[1] in path.read_text()
+
+
+def test_a_broken_file_is_listed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "experiment" / "broken.yaml").write_text("# Half done.\n{[: no\n")
+    (tmp_path / "experiment" / "bytes.yaml").write_bytes(b"\xff\x00\n# Not text.\n")
+    (tmp_path / "experiment" / "silent.yaml").write_text("run: a\n")
+    (tmp_path / "sweep" / "lost.yaml").symlink_to("nowhere")
+    monkeypatch.setattr(experiments, "__file__", str(tmp_path / "__init__.py"))
+    assert mirage("experiments") == 0
+    said = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line]
+    assert said == [["experiment="], ["broken", "Half done."], ["bytes", "Not text."], ["silent"],
+                    ["sweep="], ["lost", "cannot be read: No such file or directory"]]  # fmt: skip
