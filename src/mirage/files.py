@@ -1,9 +1,10 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and what tells that they changed."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,3 +19,30 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def fingerprint(files: Iterable[tuple[str, int | None, object]]) -> str:
+    """What tells cheaply that files changed: the name, the size and the time of each."""
+    digest = hashlib.sha256()
+    for name, size, time in files:
+        digest.update(f"{name} {size} {time}\n".encode())
+    return digest.hexdigest()
+
+
+def files_at(root: Path) -> Iterator[tuple[str, int, int]]:
+    """Name, size and time (ns) of a file, or of all below a folder; none where nothing is.
+
+    In a fixed order, with the names of one folder at a time in memory.
+    """
+    if not root.is_dir():
+        yield from _facts(str(root))
+    for folder, subfolders, names in os.walk(root):
+        subfolders.sort()
+        for name in sorted(names):
+            yield from _facts(os.path.join(folder, name))
+
+
+def _facts(file: str) -> Iterator[tuple[str, int, int]]:
+    if os.path.isfile(file):
+        facts = os.stat(file)
+        yield file, facts.st_size, facts.st_mtime_ns

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,7 @@ from PIL import Image
 from mirage.config import ImagesConfig
 from mirage.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray
 from mirage.errors import MirageError
-from mirage.files import replacing
+from mirage.files import files_at, fingerprint, replacing
 from mirage.images.column import Column
 from mirage.images.decode import UndecodableError, decode, to_square
 from mirage.images.sources import open_source
@@ -101,24 +100,11 @@ def build_manifest(config: ImagesConfig, folder: Path, key: str = "all") -> None
     shutil.rmtree(work)
 
 
-def fingerprint(config: ImagesConfig) -> str:
-    """What tells cheaply that a source changed: the names, sizes and times of its files."""
+def source_fingerprint(config: ImagesConfig) -> str:
+    """What tells cheaply that a source changed; empty where the configuration says all."""
     if config.source == "turntable" or config.path is None:
         return ""
-    root = Path(config.path).expanduser()
-    digest = hashlib.sha256()
-    for file in _files_below(root) if root.is_dir() else [str(root)]:
-        if os.path.isfile(file):
-            facts = os.stat(file)
-            digest.update(f"{file} {facts.st_size} {facts.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
-
-
-def _files_below(root: Path) -> Iterator[str]:
-    """In a fixed order, with the names of one folder at a time in memory."""
-    for folder, subfolders, names in os.walk(root):
-        subfolders.sort()
-        yield from (os.path.join(folder, name) for name in sorted(names))
+    return fingerprint(files_at(Path(config.path).expanduser()))
 
 
 def object_hashes(objects: Sequence[str], seed: int) -> Hashes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mirage.config import Config
 from mirage.contracts import HELDOUT
-from mirage.images.manifest import build_manifest, fingerprint, open_images
+from mirage.images.manifest import build_manifest, open_images, source_fingerprint
 from mirage.ranks import join_ranks
 from mirage.stages.folder import RunFolder, hash_of
 
@@ -28,4 +28,4 @@ def run(config: Config, folder: RunFolder) -> str:
 
 def images_key(config: Config) -> str:
     """The hash of all that a run's images depend on."""
-    return hash_of("images", config.images, fingerprint(config.images))
+    return hash_of("images", config.images, source_fingerprint(config.images))

@@ -16,6 +16,7 @@ from mirage.poses.bank import PoseBank
 from mirage.ranks import join_ranks
 from mirage.sampler.pipeline import export_pipeline, load_pipeline
 from mirage.stages.folder import RunFolder, hash_of, read_json
+from mirage.stages.learn.latents import identify_autoencoder
 from mirage.stages.learn.pretrained import find_pretrained
 from mirage.stages.learn.refine import refine
 from mirage.stages.learn.trainer import LAST, fit, load_averaged, set_aside_other
@@ -28,10 +29,7 @@ _MAY_CHANGE = ("steps", "checkpoint_every", "validate_every", "callbacks", "comp
 
 def run(config: Config, folder: RunFolder) -> str:
     """Train, and refine where that is asked for, unless it is done; returns the closing line."""
-    identity = hash_of(
-        "train", folder.key("poses"), config.data, config.model, config.pretrained,
-        {k: v for k, v in asdict(config.train).items() if k not in _MAY_CHANGE},
-    )  # fmt: skip
+    identity = identify(config, folder.key("poses"))
     key = hash_of(identity, config.train.steps)
     ranks = join_ranks()
 
@@ -52,6 +50,14 @@ def run(config: Config, folder: RunFolder) -> str:
     folder.make("model", hash_of(key, config.refine) if refined else key, ranks, export)
     more = f" and {config.refine.steps} on pairs" if refined else ""
     return f"train: {config.train.steps} steps{more} → {folder['model']}"
+
+
+def identify(config: Config, poses_key: str) -> str:
+    """The hash of what a training must share with a checkpoint to go on from it."""
+    return hash_of(
+        "train", poses_key, config.data, identify_autoencoder(config.model), config.pretrained,
+        {k: v for k, v in asdict(config.train).items() if k not in _MAY_CHANGE},
+    )  # fmt: skip
 
 
 def _fit(config: Config, folder: RunFolder) -> None:
