@@ -103,21 +103,21 @@ def test_photos_of_one_object_fall_on_the_same_side(tmp_path: Path) -> None:
     assert set(images.split) == {TRAIN, HELDOUT}
 
 
-class Watched:
+class Watched(Source):
     """A source that counts what is read, and stops at a photo."""
 
     def __init__(self, source: Source, stops_at: str = "") -> None:
         self.source, self.stops_at = source, stops_at
         self.num_read = 0
 
-    def entries(self) -> Iterator[Entry]:
-        return self.source.entries()
+    def entries(self, part: str = "") -> Iterator[Entry]:
+        return self.source.entries(part)
 
-    def read(self, path: str) -> bytes:
-        if path == self.stops_at:
+    def read(self, entry: Entry) -> bytes:
+        if entry.path == self.stops_at:
             raise KeyboardInterrupt
         self.num_read += 1
-        return self.source.read(path)
+        return self.source.read(entry)
 
 
 def test_a_stopped_build_goes_on_where_it_was(

@@ -23,6 +23,8 @@ class Entry:
         viewpoint: the named side it was seen from (front, rear-side, …), empty where unknown; used
             for evaluation only.
         box: the part of the picture that is the photo; None for all of it.
+        offset: where its bytes begin in a file that holds others too; None where it is not read
+            by position. num_bytes: how many they are; known where the offset is.
     """
 
     path: str
@@ -32,13 +34,19 @@ class Entry:
     refused: str = ""
     viewpoint: str = ""
     box: Box | None = None
+    offset: int | None = None
+    num_bytes: int | None = None
 
 
 class Source(Protocol):
     """Lists photos in a fixed order and reads any of them; safe to read from several threads."""
 
-    def entries(self) -> Iterator[Entry]: ...
+    def parts(self) -> list[str]:
+        """What can be listed apart, by other processes; in order, they hold every photo once."""
+        return [""]
 
-    def read(self, path: str) -> bytes:
+    def entries(self, part: str = "") -> Iterator[Entry]: ...
+
+    def read(self, entry: Entry) -> bytes:
         """Raises OSError when the photo is no longer there."""
         ...

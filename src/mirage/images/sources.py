@@ -8,6 +8,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -50,12 +51,12 @@ def open_source(kind: str, path: str) -> Source:
 
 
 @dataclass(frozen=True)
-class FolderSource:
+class FolderSource(Source):
     """Every photo below a folder, by sorted path; links to folders are not followed."""
 
     root: Path
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, part: str = "") -> Iterator[Entry]:
         for folder, subfolders, names in os.walk(self.root, followlinks=False):
             subfolders.sort()
             for name in sorted(names):
@@ -65,14 +66,14 @@ class FolderSource:
                     refused = "" if path.is_file() else "not a plain file (broken link, pipe, …)"
                     yield Entry(str(path.relative_to(self.root)), refused=refused)
 
-    def read(self, path: str) -> bytes:
-        return (self.root / path).read_bytes()
+    def read(self, entry: Entry) -> bytes:
+        return (self.root / entry.path).read_bytes()
 
 
-class TarSource:
+class TarSource(Source):
     """The photos in a tar file, read in place: nothing is unpacked to disk.
 
-    Members are only ever read by their position in the file, never written anywhere. Links,
+    Members are only ever read where they are in the file, never written anywhere. Links,
     devices and names that point outside the archive are refused. An uncompressed archive is read
     by position, without a shared file pointer, so threads and forked workers do not disturb one
     another; a compressed one is read through one stream, best in order and in one process.
@@ -80,8 +81,7 @@ class TarSource:
 
     def __init__(self, archive: Path) -> None:
         self.archive = archive
-        self._members: dict[str, tarfile.TarInfo] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._file = self._open()
         self._plain = open(archive, "rb") if _is_uncompressed(archive) else None  # noqa: SIM115
 
@@ -99,33 +99,37 @@ class TarSource:
                 f"not a readable tar file: {error}", where=str(self.archive), todo="check the file"
             ) from error
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, part: str = "") -> Iterator[Entry]:
+        for member in self._members:
+            refused = refuse_member(member)
+            if refused:
+                yield Entry(member.name, refused=refused)
+            elif PurePosixPath(member.name).suffix.lower() in SUFFIXES:
+                place = (None, None) if self._plain is None else (member.offset_data, member.size)
+                yield Entry(member.name, offset=place[0], num_bytes=place[1])
+
+    def read(self, entry: Entry) -> bytes:
+        if self._plain is not None and entry.offset is not None:
+            return os.pread(self._plain.fileno(), entry.num_bytes or 0, entry.offset)
+        with self._lock:
+            stream = self._file.extractfile(self._photos[entry.path])
+            if stream is None:
+                raise OSError(f"{entry.path} is not a file")
+            return stream.read()
+
+    @cached_property
+    def _members(self) -> list[tarfile.TarInfo]:
+        """All but folders; of an archive that is cut short, those before the cut."""
         with self._lock:
             try:
                 members = self._file.getmembers()
-            except (tarfile.TarError, EOFError, OSError):  # cut short: keep what came before
+            except (tarfile.TarError, EOFError, OSError):
                 members = list(self._file.members)  # type: ignore[attr-defined]
-        for member in members:
-            if member.isdir():
-                continue
-            refused = _refuse_member(member)
-            if not refused:
-                if PurePosixPath(member.name).suffix.lower() not in SUFFIXES:
-                    continue
-                self._members[member.name] = member
-            yield Entry(member.name, refused=refused)
+        return [member for member in members if not member.isdir()]
 
-    def read(self, path: str) -> bytes:
-        if not self._members:
-            list(self.entries())
-        member = self._members[path]
-        if self._plain is not None:
-            return os.pread(self._plain.fileno(), member.size, member.offset_data)
-        with self._lock:
-            stream = self._file.extractfile(member)
-            if stream is None:
-                raise OSError(f"{path} is not a file")
-            return stream.read()
+    @cached_property
+    def _photos(self) -> dict[str, tarfile.TarInfo]:
+        return {member.name: member for member in self._members if not refuse_member(member)}
 
 
 def _is_uncompressed(archive: Path) -> bool:
@@ -136,7 +140,8 @@ def _is_uncompressed(archive: Path) -> bool:
         return False
 
 
-def _refuse_member(member: tarfile.TarInfo) -> str:
+def refuse_member(member: tarfile.TarInfo) -> str:
+    """Why a member of an archive must not be read; empty if it may."""
     if not member.isfile() or member.issparse():
         return "not a plain file in the archive (link, device or sparse file)"
     parts = PurePosixPath(member.name)
@@ -148,7 +153,7 @@ def _refuse_member(member: tarfile.TarInfo) -> str:
 _COLUMNS = "path[,object_id][,azimuth][,split][,viewpoint]"
 
 
-class CsvSource:
+class CsvSource(Source):
     """Photos listed in a CSV with the columns path[, object_id][, azimuth][, split][, viewpoint].
 
     Paths are relative to the CSV's folder.
@@ -157,7 +162,7 @@ class CsvSource:
     def __init__(self, listing: Path) -> None:
         self.listing = listing
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, part: str = "") -> Iterator[Entry]:
         try:
             with self.listing.open(newline="", encoding="utf-8-sig") as file:
                 reader = csv.DictReader(file)
@@ -191,5 +196,5 @@ class CsvSource:
         path, object_id = (row["path"] or "").strip(), row.get("object_id") or ""
         return Entry(path, object_id, value, split, viewpoint=viewpoint)
 
-    def read(self, path: str) -> bytes:
-        return (self.listing.parent / path).read_bytes()
+    def read(self, entry: Entry) -> bytes:
+        return (self.listing.parent / entry.path).read_bytes()

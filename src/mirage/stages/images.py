@@ -11,12 +11,12 @@ from mirage.stages.folder import RunFolder, hash_of
 
 def run(config: Config, folder: RunFolder) -> str:
     """Build the manifest unless it is there; returns the closing line."""
-    key = images_key(config)
     ranks = join_ranks()
+    # Machines may tell the times of the same files otherwise: the first one's are what counts.
+    key = ranks.gather(images_key(config) if ranks.is_first else "")[0]
 
     def build() -> None:
-        if ranks.is_first:
-            build_manifest(config.images, folder["images"], key)
+        build_manifest(config.images, folder["images"], key, ranks)
 
     folder.make("images", key, ranks, build)
     images = open_images(folder["images"])
