@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import os
 import pickle
@@ -12,17 +11,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from made_up_shards import add
 
 from mirage.errors import MirageError
 from mirage.images.entry import Entry, Source
 from mirage.images.sources import open_source
-
-
-def add(archive: tarfile.TarFile, name: str, data: bytes = b"", kind: bytes = b"0") -> None:
-    member = tarfile.TarInfo(name)
-    member.size, member.type = len(data), kind
-    member.linkname = "/etc/passwd" if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE) else ""
-    archive.addfile(member, io.BytesIO(data))
 
 
 def make_tar(path: Path, mode: str = "w") -> Path:

@@ -26,6 +26,8 @@ from mirage.files import files_at, fingerprint, replacing
 from mirage.images.column import Column
 from mirage.images.decode import UndecodableError, decode, to_square
 from mirage.images.entry import Entry
+from mirage.images.remote import absolute
+from mirage.images.shards import ShardsSource
 from mirage.images.sources import open_source
 from mirage.images.survey import Survey, in_order
 from mirage.images.turntable.render import name_set, render_set
@@ -95,7 +97,7 @@ def _locate(config: ImagesConfig, folder: Path, ranks: Ranks) -> tuple[str, str]
         raise MirageError(
             f"images.source={config.source} needs a path",
             where="configuration key images.path",
-            todo="add images.path=FOLDER (or a .tar or .csv file with images.source=tar or csv)",
+            todo="add images.path=FOLDER (or a file with images.source=tar or csv, or shards)",
         )
     return config.source, config.path
 
@@ -115,7 +117,7 @@ def _write_outcome(
             todo=f"see {folder / REJECTED}, add photos, or lower images.min_count",
         )
     _write_manifest(folder / MANIFEST, survey, first, config, path)
-    facts = {"kind": kind, "path": str(Path(path).resolve()), "fit": config.fit,
+    facts = {"kind": kind, "path": absolute(path), "fit": config.fit,
              "max_pixels": config.max_pixels}  # fmt: skip
     with replacing(folder / SOURCE) as temporary:
         temporary.write_text(json.dumps(facts))
@@ -125,6 +127,9 @@ def source_fingerprint(config: ImagesConfig) -> str:
     """What tells cheaply that a source changed; empty where the configuration says all."""
     if config.source == "turntable" or config.path is None:
         return ""
+    if config.source == "shards":
+        shards = ShardsSource(absolute(config.path)).shards()
+        return fingerprint((shard.name, shard.size, shard.time) for shard in shards)
     return fingerprint(files_at(Path(config.path).expanduser()))
 
 
