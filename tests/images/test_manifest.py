@@ -191,11 +191,11 @@ def test_a_source_that_moved_away_is_named(tmp_path: Path) -> None:
         open_images(tmp_path / "never_built")
 
 
-def test_a_manifest_from_before_viewpoints_and_boxes_opens(tmp_path: Path) -> None:
+def test_a_manifest_from_before_viewpoints_boxes_and_places_opens(tmp_path: Path) -> None:
     photos = save_photos(tmp_path / "photos", 3)
     build_manifest(config_for(tmp_path / "photos"), tmp_path / "images")
     manifest = tmp_path / "images" / "manifest.parquet"
-    pq.write_table(pq.read_table(manifest).drop_columns(["viewpoint", "box"]), manifest)
+    pq.write_table(pq.read_table(manifest).drop_columns(["viewpoint", "box", "offset"]), manifest)
     images = open_images(tmp_path / "images")
     assert list(images.viewpoint) == ["", "", ""]
     assert np.array_equal(images.load_square(2, 32), photos[2])

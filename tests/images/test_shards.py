@@ -105,14 +105,19 @@ def test_members_are_where_tarfile_says(tmp_path: Path) -> None:
 def test_samples_are_told_apart_as_webdataset_does(tmp_path: Path) -> None:
     members = [
         "__index__", "left/1.jpg", "left/1.seg.png", "right/1.JPEG", "right/1.json", "no_suffix",
-        ".hidden.png", "v1.0/2.png",
+        ".hidden.png", "v1.0/2.png", "./3.jpg", "./3.json",
     ]  # fmt: skip
-    content = {"right/1.json": b'{"azimuth": -30, "split": "heldout", "viewpoint": " side"}'}
+    content = {
+        "right/1.json": b'{"azimuth": -30, "split": "heldout", "viewpoint": " side"}',
+        "./3.json": b'{"object_id": 7}',
+    }
     (tmp_path / "x.tar").write_bytes(tar_of([(n, content.get(n, b"?")) for n in members]))
     entries = entries_of(tmp_path)
-    assert list(entries) == ["x.tar/left/1.jpg", "x.tar/right/1.JPEG", "x.tar/v1.0/2.png"]
+    photos = ["left/1.jpg", "right/1.JPEG", "v1.0/2.png", "3.jpg"]
+    assert list(entries) == [f"x.tar/{name}" for name in photos]
     right = entries["x.tar/right/1.JPEG"]
     assert (right.azimuth, right.split, right.viewpoint) == (330.0, HELDOUT, "side")
+    assert entries["x.tar/3.jpg"].object_id == "7"
 
 
 def test_bad_samples_are_refused_with_a_reason_and_the_rest_is_kept(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ class _Shard:
 
     def _sample(self, key: str, files: list[tarfile.TarInfo]) -> Entry:
         pictures = [file for file in files if "." + _split(file.name)[1] in SUFFIXES]
-        path = f"{self.name}/{pictures[0].name if len(pictures) == 1 else key}"
+        path = f"{self.name}/{_plain(pictures[0].name) if len(pictures) == 1 else key}"
         refused = next(filter(None, map(refuse_member, files)), "")
         if not pictures:
             refused = refused or "no picture in the sample"
@@ -157,10 +157,15 @@ class _Shard:
 
 def _split(name: str) -> tuple[str, str]:
     """A member's sample and what it is of it, in small letters; empty where it is of none."""
+    name = _plain(name)
     found = _NAME.fullmatch(name)
     if found is None or ("/" not in name and name.startswith("__") and name.endswith("__")):
         return "", ""
     return found[1], found[2].lower()
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("./")  # what `tar -C FOLDER .` puts before every name
 
 
 def _compressed(name: str) -> MirageError:
