@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from mirage.ranks import Ranks
@@ -49,8 +50,9 @@ def share_out(world: int, work: Callable[[Ranks], T]) -> list[T | BaseException]
 def torchrun(*words: str, timeout: float = 280, world: int = 2) -> subprocess.CompletedProcess[str]:
     """`mirage` with these words, on several processes of one thread each."""
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(world)]
+    here = os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(Path(__file__).parent)])
     return subprocess.run(
         [sys.executable, *launcher, "-m", "mirage.cli", *words],
-        env=os.environ | {"WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"WANDB_MODE": "offline", "OMP_NUM_THREADS": "1", "PYTHONPATH": here},
         capture_output=True, text=True, timeout=timeout, check=False,
     )  # fmt: skip
