@@ -25,7 +25,7 @@ from mirage.config import ImagesConfig
 from mirage.files import replacing
 from mirage.images.decode import UndecodableError, decode
 from mirage.images.entry import Entry, Source
-from mirage.images.progress import counting, show_progress
+from mirage.images.progress import counting
 from mirage.ranks import ALONE, Ranks
 
 S = TypeVar("S")
@@ -67,13 +67,9 @@ class Survey:
 
         Each must call this, and all return when every photo was looked at.
         """
-        # The source may change under way: one process says what there is to share.
-        parts = ranks.gather(source.parts() if ranks.is_first else [])[0]
-        mine = [part for part in ranks.share(len(parts)) if not self._listing(part).exists()]
-        for part in show_progress(mine, "list", len(mine)) if ranks.is_first else mine:
-            self._list(source.entries(parts[part]), part)
+        self._list(source, ranks)
         ranks.wait()
-        own = set(ranks.share(len(self._blocks)))
+        own = ranks.share(len(self._blocks))
         total = sum(block.num_rows for block in self._blocks)
         with counting("images", total, ranks.is_first) as count:
             for number, block in enumerate(self._blocks):
@@ -99,13 +95,21 @@ class Survey:
         column = pq.read_table(self._path(block), columns=["path"])["path"]
         return str(column[row - int(ends[block]) + len(column)].as_py())
 
-    def _list(self, entries: Iterator[Entry], part: int) -> None:
-        with (
-            replacing(self._listing(part)) as temporary,
-            pq.ParquetWriter(temporary, _LISTED) as writer,
-        ):
-            while block := list(islice(entries, _BLOCK)):
-                writer.write_table(pa.Table.from_pylist([asdict(e) for e in block], _LISTED))
+    def _list(self, source: Source, ranks: Ranks) -> None:
+        """List this process's parts, a row group a block."""
+        # The source may change under way: one process says what there is to share.
+        parts = ranks.gather(source.parts() if ranks.is_first else [])[0]
+        mine = [part for part in ranks.share(len(parts)) if not self._listing(part).exists()]
+        with counting("list", len(mine), ranks.is_first) as count:
+            for part in mine:
+                entries = source.entries(parts[part])
+                with (
+                    replacing(self._listing(part)) as temporary,
+                    pq.ParquetWriter(temporary, _LISTED) as writer,
+                ):
+                    while block := [asdict(entry) for entry in islice(entries, _BLOCK)]:
+                        writer.write_table(pa.Table.from_pylist(block, _LISTED))
+                count(1)
 
     @cached_property
     def _blocks(self) -> list[_Block]:
