@@ -19,6 +19,7 @@ import pytest
 from made_up_shards import add, save_shards, tar_of
 from PIL import Image
 from processes import share_out
+from range_server import serve
 
 from datamodules.cache import build_cache, open_cache
 from mirage.config import ImagesConfig
@@ -270,6 +271,22 @@ def test_an_opened_run_asks_the_store_for_nothing_but_photos(
     with pytest.raises(MirageError, match="can no longer be read") as told:
         images.load(0)
     assert told.value.where == "cars-000000.tar/000000.png"
+
+
+def test_over_a_network_a_photo_costs_its_own_bytes(tmp_path: Path) -> None:
+    pictures = save_shards(f"file://{tmp_path}/set", SIZES)
+    with serve(tmp_path / "set") as (url, sent):
+        build_manifest(config_of(f"{url}/cars-{{000000..000002}}.tar"), tmp_path / "images")
+        images = open_images(tmp_path / "images")
+        assert list(images.path) == list(pictures)
+        sent.clear()
+        images.load(9)
+        assert sent == [("cars-000001.tar", len(pictures[images.path[9]]))]
+        (tmp_path / "set" / "cars-000001.tar").unlink()
+        with pytest.raises(MirageError, match="can no longer be read"):
+            images.load(9)
+    with pytest.raises(MirageError, match="cannot be read"):  # nor does the server answer
+        images.load(0)
 
 
 def test_a_set_that_changed_is_noticed(memory: str) -> None:
