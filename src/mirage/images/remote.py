@@ -53,6 +53,7 @@ class RemoteFiles:
         self.pattern = pattern
         special = _SPECIAL.search(pattern)
         fixed = pattern[: special.start()] if special else pattern
+        # By its name alone: the store may be far, and is not asked before it must be.
         is_folder = special is None and not pattern.endswith(".tar")
         folder = fixed.rstrip("/") + "/" if is_folder else fixed[: fixed.rfind("/") + 1]
         self._rest = pattern[len(folder) :]
