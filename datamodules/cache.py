@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mirage.contracts import IntArray, KeptArray
-from mirage.files import held
+from mirage.locks import held
 from mirage.ranks import ALONE, Ranks
 
 Batches = Callable[[IntArray], Iterator[tuple[IntArray, KeptArray]]]

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.balance import balanced_probabilities
+from datamodules.epochs import Epochs
 from mirage.contracts import FloatArray, IntArray, KeptArray, PoseLabels, PoseRing
 
 Batch = dict[str, Tensor]  # image [B, h, w, C] as kept, pose, azimuth (degrees), confidence [B]
@@ -22,15 +23,17 @@ class PosedBatches(Dataset[Batch]):
     """Item s is the batch of optimizer step s; what it holds depends on (seed, s) alone.
 
     The batch of all ranks is drawn together and each takes its part, so the number of ranks does
-    not change what a step sees. Each label is drawn from its soft top-k: the most likely pose with
-    the image's own azimuth, or another candidate with that pose's azimuth on the ring. Where the
-    labels of mirror images are known, half of the images are drawn as their mirror images.
+    not change what a step sees. Images are drawn in `Epochs`, or with their probabilities, each
+    draw by itself: then there are no epochs. Each label is drawn from its soft top-k: the most
+    likely pose with the image's own azimuth, or another candidate with that pose's azimuth on the
+    ring. Where the labels of mirror images are known, half of the images are drawn as these.
 
     Args:
         pixels: [N, h, w, C] as the model's codec keeps images, usually a memory map.
         labels: of the same N images. flipped: of their mirror images, or None.
         mirrored: [N, h, w, C] the mirror images; None where turning `pixels` round makes them.
-        ids: the images to draw from. batch_size: of this rank.
+        ids: the images to draw from. probabilities: of them; None draws in epochs.
+        batch_size: of this rank.
         soft_labels: false takes each image's likeliest candidate.
     """
 
@@ -41,7 +44,7 @@ class PosedBatches(Dataset[Batch]):
         flipped: PoseLabels | None,
         ring: PoseRing,
         ids: IntArray,
-        probabilities: FloatArray,
+        probabilities: FloatArray | None,
         batch_size: int,
         num_steps: int,
         seed: int,
@@ -53,7 +56,7 @@ class PosedBatches(Dataset[Batch]):
         self.soft_labels = soft_labels
         self.pixels, self.labels, self.flipped, self.ring = pixels, labels, flipped, ring
         self.mirrored = pixels[:, :, ::-1] if mirrored is None else mirrored
-        self.ids = ids
+        self.ids, self.epochs = ids, Epochs(ids, seed)
         self.probabilities, self.batch_size, self.num_steps = probabilities, batch_size, num_steps
         self.seed, self.rank, self.world_size = seed, rank, world_size
 
@@ -63,7 +66,10 @@ class PosedBatches(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         rng = np.random.default_rng([self.seed, step])
         total = self.batch_size * self.world_size
-        drawn = rng.choice(self.ids, size=total, p=self.probabilities)
+        if self.probabilities is None:
+            drawn = self.epochs[step * total : (step + 1) * total]
+        else:
+            drawn = rng.choice(self.ids, size=total, p=self.probabilities)
         uniform = rng.random(total) if self.soft_labels else np.zeros(total)
         column = _draw_columns(self.labels.topk_weight[drawn], uniform)
         mine = slice(self.rank * self.batch_size, (self.rank + 1) * self.batch_size)
@@ -153,7 +159,7 @@ class PosedImages(lightning.LightningDataModule):
         flipped: labels of the images' mirror images, which double the data; None leaves them out.
         mirrored: [N, h, w, C] the mirror images; None where turning `pixels` round makes them.
         train_ids, heldout_ids: which of the N images are whose.
-        balance: see `balanced_probabilities`.
+        balance: 0 draws every image once an epoch; above 0, see `balanced_probabilities`.
         num_steps: optimizer steps of the whole training.
         soft_labels: whether an image's pose is drawn from its candidates.
     """
@@ -189,9 +195,10 @@ class PosedImages(lightning.LightningDataModule):
 
     def batches(self) -> Dataset[Any]:
         """Item s is what this rank trains on at optimizer step s."""
-        probabilities = balanced_probabilities(
-            self.labels.pose[self.train_ids], self.ring.num_poses, self.balance
-        )
+        probabilities = None
+        if self.balance > 0:
+            pose = self.labels.pose[self.train_ids]
+            probabilities = balanced_probabilities(pose, self.ring.num_poses, self.balance)
         return PosedBatches(
             self.pixels, self.labels, self.flipped, self.ring, self.train_ids, probabilities,
             self.batch_size, self.num_steps, self.seed, *self.place, self.mirrored,

@@ -137,7 +137,7 @@ def test_lists_and_nothing_can_be_written() -> None:
     (["poses.count=[24,6]"], "poses.count", "coarse"),
     (["poses.count=1.5"], "poses.count", "auto"),
     (["poses.count=2"], "poses.count", "at least 3"),
-    (["images.source=zip"], "images.source", "folder, tar, csv, compcars, turntable"),
+    (["images.source=zip"], "images.source", "folder, tar, shards, csv, compcars, turntable"),
     (["images.heldout_fraction=0"], "images.heldout_fraction", "0"),
     (["backbone.size=100"], "backbone.size", "14"),
     (["model.channels=[32,50,64]"], "model.channels", "50"),

@@ -1,24 +1,13 @@
-"""Files that are whole or not there, and locks that end with whoever held them."""
+"""Files are whole or not there; a fingerprint changes with any name, size or time."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import threading
+import os
 from pathlib import Path
 
 import pytest
 
-from mirage.files import held, replacing
-
-HOLD = """
-import sys, time
-from pathlib import Path
-from mirage.files import held
-with held(Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(60)
-"""
+from mirage.files import files_at, fingerprint, replacing
 
 
 def test_a_file_that_was_not_finished_leaves_the_old_one(tmp_path: Path) -> None:
@@ -31,32 +20,26 @@ def test_a_file_that_was_not_finished_leaves_the_old_one(tmp_path: Path) -> None
     assert path.read_text() == "old" and list(path.parent.iterdir()) == [path]
 
 
-def test_one_waits_for_the_other_and_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    order, has_it, may_end = [], threading.Event(), threading.Event()
+def test_a_fingerprint_tells_of_any_change_below_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in ("b", "a", "deep/c"):
+        (tmp_path / name).write_text(name)
+    seen = [fingerprint(files_at(tmp_path))]
 
-    def hold() -> None:
-        with held(tmp_path / "new" / ".lock"):
-            has_it.set()
-            may_end.wait()
-            order.append("first")
+    def is_new() -> bool:
+        seen.append(fingerprint(files_at(tmp_path)))
+        return seen[-1] not in seen[:-1]
 
-    other = threading.Thread(target=hold)
-    other.start()
-    has_it.wait()
-    threading.Timer(0.2, may_end.set).start()
-    with held(tmp_path / "new" / ".lock"):
-        order.append("second")
-    other.join()
-    assert order == ["first", "second"]
-    assert f"{tmp_path / 'new'}: waiting" in capsys.readouterr().out
+    assert not is_new()
+    (tmp_path / "deep" / "c").write_text("longer")
+    assert is_new()
+    os.utime(tmp_path / "a", (1, 1))
+    assert is_new()
+    (tmp_path / "b").rename(tmp_path / "bb")
+    assert is_new()
 
 
-def test_a_killed_process_lets_go(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", HOLD, str(tmp_path / ".lock")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and process.stdout.readline() == "held\n"
-        process.kill()
-    with held(tmp_path / ".lock"):
-        pass
+def test_a_file_is_known_by_itself_and_nothing_by_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("four")
+    assert [facts[:2] for facts in files_at(tmp_path / "a")] == [(str(tmp_path / "a"), 4)]
+    assert list(files_at(tmp_path / "gone")) == []

@@ -29,8 +29,8 @@ COMMANDS = {
     "images": Command(
         ("images",),
         "List the photos, or render the turntable; reject what cannot be used.",
-        "a folder, tar or CSV of photos, CompCars, or nothing for the turntable",
-        ("images.source=folder|tar|csv|compcars|turntable", "images.path=PATH",
+        "a folder, tar, tar shards or CSV of photos, CompCars, or nothing for the turntable",
+        ("images.source=folder|tar|shards|csv|compcars|turntable", "images.path=PATH",
          "images.fit=pad|crop|stretch",
          "images.heldout_fraction=FLOAT", "images.turntable.category=cars|chairs|mugs",
          "images.turntable.variant=plain|textured|cluttered",

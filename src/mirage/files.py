@@ -1,13 +1,12 @@
-"""Files that are whole or not there, and locks that one process at a time holds."""
+"""Files that are whole or not there, and what tells that they changed."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 
 @contextmanager
@@ -22,20 +21,28 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-@contextmanager
-def held(lock: Path) -> Iterator[None]:
-    """Hold a lock file, on whichever machine; says so where it must wait for another process.
+def fingerprint(files: Iterable[tuple[str, int | None, object]]) -> str:
+    """What tells cheaply that files changed: the name, the size and the time of each."""
+    digest = hashlib.sha256()
+    for name, size, time in files:
+        digest.update(f"{name} {size} {time}\n".encode())
+    return digest.hexdigest()
 
-    A process that ends lets go of it, however it ends.
+
+def files_at(root: Path) -> Iterator[tuple[str, int, int]]:
+    """Name, size and time (ns) of a file, or of all below a folder; none where nothing is.
+
+    In a fixed order, with the names of one folder at a time in memory.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    holder = FileLock(lock)
-    try:
-        holder.acquire(blocking=False)
-    except Timeout:
-        print(f"another process works in {lock.parent}: waiting for it", flush=True)
-        holder.acquire()
-    try:
-        yield
-    finally:
-        holder.release()
+    if not root.is_dir():
+        yield from _facts(str(root))
+    for folder, subfolders, names in os.walk(root):
+        subfolders.sort()
+        for name in sorted(names):
+            yield from _facts(os.path.join(folder, name))
+
+
+def _facts(file: str) -> Iterator[tuple[str, int, int]]:
+    if os.path.isfile(file):
+        facts = os.stat(file)
+        yield file, facts.st_size, facts.st_mtime_ns

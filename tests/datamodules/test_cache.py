@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import share_out
 
 from datamodules.cache import build_cache, open_cache
-from mirage.ranks import Ranks
 
 NUM, SIZE = 10, 4
 
@@ -85,32 +85,12 @@ def test_a_lost_file_is_built_again(tmp_path: Path) -> None:
     assert np.array_equal(open_cache(path), again.expected())
 
 
-class Together(Ranks):
-    """A process that is a thread."""
-
-    barrier: threading.Barrier
-
-    def wait(self) -> None:
-        self.barrier.wait(timeout=30)
-
-
 def build_together(path: Path, world: int, break_after: int = NUM) -> list[Photos]:
     photos = [Photos(break_after=break_after) for _ in range(world)]
-    Together.barrier = threading.Barrier(world)
-
-    def work(rank: int) -> None:
-        try:
-            build_cache(path, (NUM, SIZE, SIZE, 3), "a", photos[rank], ranks=Together(rank, world))
-        except KeyboardInterrupt:
-            Together.barrier.abort()
-        except threading.BrokenBarrierError:
-            pass
-
-    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(world)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    share_out(
+        world,
+        lambda ranks: build_cache(path, (NUM, SIZE, SIZE, 3), "a", photos[ranks.rank], ranks=ranks),
+    )
     return photos
 
 

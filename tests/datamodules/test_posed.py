@@ -163,3 +163,36 @@ def test_held_out_images_count_once_however_they_are_shared_out(
             counted += [i for i, c in zip(drawn(batch), batch["counts"], strict=True) if c]
     assert sorted(counted) == held.tolist()
     assert len(sizes) == 1  # none waits for another's batch
+
+
+@pytest.mark.parametrize("world", [1, 2])
+@pytest.mark.parametrize("count", [30, 29, 7])  # whole batches of 6, not, and about one
+def test_without_balance_every_image_is_drawn_once_an_epoch(
+    pixels: np.ndarray, labels: PoseLabels, ring: PoseRing, world: int, count: int
+) -> None:
+    """Over all processes together, whichever step training goes on at."""
+    train, total, epochs, begins_at = np.arange(5, 5 + count), 6, 4, 2
+    steps = -(-epochs * count // total)
+    seen: list[list[int]] = [[] for _ in range(steps)]
+    for rank in range(world):
+        data = PosedImages(
+            pixels, labels, ring, train, np.arange(36, NUM), total // world, 0.0, steps, 0
+        )
+        data.trainer = Place(rank, world)  # type: ignore[assignment]
+        first = [drawn(batch) for batch in data.train_dataloader()]
+        data.trainer.global_step = begins_at  # type: ignore[misc, union-attr]
+        assert [drawn(batch) for batch in data.train_dataloader()] == first[begins_at:]
+        for step, images in enumerate(first):
+            seen[step] += images
+    in_order = [image for images in seen for image in images]
+    rounds = [in_order[i * count : (i + 1) * count] for i in range(epochs)]
+    assert all(sorted(one) == train.tolist() for one in rounds)
+    assert len({tuple(one) for one in rounds}) == epochs  # shuffled anew
+
+
+def test_with_balance_draws_repeat_within_an_epoch(
+    pixels: np.ndarray, labels: PoseLabels, ring: PoseRing
+) -> None:
+    data = PosedImages(pixels, labels, ring, np.arange(30), np.arange(30, NUM), 30, 0.5, 1, 0)
+    (batch,) = data.train_dataloader()
+    assert len(set(drawn(batch))) < 30

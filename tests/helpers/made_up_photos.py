@@ -27,6 +27,9 @@ class MadeUpImages:
         self.path = np.array([f"{i}.png" for i in range(len(colours))], dtype=object)
         self.object_id = np.array([f"object {i // 2}" for i in range(len(colours))], dtype=object)
 
+    def __len__(self) -> int:
+        return len(self._colours)
+
     def ids(self, split: str) -> IntArray:
         every = np.arange(len(self._colours))
         return {TRAIN: every[: -self._held_out], HELDOUT: every[-self._held_out :]}[split]

@@ -103,21 +103,21 @@ def test_photos_of_one_object_fall_on_the_same_side(tmp_path: Path) -> None:
     assert set(images.split) == {TRAIN, HELDOUT}
 
 
-class Watched:
+class Watched(Source):
     """A source that counts what is read, and stops at a photo."""
 
     def __init__(self, source: Source, stops_at: str = "") -> None:
         self.source, self.stops_at = source, stops_at
         self.num_read = 0
 
-    def entries(self) -> Iterator[Entry]:
-        return self.source.entries()
+    def entries(self, part: str = "") -> Iterator[Entry]:
+        return self.source.entries(part)
 
-    def read(self, path: str) -> bytes:
-        if path == self.stops_at:
+    def read(self, entry: Entry) -> bytes:
+        if entry.path == self.stops_at:
             raise KeyboardInterrupt
         self.num_read += 1
-        return self.source.read(path)
+        return self.source.read(entry)
 
 
 def test_a_stopped_build_goes_on_where_it_was(
@@ -191,11 +191,11 @@ def test_a_source_that_moved_away_is_named(tmp_path: Path) -> None:
         open_images(tmp_path / "never_built")
 
 
-def test_a_manifest_from_before_viewpoints_and_boxes_opens(tmp_path: Path) -> None:
+def test_a_manifest_from_before_viewpoints_boxes_and_places_opens(tmp_path: Path) -> None:
     photos = save_photos(tmp_path / "photos", 3)
     build_manifest(config_for(tmp_path / "photos"), tmp_path / "images")
     manifest = tmp_path / "images" / "manifest.parquet"
-    pq.write_table(pq.read_table(manifest).drop_columns(["viewpoint", "box"]), manifest)
+    pq.write_table(pq.read_table(manifest).drop_columns(["viewpoint", "box", "offset"]), manifest)
     images = open_images(tmp_path / "images")
     assert list(images.viewpoint) == ["", "", ""]
     assert np.array_equal(images.load_square(2, 32), photos[2])

@@ -1,35 +1,15 @@
-"""Sources list the same photos in the same order, read them anywhere, and follow nothing out."""
+"""Sources list the same photos in the same order, and follow nothing out."""
 
 from __future__ import annotations
 
-import io
-import multiprocessing
 import os
-import pickle
-import tarfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from mirage.errors import MirageError
-from mirage.images.entry import Source
+from mirage.images.entry import Entry
 from mirage.images.sources import open_source
-
-
-def add(archive: tarfile.TarFile, name: str, data: bytes = b"", kind: bytes = b"0") -> None:
-    member = tarfile.TarInfo(name)
-    member.size, member.type = len(data), kind
-    member.linkname = "/etc/passwd" if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE) else ""
-    archive.addfile(member, io.BytesIO(data))
-
-
-def make_tar(path: Path, mode: str = "w") -> Path:
-    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
-        for index in range(8):
-            add(archive, f"a/{index}.png", bytes([index]) * (1000 + index))
-        add(archive, "readme.txt", b"no photo")
-    return path
 
 
 def test_folder_is_recursive_sorted_and_survives_link_loops(tmp_path: Path) -> None:
@@ -46,66 +26,7 @@ def test_folder_is_recursive_sorted_and_survives_link_loops(tmp_path: Path) -> N
         "broken.png",
         "pipe.png",
     }
-    assert source.read("b/c/2.JPG") == b"b/c/2.JPG"
-
-
-@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
-def test_tar_is_read_in_place_in_any_order_and_after_pickling(tmp_path: Path, mode: str) -> None:
-    source = open_source("tar", str(make_tar(tmp_path / "x.tar", mode)))
-    names = [entry.path for entry in source.entries()]
-    assert names == [f"a/{index}.png" for index in range(8)]
-    reopened: Source = pickle.loads(pickle.dumps(source))
-    for reader in (source, reopened):
-        for index in (7, 0, 3):
-            assert reader.read(f"a/{index}.png") == bytes([index]) * (1000 + index)
-
-
-def _read_often(source: Source, index: int) -> bool:
-    want = bytes([index]) * (1000 + index)
-    return all(source.read(f"a/{index}.png") == want for _ in range(200))
-
-
-def test_tar_is_safe_in_threads_and_forks(tmp_path: Path) -> None:
-    source = open_source("tar", str(make_tar(tmp_path / "x.tar")))
-    assert len(list(source.entries())) == 8
-    with ThreadPoolExecutor(4) as pool:
-        assert all(pool.map(lambda index: _read_often(source, index), range(8)))
-    context = multiprocessing.get_context("fork")
-    outcome = context.Queue()
-    children = [
-        context.Process(target=lambda i=i: outcome.put(_read_often(source, i))) for i in range(3)
-    ]
-    for child in children:
-        child.start()
-    assert all(outcome.get(timeout=20) for _ in children)
-    for child in children:
-        child.join()
-
-
-def test_tar_tricks_are_refused_with_a_reason(tmp_path: Path) -> None:
-    path = tmp_path / "evil.tar"
-    with tarfile.open(path, "w") as archive:
-        add(archive, "/etc/absolute.png", b"x")
-        add(archive, "a/../../up.png", b"x")
-        add(archive, "soft.png", kind=tarfile.SYMTYPE)
-        add(archive, "hard.png", kind=tarfile.LNKTYPE)
-        add(archive, "device.png", kind=tarfile.CHRTYPE)
-        add(archive, "fine.png", b"fine")
-    source = open_source("tar", str(path))
-    refused = {entry.path: entry.refused for entry in source.entries()}
-    assert [name for name, reason in refused.items() if not reason] == ["fine.png"]
-    assert "outside" in refused["/etc/absolute.png"] and "outside" in refused["a/../../up.png"]
-    assert all("link" in refused[f"{kind}.png"] for kind in ("soft", "hard", "device"))
-    assert source.read("fine.png") == b"fine"
-    with pytest.raises((OSError, KeyError)):
-        source.read("soft.png")
-
-
-def test_tar_cut_short_keeps_what_came_before(tmp_path: Path) -> None:
-    path = make_tar(tmp_path / "x.tar")
-    path.write_bytes(path.read_bytes()[:5000])
-    source = open_source("tar", str(path))
-    assert source.read(next(iter(source.entries())).path) == bytes([0]) * 1000
+    assert source.read(Entry("b/c/2.JPG")) == b"b/c/2.JPG"
 
 
 def test_csv_reads_its_columns_relative_to_itself(tmp_path: Path) -> None:
@@ -119,7 +40,7 @@ def test_csv_reads_its_columns_relative_to_itself(tmp_path: Path) -> None:
     assert (first.azimuth, first.object_id, first.split) == (330.0, "car1", "heldout")
     assert (first.viewpoint, second.viewpoint) == ("rear-side", "")
     assert (second.azimuth, second.object_id, second.split) == (None, "", "")
-    assert source.read("p/1.png") == b"one"
+    assert source.read(first) == b"one"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from processes import torchrun
 from safetensors.numpy import load_file
 
 from mirage.cli import main
@@ -101,18 +102,10 @@ def test_a_run_killed_again_and_again_equals_one_that_was_not(
     assert_same(run, straight)
 
 
-def torchrun(*words: str) -> subprocess.CompletedProcess[str]:
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    return subprocess.run(
-        [sys.executable, *command, "-m", "mirage.cli", *words],
-        env=ENVIRONMENT, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-
-
 @pytest.mark.timeout(900)
 def test_two_processes_find_what_one_finds(images: Path, straight: Path, tmp_path: Path) -> None:
     run = shutil.copytree(images, tmp_path / "run")
-    shared = torchrun("poses", f"run={run}")
+    shared = torchrun("poses", f"run={run}", timeout=600)
     assert shared.returncode == 0, shared.stderr
     assert shared.stdout.count("poses: 4 poses") == 1
     assert_same(run, straight)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from processes import torchrun
 
 from mirage.cli import main
 from mirage.sampler.pipeline import load_pipeline
@@ -30,21 +28,12 @@ TINY = [
     "evaluate.objects=3", "evaluate.photos=3", "evaluate.views=3", "evaluate.turn=4",
     "evaluate.baselines=false",
 ]  # fmt: skip
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
 
 
 def mirage(*words: str) -> None:
     with pytest.raises(SystemExit) as stop:
         main(list(words))
     assert not stop.value.code
-
-
-def torchrun(*words: str) -> subprocess.CompletedProcess[str]:
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    return subprocess.run(
-        [sys.executable, *command, "-m", "mirage.cli", *words],
-        env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=False,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

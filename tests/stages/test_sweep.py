@@ -21,7 +21,7 @@ from mirage.cli import main
 from mirage.config import Config, PlotConfig
 from mirage.errors import MirageError
 from mirage.experiment import load_config
-from mirage.files import held
+from mirage.locks import held
 from mirage.multirun import Multirun, load_multirun
 from mirage.ranks import Ranks
 from mirage.stages.folder import RunFolder, hash_of, write_json

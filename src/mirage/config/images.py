@@ -30,10 +30,14 @@ class TurntableConfig:
         positive("images.turntable", self, "objects", "views", "size", "workers")
 
 
+_SOURCES = ("folder", "tar", "shards", "csv", "compcars", "turntable")
+
+
 @dataclass
 class ImagesConfig:
-    source: str = "folder"  # folder | tar | csv | compcars | turntable
-    path: str | None = None  # the folder, tar or CSV file, or CompCars' folder; unused by turntable
+    source: str = "folder"  # folder | tar | shards | csv | compcars | turntable
+    # The folder, tar or CSV file, or CompCars' folder; of shards, a folder, pattern or URL.
+    path: str | None = None
     fit: str = "pad"  # how a photo becomes square: pad | crop | stretch
     min_side: int = 24  # smaller photos are rejected, pixels
     max_pixels: int = 60_000_000  # larger photos are rejected, pixels
@@ -43,7 +47,7 @@ class ImagesConfig:
     turntable: TurntableConfig = field(default_factory=TurntableConfig)
 
     def __post_init__(self) -> None:
-        one_of("images.source", self.source, ("folder", "tar", "csv", "compcars", "turntable"))
+        one_of("images.source", self.source, _SOURCES)
         one_of("images.fit", self.fit, ("pad", "crop", "stretch"))
         positive("images", self, "min_side", "max_pixels", "min_count")
         require(

@@ -12,7 +12,7 @@ from mirage.config.checks import one_of, positive, require
 class DataConfig:
     resolution: int = 32  # side of the images the model sees, pixels
     batch_size: int = 64  # of all processes together
-    balance: float = 0.5  # 0 draws images evenly, 1 draws poses evenly
+    balance: float = 0.5  # 0 draws every image once an epoch, 1 draws poses evenly
     soft_labels: bool = True  # draw an image's pose from its candidates; false: the likeliest
     misread: float = 0.0  # share of labels to make wrong, to study what that does
     mirror: bool = True  # half of the images as mirror images, with the mirror pose as their label

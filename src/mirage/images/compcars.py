@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from mirage.contracts import HELDOUT, TRAIN
 from mirage.errors import MirageError
 from mirage.images.decode import Box
-from mirage.images.entry import Entry
+from mirage.images.entry import Entry, Source
 
 VIEWPOINTS = {-1: "", 1: "front", 2: "rear", 3: "side", 4: "front-side", 5: "rear-side"}
 _LISTS = {TRAIN: "train.txt", HELDOUT: "test.txt"}
@@ -34,7 +34,7 @@ class LabelError(ValueError):
 
 
 @dataclass(frozen=True)
-class CompCarsSource:
+class CompCarsSource(Source):
     """The photos of the two classification lists, each the box round its car.
 
     The lists decide the split: train.txt is trained on, test.txt is held out; photos in neither are
@@ -52,7 +52,7 @@ class CompCarsSource:
         inner = self.root / "data"
         return inner if inner.is_dir() else self.root
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, part: str = "") -> Iterator[Entry]:
         folder = self.data / "train_test_split" / "classification"
         for name in _LISTS.values():
             if not (folder / name).is_file():
@@ -79,8 +79,8 @@ class CompCarsSource:
             return Entry(path, refused=str(error))
         return Entry(path, str(name.parent), split=split, viewpoint=viewpoint, box=box)
 
-    def read(self, path: str) -> bytes:
-        return (self.data / "image" / path).read_bytes()
+    def read(self, entry: Entry) -> bytes:
+        return (self.data / "image" / entry.path).read_bytes()
 
 
 def read_label(path: Path) -> tuple[str, Box]:

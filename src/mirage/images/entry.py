@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from mirage.contracts import HELDOUT, TRAIN
+from mirage.errors import MirageError
 from mirage.images.decode import Box
+
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif"}
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,8 @@ class Entry:
         viewpoint: the named side it was seen from (front, rear-side, …), empty where unknown; used
             for evaluation only.
         box: the part of the picture that is the photo; None for all of it.
+        offset: where its bytes begin in a file that holds others too; None where it is not read
+            by position. num_bytes: how many they are; known where the offset is.
     """
 
     path: str
@@ -32,13 +40,45 @@ class Entry:
     refused: str = ""
     viewpoint: str = ""
     box: Box | None = None
+    offset: int | None = None
+    num_bytes: int | None = None
 
 
 class Source(Protocol):
     """Lists photos in a fixed order and reads any of them; safe to read from several threads."""
 
-    def entries(self) -> Iterator[Entry]: ...
+    def parts(self) -> list[str]:
+        """What can be listed apart, by other processes; in order, they hold every photo once."""
+        return [""]
 
-    def read(self, path: str) -> bytes:
+    def entries(self, part: str = "") -> Iterator[Entry]: ...
+
+    def read(self, entry: Entry) -> bytes:
         """Raises OSError when the photo is no longer there."""
         ...
+
+
+def labelled(path: str, facts: Mapping[str, object], where: str) -> Entry:
+    """A photo with what a list says of it: object_id, azimuth (degrees), split and viewpoint.
+
+    Args:
+        facts: any of these four by name; None, or empty, where not known. Others are not looked at.
+        where: what the list's place is called.
+
+    Raises:
+        MirageError: the azimuth is no number, or the split no choice.
+    """
+    known = {name: str(value).strip() for name, value in facts.items() if value is not None}
+    azimuth, split = known.get("azimuth", ""), known.get("split", "")
+    try:
+        degrees = float(azimuth) % 360.0 if azimuth else None
+    except ValueError as error:
+        raise MirageError(f"azimuth {azimuth!r} is not a number", where=where) from error
+    if split not in ("", TRAIN, HELDOUT):
+        raise MirageError(
+            f"split {split!r} is not a choice",
+            where=where,
+            todo=f"use {TRAIN}, {HELDOUT}, or leave it empty",
+        )
+    object_id, viewpoint = known.get("object_id", ""), known.get("viewpoint", "")
+    return Entry(path, object_id, degrees, split, viewpoint=viewpoint)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,12 +22,16 @@ from PIL import Image
 from mirage.config import ImagesConfig
 from mirage.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray
 from mirage.errors import MirageError
-from mirage.files import replacing
+from mirage.files import files_at, fingerprint, replacing
 from mirage.images.column import Column
 from mirage.images.decode import UndecodableError, decode, to_square
+from mirage.images.entry import Entry
+from mirage.images.remote import absolute
+from mirage.images.shards import ShardsSource
 from mirage.images.sources import open_source
 from mirage.images.survey import Survey, in_order
 from mirage.images.turntable.render import name_set, render_set
+from mirage.ranks import ALONE, Ranks
 
 MANIFEST, REJECTED, SOURCE = "manifest.parquet", "rejected.csv", "source.json"
 # A column that a manifest does not have yet is read as unknown.
@@ -38,6 +41,7 @@ COLUMNS = pa.schema(
         "path": pa.string(),
         "width": pa.int64(),
         "height": pa.int64(),
+        "offset": pa.int64(),
         "num_bytes": pa.int64(),
         "sha256": pa.string(),
         "split": pa.string(),
@@ -51,8 +55,13 @@ COLUMNS = pa.schema(
 Hashes = npt.NDArray[np.uint64]
 
 
-def build_manifest(config: ImagesConfig, folder: Path, key: str = "all") -> None:
+def build_manifest(
+    config: ImagesConfig, folder: Path, key: str = "all", ranks: Ranks = ALONE
+) -> None:
     """Look at every photo of the source and write the manifest and the rejections.
+
+    Processes look at the photos together, each at a share, and the first one writes the outcome;
+    all must call this.
 
     Rejected, with a reason, and no hindrance to the rest: unreadable, truncated, tiny, absurdly
     large and duplicate files. A stopped one goes on where it was. Memory holds some 70 bytes a
@@ -64,24 +73,38 @@ def build_manifest(config: ImagesConfig, folder: Path, key: str = "all") -> None
     Raises:
         MirageError: the source cannot be read, or too few photos are usable.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    kind, path = config.source, config.path
-    if kind == "turntable":
-        set_folder = folder / "turntable" / name_set(config.turntable)
-        kind, path = "csv", str(render_set(config.turntable, set_folder))
-    elif path is None:
-        raise MirageError(
-            f"images.source={kind} needs a path",
-            where="configuration key images.path",
-            todo="add images.path=FOLDER (or a .tar or .csv file with images.source=tar or csv)",
-        )
-    source = open_source(kind, path)
     work = folder / "work"
-    for other in work.glob("*"):
-        if other.name != key:
-            shutil.rmtree(other)
+    if ranks.is_first:
+        folder.mkdir(parents=True, exist_ok=True)
+        for other in work.glob("*"):
+            if other.name != key:
+                shutil.rmtree(other)
+    kind, path = _locate(config, folder, ranks)
     survey = Survey(work / key)
-    survey.complete(source, config)
+    survey.complete(open_source(kind, path), config, ranks)
+    if ranks.is_first:
+        _write_outcome(config, folder, survey, kind, path)
+        shutil.rmtree(work)
+
+
+def _locate(config: ImagesConfig, folder: Path, ranks: Ranks) -> tuple[str, str]:
+    """The kind of the source and where it is; renders a turntable."""
+    if config.source == "turntable":
+        set_folder = folder / "turntable" / name_set(config.turntable)
+        table = str(render_set(config.turntable, set_folder)) if ranks.is_first else ""
+        return "csv", ranks.gather(table)[0]
+    if config.path is None:
+        raise MirageError(
+            f"images.source={config.source} needs a path",
+            where="configuration key images.path",
+            todo="add images.path=FOLDER (or a file with images.source=tar or csv, or shards)",
+        )
+    return config.source, config.path
+
+
+def _write_outcome(
+    config: ImagesConfig, folder: Path, survey: Survey, kind: str, path: str
+) -> None:
     first = _first_of_same_bytes(survey)
     reasons = _write_rejected(folder / REJECTED, survey, first)
     num_usable = len(first) - reasons.total()
@@ -90,35 +113,24 @@ def build_manifest(config: ImagesConfig, folder: Path, key: str = "all") -> None
         raise MirageError(
             f"{num_usable} usable photos, at least {config.min_count} are needed"
             + (f" (rejected: {listed})" if listed else ""),
-            where=str(path),
+            where=path,
             todo=f"see {folder / REJECTED}, add photos, or lower images.min_count",
         )
-    _write_manifest(folder / MANIFEST, survey, first, config, str(path))
-    facts = {"kind": kind, "path": str(Path(path).resolve()), "fit": config.fit,
+    _write_manifest(folder / MANIFEST, survey, first, config, path)
+    facts = {"kind": kind, "path": absolute(path), "fit": config.fit,
              "max_pixels": config.max_pixels}  # fmt: skip
     with replacing(folder / SOURCE) as temporary:
         temporary.write_text(json.dumps(facts))
-    shutil.rmtree(work)
 
 
-def fingerprint(config: ImagesConfig) -> str:
-    """What tells cheaply that a source changed: the names, sizes and times of its files."""
+def source_fingerprint(config: ImagesConfig) -> str:
+    """What tells cheaply that a source changed; empty where the configuration says all."""
     if config.source == "turntable" or config.path is None:
         return ""
-    root = Path(config.path).expanduser()
-    digest = hashlib.sha256()
-    for file in _files_below(root) if root.is_dir() else [str(root)]:
-        if os.path.isfile(file):
-            facts = os.stat(file)
-            digest.update(f"{file} {facts.st_size} {facts.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
-
-
-def _files_below(root: Path) -> Iterator[str]:
-    """In a fixed order, with the names of one folder at a time in memory."""
-    for folder, subfolders, names in os.walk(root):
-        subfolders.sort()
-        yield from (os.path.join(folder, name) for name in sorted(names))
+    if config.source == "shards":
+        shards = ShardsSource(absolute(config.path)).shards()
+        return fingerprint((shard.name, shard.size, shard.time) for shard in shards)
+    return fingerprint(files_at(Path(config.path).expanduser()))
 
 
 def object_hashes(objects: Sequence[str], seed: int) -> Hashes:
@@ -237,7 +249,9 @@ class ImageSet:
         self.split = Column(self._manifest, "split")
         self.object_id = Column(self._manifest, "object_id")
         self.viewpoint = Column(self._manifest, "viewpoint", missing="")
-        self._box = Column(self._manifest, "box")
+        self._place = {
+            name: Column(self._manifest, name) for name in ("box", "offset", "num_bytes")
+        }
         with (folder / REJECTED).open(newline="", encoding="utf-8") as file:
             self.num_rejected = sum(1 for _ in csv.DictReader(file))
         self._source = open_source(facts["kind"], facts["path"])
@@ -262,13 +276,14 @@ class ImageSet:
         Raises:
             MirageError: it is not where it was, or no longer readable.
         """
-        name = self.path[image_id]
+        place = {name: column[image_id] for name, column in self._place.items()}
+        entry = Entry(self.path[image_id], **place)
         try:
-            return decode(self._source.read(name), self.max_pixels, self._box[image_id])
+            return decode(self._source.read(entry), self.max_pixels, entry.box)
         except (OSError, KeyError, UndecodableError) as error:
             raise MirageError(
                 f"a photo of the manifest can no longer be read: {error}",
-                where=str(name),
+                where=entry.path,
                 todo="put it back, or run `mirage images` again",
             ) from error
 

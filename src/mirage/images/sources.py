@@ -1,32 +1,31 @@
-"""Where photos come from: a folder, a tar file, a CSV list or CompCars."""
+"""Where photos come from: a folder, a tar file, tar shards, a CSV list or CompCars."""
 
 from __future__ import annotations
 
 import csv
 import os
-import tarfile
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from mirage.contracts import HELDOUT, TRAIN
 from mirage.errors import MirageError
 from mirage.images.compcars import CompCarsSource
-from mirage.images.entry import Entry, Source
-
-SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif"}
-)
+from mirage.images.entry import SUFFIXES, Entry, Source, labelled
+from mirage.images.remote import absolute
+from mirage.images.shards import ShardsSource
+from mirage.images.tar import TarSource
 
 
 def open_source(kind: str, path: str) -> Source:
-    """Open a source: folder, tar, csv or compcars.
+    """Open a source: folder, tar, shards, csv or compcars.
 
     Raises:
-        MirageError: nothing is there, or it is not of that kind.
+        MirageError: nothing is there, or it is not of that kind. Of shards only a file system that
+            is not known is told at once: they may be far away.
     """
+    if kind == "shards":
+        return ShardsSource(absolute(path))
     place = Path(path).expanduser()
     if not place.exists():
         raise MirageError(
@@ -50,12 +49,12 @@ def open_source(kind: str, path: str) -> Source:
 
 
 @dataclass(frozen=True)
-class FolderSource:
+class FolderSource(Source):
     """Every photo below a folder, by sorted path; links to folders are not followed."""
 
     root: Path
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, part: str = "") -> Iterator[Entry]:
         for folder, subfolders, names in os.walk(self.root, followlinks=False):
             subfolders.sort()
             for name in sorted(names):
@@ -65,90 +64,14 @@ class FolderSource:
                     refused = "" if path.is_file() else "not a plain file (broken link, pipe, …)"
                     yield Entry(str(path.relative_to(self.root)), refused=refused)
 
-    def read(self, path: str) -> bytes:
-        return (self.root / path).read_bytes()
-
-
-class TarSource:
-    """The photos in a tar file, read in place: nothing is unpacked to disk.
-
-    Members are only ever read by their position in the file, never written anywhere. Links,
-    devices and names that point outside the archive are refused. An uncompressed archive is read
-    by position, without a shared file pointer, so threads and forked workers do not disturb one
-    another; a compressed one is read through one stream, best in order and in one process.
-    """
-
-    def __init__(self, archive: Path) -> None:
-        self.archive = archive
-        self._members: dict[str, tarfile.TarInfo] = {}
-        self._lock = threading.Lock()
-        self._file = self._open()
-        self._plain = open(archive, "rb") if _is_uncompressed(archive) else None  # noqa: SIM115
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"archive": self.archive}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["archive"])  # type: ignore[misc]
-
-    def _open(self) -> tarfile.TarFile:
-        try:
-            return tarfile.open(self.archive)
-        except (tarfile.TarError, EOFError) as error:
-            raise MirageError(
-                f"not a readable tar file: {error}", where=str(self.archive), todo="check the file"
-            ) from error
-
-    def entries(self) -> Iterator[Entry]:
-        with self._lock:
-            try:
-                members = self._file.getmembers()
-            except (tarfile.TarError, EOFError, OSError):  # cut short: keep what came before
-                members = list(self._file.members)  # type: ignore[attr-defined]
-        for member in members:
-            if member.isdir():
-                continue
-            refused = _refuse_member(member)
-            if not refused:
-                if PurePosixPath(member.name).suffix.lower() not in SUFFIXES:
-                    continue
-                self._members[member.name] = member
-            yield Entry(member.name, refused=refused)
-
-    def read(self, path: str) -> bytes:
-        if not self._members:
-            list(self.entries())
-        member = self._members[path]
-        if self._plain is not None:
-            return os.pread(self._plain.fileno(), member.size, member.offset_data)
-        with self._lock:
-            stream = self._file.extractfile(member)
-            if stream is None:
-                raise OSError(f"{path} is not a file")
-            return stream.read()
-
-
-def _is_uncompressed(archive: Path) -> bool:
-    try:
-        with tarfile.open(archive, "r:"):
-            return True
-    except tarfile.TarError:
-        return False
-
-
-def _refuse_member(member: tarfile.TarInfo) -> str:
-    if not member.isfile() or member.issparse():
-        return "not a plain file in the archive (link, device or sparse file)"
-    parts = PurePosixPath(member.name)
-    if parts.is_absolute() or ".." in parts.parts:
-        return "its name points outside the archive"
-    return ""
+    def read(self, entry: Entry) -> bytes:
+        return (self.root / entry.path).read_bytes()
 
 
 _COLUMNS = "path[,object_id][,azimuth][,split][,viewpoint]"
 
 
-class CsvSource:
+class CsvSource(Source):
     """Photos listed in a CSV with the columns path[, object_id][, azimuth][, split][, viewpoint].
 
     Paths are relative to the CSV's folder.
@@ -157,7 +80,7 @@ class CsvSource:
     def __init__(self, listing: Path) -> None:
         self.listing = listing
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, part: str = "") -> Iterator[Entry]:
         try:
             with self.listing.open(newline="", encoding="utf-8-sig") as file:
                 reader = csv.DictReader(file)
@@ -172,24 +95,8 @@ class CsvSource:
         except (UnicodeDecodeError, csv.Error) as error:
             raise MirageError(f"not a CSV file: {error}", where=str(self.listing)) from error
 
-    def _entry(self, row: dict[str, str], line: int) -> Entry:
-        azimuth = (row.get("azimuth") or "").strip()
-        try:
-            value = float(azimuth) % 360.0 if azimuth else None
-        except ValueError as error:
-            raise MirageError(
-                f"azimuth {azimuth!r} is not a number", where=f"{self.listing}, line {line}"
-            ) from error
-        split = (row.get("split") or "").strip()
-        if split not in ("", TRAIN, HELDOUT):
-            raise MirageError(
-                f"split {split!r} is not a choice",
-                where=f"{self.listing}, line {line}",
-                todo=f"use {TRAIN}, {HELDOUT}, or leave it empty",
-            )
-        viewpoint = (row.get("viewpoint") or "").strip()
-        path, object_id = (row["path"] or "").strip(), row.get("object_id") or ""
-        return Entry(path, object_id, value, split, viewpoint=viewpoint)
+    def _entry(self, row: dict[str, Any], line: int) -> Entry:
+        return labelled((row["path"] or "").strip(), row, f"{self.listing}, line {line}")
 
-    def read(self, path: str) -> bytes:
-        return (self.listing.parent / path).read_bytes()
+    def read(self, entry: Entry) -> bytes:
+        return (self.listing.parent / entry.path).read_bytes()

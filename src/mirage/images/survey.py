@@ -1,8 +1,9 @@
 """Looking at every photo of a source once: what it is, or why it cannot be used.
 
-Photos are looked at in blocks in the order of the source; the facts of a block are a file, and a
-block that is there is not looked at again: that is how a stopped survey goes on. Memory holds one
-block.
+The source is listed in parts, and what was listed is looked at in blocks; a part and a block are a
+file each, made by one process, and one that is there is not made again: that is how processes share
+a survey and how a stopped one goes on. Blocks are in the order of the source, whoever looked at
+them. Memory holds one block.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,6 +26,7 @@ from mirage.files import replacing
 from mirage.images.decode import UndecodableError, decode
 from mirage.images.entry import Entry, Source
 from mirage.images.progress import counting
+from mirage.ranks import ALONE, Ranks
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -40,10 +44,12 @@ _FACTS = pa.schema(
         "box": pa.list_(pa.int32()),
         "width": pa.int64(),
         "height": pa.int64(),
+        "offset": pa.int64(),
         "num_bytes": pa.int64(),
         "sha256": pa.string(),
     }
 )  # what the source says, why the photo is refused (empty if it is not), and what it is
+_LISTED = pa.schema([field for field in _FACTS if field.name in Entry.__dataclass_fields__])
 
 
 @dataclass(frozen=True)
@@ -51,40 +57,90 @@ class Survey:
     """The facts of all photos of a source, in files of `_FACTS`.
 
     Attributes:
-        folder: where the files are.
+        folder: where the files are, those of the listing in `listed/`.
     """
 
     folder: Path
 
-    def complete(self, source: Source, config: ImagesConfig) -> None:
-        """Look at the photos that were not looked at yet."""
-        entries = source.entries()
-        total = sum(1 for _ in source.entries())
-        with counting("images", total) as count:
-            for block in range(-(-total // _BLOCK)):
-                part = list(islice(entries, _BLOCK))
-                if self._path(block).exists():
-                    count(len(part))
+    def complete(self, source: Source, config: ImagesConfig, ranks: Ranks = ALONE) -> None:
+        """Look at the photos that were not looked at yet; all processes together.
+
+        Each must call this, and all return when every photo was looked at.
+        """
+        self._list(source, ranks)
+        ranks.wait()
+        own = ranks.share(len(self._blocks))
+        total = sum(block.num_rows for block in self._blocks)
+        with counting("images", total, ranks.is_first) as count:
+            for number, block in enumerate(self._blocks):
+                if number not in own or self._path(number).exists():
+                    count(block.num_rows)  # the others are about as far as this one
                     continue
                 facts = []
-                for checked in in_order(lambda entry: _check(source, entry, config), part):
+                for checked in in_order(lambda e: _check(source, e, config), block.read()):
                     facts.append(checked)
                     count(1)
-                with replacing(self._path(block)) as temporary:
+                with replacing(self._path(number)) as temporary:
                     pq.write_table(pa.Table.from_pylist(facts, _FACTS), temporary)
+        ranks.wait()
 
     def __iter__(self) -> Iterator[pa.Table]:
         """The facts, block by block."""
-        for file in sorted(self.folder.glob("[0-9]*.parquet")):
-            yield pq.read_table(file)
+        return (pq.read_table(self._path(block)) for block in range(len(self._blocks)))
 
     def path_of(self, row: int) -> str:
         """How the source names its photo number `row`."""
-        column = pq.read_table(self._path(row // _BLOCK), columns=["path"])["path"]
-        return str(column[row % _BLOCK].as_py())
+        ends = np.cumsum([block.num_rows for block in self._blocks])
+        block = int(np.searchsorted(ends, row, side="right"))
+        column = pq.read_table(self._path(block), columns=["path"])["path"]
+        return str(column[row - int(ends[block]) + len(column)].as_py())
+
+    def _list(self, source: Source, ranks: Ranks) -> None:
+        """List this process's parts, a row group a block."""
+        # The source may change under way: one process says what there is to share.
+        parts = ranks.gather(source.parts() if ranks.is_first else [])[0]
+        mine = [part for part in ranks.share(len(parts)) if not self._listing(part).exists()]
+        with counting("list", len(mine), ranks.is_first) as count:
+            for part in mine:
+                entries = source.entries(parts[part])
+                with (
+                    replacing(self._listing(part)) as temporary,
+                    pq.ParquetWriter(temporary, _LISTED) as writer,
+                ):
+                    while block := [asdict(entry) for entry in islice(entries, _BLOCK)]:
+                        writer.write_table(pa.Table.from_pylist(block, _LISTED))
+                count(1)
+
+    @cached_property
+    def _blocks(self) -> list[_Block]:
+        """What was listed; one part's blocks hold nothing of another's."""
+        return [block for part in range(len(list(self.folder.glob("listed/[0-9]*.parquet"))))
+                for block in _blocks_of(self._listing(part))]  # fmt: skip
+
+    def _listing(self, part: int) -> Path:
+        return self.folder / "listed" / f"{part:07d}.parquet"
 
     def _path(self, block: int) -> Path:
         return self.folder / f"{block:07d}.parquet"
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Photos that one process looks at: a row group of a listing."""
+
+    listing: Path
+    group: int
+    num_rows: int
+
+    def read(self) -> list[Entry]:
+        rows = pq.ParquetFile(self.listing).read_row_group(self.group).to_pylist()
+        return [Entry(**row) for row in rows]
+
+
+def _blocks_of(listing: Path) -> list[_Block]:
+    facts = pq.ParquetFile(listing).metadata
+    groups = range(facts.num_row_groups)
+    return [_Block(listing, group, facts.row_group(group).num_rows) for group in groups]
 
 
 def in_order(work: Callable[[S], T], items: Sequence[S], ahead: int = 64) -> Iterator[T]:
@@ -102,7 +158,7 @@ def _check(source: Source, entry: Entry, config: ImagesConfig) -> dict[str, obje
     if entry.refused:
         return facts
     try:
-        data = source.read(entry.path)
+        data = source.read(entry)
         image = decode(data, config.max_pixels, entry.box)
     except UndecodableError as error:
         return facts | {"refused": str(error)}

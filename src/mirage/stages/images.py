@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from mirage.config import Config
 from mirage.contracts import HELDOUT
-from mirage.images.manifest import build_manifest, fingerprint, open_images
+from mirage.images.manifest import build_manifest, open_images, source_fingerprint
 from mirage.ranks import join_ranks
 from mirage.stages.folder import RunFolder, hash_of
 
 
 def run(config: Config, folder: RunFolder) -> str:
     """Build the manifest unless it is there; returns the closing line."""
-    key = images_key(config)
     ranks = join_ranks()
+    # Machines may tell the times of the same files otherwise: the first one's are what counts.
+    key = ranks.gather(images_key(config) if ranks.is_first else "")[0]
 
     def build() -> None:
-        if ranks.is_first:
-            build_manifest(config.images, folder["images"], key)
+        build_manifest(config.images, folder["images"], key, ranks)
 
     folder.make("images", key, ranks, build)
     images = open_images(folder["images"])
@@ -28,4 +28,4 @@ def run(config: Config, folder: RunFolder) -> str:
 
 def images_key(config: Config) -> str:
     """The hash of all that a run's images depend on."""
-    return hash_of("images", config.images, fingerprint(config.images))
+    return hash_of("images", config.images, source_fingerprint(config.images))

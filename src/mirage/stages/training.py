@@ -17,6 +17,7 @@ from mirage.ranks import join_ranks
 from mirage.sampler.pipeline import export_pipeline, load_pipeline
 from mirage.stages.folder import RunFolder, hash_of, read_json
 from mirage.stages.learn.checkpoints import LAST
+from mirage.stages.learn.latents import identify_autoencoder
 from mirage.stages.learn.pretrained import find_pretrained
 from mirage.stages.learn.refine import refine
 from mirage.stages.learn.rehearsal import rehearse
@@ -64,12 +65,17 @@ def model_key(config: Config, poses: str) -> str:
 
 def _keys(config: Config, poses: str) -> tuple[str, str, str]:
     """The hashes of the training however long it is, of the training, and of the model."""
-    identity = hash_of(
-        "train", poses, config.data, config.model, config.pretrained,
-        {k: v for k, v in asdict(config.train).items() if k not in _MAY_CHANGE},
-    )  # fmt: skip
+    identity = identify(config, poses)
     key = hash_of(identity, config.train.steps)
     return identity, key, hash_of(key, config.refine) if config.refine.steps > 0 else key
+
+
+def identify(config: Config, poses: str) -> str:
+    """The hash of what a training must share with a checkpoint to go on from it."""
+    return hash_of(
+        "train", poses, config.data, identify_autoencoder(config.model), config.pretrained,
+        {k: v for k, v in asdict(config.train).items() if k not in _MAY_CHANGE},
+    )  # fmt: skip
 
 
 def _fit(config: Config, folder: RunFolder) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from datamodules.cache import build_cache, open_cache
-from mirage.config import Config
+from mirage.config import Config, ModelConfig
 from mirage.contracts import TRAIN, ByteArray, IntArray, KeptArray
 from mirage.errors import MirageError
+from mirage.files import files_at, fingerprint
 from mirage.images.manifest import ImageSet
 from mirage.images.progress import show_progress
 from mirage.model.codec import Codec, Latents, downscale, encode, load_autoencoder
@@ -35,7 +37,8 @@ def keep_latents(
     """
     size = config.data.resolution
     codec = open_codec(config)
-    key = hash_of("latents", folder.key("images"), config.model.autoencoder, size)
+    which = identify_autoencoder(config.model).autoencoder
+    key = hash_of("latents", folder.key("images"), which, size)
 
     def encoded(mirror: bool) -> KeptArray:
         def batches(ids: IntArray) -> Iterator[tuple[IntArray, ByteArray]]:
@@ -80,6 +83,17 @@ def _encode_all(
     shape = (count, *keep(first).shape[1:])
     build_cache(path, shape, key, batches, codec.dtype, join_ranks())
     return open_cache(path)
+
+
+def identify_autoencoder(model: ModelConfig) -> ModelConfig:
+    """The same, with the files of an autoencoder's folder in its name.
+
+    For hashes: another one may have been saved in its place.
+    """
+    name = model.autoencoder
+    if name is None or not Path(name).is_dir():
+        return model
+    return replace(model, autoencoder=f"{name} {fingerprint(files_at(Path(name)))}")
 
 
 def open_codec(config: Config) -> Latents:

@@ -16,8 +16,9 @@ from functools import partial
 from pathlib import Path
 
 from mirage.config import Config
-from mirage.files import held, replacing
+from mirage.files import replacing
 from mirage.launch import launch_all
+from mirage.locks import held
 from mirage.multirun import Job, Multirun
 from mirage.stages.folder import RunFolder
 from mirage.stages.images import images_key

@@ -1,0 +1,53 @@
+"""What was made with one autoencoder is not taken for another's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from made_up_photos import MadeUpImages
+from tiny_autoencoders import tiny_kl
+
+from mirage.config import Config, ModelConfig
+from mirage.stages.folder import RunFolder
+from mirage.stages.learn.latents import identify_autoencoder, keep_latents
+from mirage.stages.training import identify
+
+
+def save_autoencoder(folder: Path, scale: float = 1.0) -> None:
+    autoencoder = tiny_kl()
+    with torch.no_grad():
+        autoencoder.quant_conv.weight *= scale
+    autoencoder.save_pretrained(folder)
+
+
+def config_with(autoencoder: str | None) -> Config:
+    config = Config()
+    model = replace(config.model, autoencoder=autoencoder, channels=[32, 64, 64])
+    return replace(config, model=model, data=replace(config.data, resolution=32))
+
+
+@pytest.mark.parametrize("name", [None, "someone/autoencoder"])
+def test_what_is_no_folder_is_known_by_its_name(name: str | None) -> None:
+    model = ModelConfig(autoencoder=name)
+    assert identify_autoencoder(model) == model
+
+
+def test_an_autoencoder_saved_in_the_place_of_another_is_noticed(tmp_path: Path) -> None:
+    save_autoencoder(tmp_path / "vae")
+    config, folder = config_with(str(tmp_path / "vae")), RunFolder(tmp_path / "run")
+    folder.finish("images", "some photos")
+    images = MadeUpImages([(10 * i, 200, 5 * i) for i in range(10)], held_out=2)
+
+    def look() -> tuple[str, torch.Tensor]:
+        _, kept, _ = keep_latents(config, images, folder)  # type: ignore[arg-type]
+        return identify(config, "some poses"), torch.from_numpy(kept.copy())
+
+    training, latents = look()
+    assert look()[0] == training
+    save_autoencoder(tmp_path / "vae", scale=2.0)
+    other_training, other_latents = look()
+    assert other_training != training
+    assert (other_latents - latents).abs().max() > 0.1

@@ -1,0 +1,97 @@
+"""Photos in shards: each looked at once, and trained on once an epoch, on one process or two."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from made_up_shards import save_shards
+from PIL import Image
+from processes import torchrun
+from seen_photos import hash_pixels
+
+from mirage.cli import main
+from mirage.contracts import TRAIN
+
+SHARDS = ["images", "images.source=shards", "images.min_count=3", "images.min_side=16"]
+TINY = [
+    "backbone=effnet_lite", "backbone.size=32", "backbone.layers=[2,3]", "parts.count=8",
+    "poses.count=4", "poses.dims=16", "poses.restarts=2",
+]  # fmt: skip
+TRAINING = [
+    "data.resolution=16", "data.batch_size=8", "data.balance=0", "data.mirror=false",
+    "model.channels=[32,64]", "model.layers_per_block=1", "model.attention_levels=[1]",
+    "train.warmup_steps=1", "refine.steps=0",
+]  # fmt: skip
+
+
+def mirage(*words: str) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(list(words))
+    assert not stop.value.code
+
+
+def torchrun_well(*words: str) -> str:
+    done = torchrun(*words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("sizes", [[7], [5, 9, 1, 6]])
+def test_two_processes_look_at_every_photo_of_a_set_of_shards_once(
+    tmp_path: Path, sizes: list[int]
+) -> None:
+    pictures = save_shards(f"file://{tmp_path}/set", sizes)
+    shard = tmp_path / "set" / "cars-000000.tar"
+    shard.write_bytes(shard.read_bytes().rstrip(b"\0"))  # and with it the end mark
+    pattern = f"file://{tmp_path}/set/cars-{{000000..{len(sizes) - 1:06d}}}.tar"
+    one, two = ([*SHARDS, f"images.path={pattern}", f"run={tmp_path / x}"] for x in ("one", "two"))
+    assert torchrun_well(*two).count(f"images: {sum(sizes)} usable") == 1
+    mirage(*one)
+    tables = [pq.read_table(tmp_path / run / "images/manifest.parquet") for run in ("one", "two")]
+    assert tables[0].equals(tables[1])
+    assert tables[0]["path"].to_pylist() == list(pictures)
+    for run in ("one", "two"):
+        rejected = csv.DictReader((tmp_path / run / "images/rejected.csv").open())
+        assert [row["file"] for row in rejected] == ["cars-000000.tar"]
+
+
+@pytest.fixture(scope="module")
+def posed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A run with poses, and the pixels' hashes of the photos that it can train on."""
+    root = tmp_path_factory.mktemp("runs")
+    pictures = save_shards(f"file://{root}/set", [31, 17, 43], side=16)
+    mirage(*SHARDS, *TINY, f"images.path={root / 'set'}", f"run={root / 'posed'}")
+    mirage("poses", f"run={root / 'posed'}")
+    manifest = pq.read_table(root / "posed/images/manifest.parquet").to_pylist()
+    outlier = pq.read_table(root / "posed/poses/labels.parquet")["outlier"].to_pylist()
+    names = [row["path"] for row, odd in zip(manifest, outlier, strict=True)
+             if row["split"] == TRAIN and not odd]  # fmt: skip
+    photos = [np.asarray(Image.open(io.BytesIO(pictures[name]))) for name in names]
+    return root / "posed", sorted(map(hash_pixels, photos))
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_an_epoch_holds_every_training_photo_once(
+    posed: tuple[Path, list[str]], tmp_path: Path, world: int
+) -> None:
+    run, photos = shutil.copytree(posed[0], tmp_path / "run"), posed[1]
+    assert len(photos) % 8 and len(set(photos)) == len(photos)
+    steps = -(-2 * len(photos) // 8)  # two epochs
+    words = [
+        "train", *TRAINING, f"train.steps={steps}", f"run={run}",
+        "train.callbacks.seen._target_=seen_photos.SeenPhotos",
+        f"train.callbacks.seen.folder={tmp_path / 'seen'}",
+    ]  # fmt: skip
+    (torchrun_well if world == 2 else mirage)(*words)
+    by_rank = [file.read_text().splitlines() for file in sorted((tmp_path / "seen").iterdir())]
+    assert [len(lines) for lines in by_rank] == [8 * steps // world] * world
+    lines = [line.split() for lines in by_rank for line in lines]
+    seen = [name for _, name in sorted(lines, key=lambda line: int(line[0]))]  # ranks in order
+    for epoch in range(2):
+        assert sorted(seen[epoch * len(photos) : (epoch + 1) * len(photos)]) == photos
