@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_runs import TINY, mirage
 
 from datamodules.posed import PosedImages
 from mirage.config import ModelConfig
@@ -41,6 +42,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             yield
         finally:
             subprocess.run([_CLUSTER, "stop"], capture_output=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def posed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny run with its poses, to be copied and trained."""
+    run = tmp_path_factory.mktemp("runs") / "posed"
+    assert mirage("images", *TINY, f"run={run}") == 0
+    assert mirage("poses", f"run={run}") == 0
+    return run
 
 
 @pytest.fixture

@@ -5,17 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tiny_runs import mirage
 
 import experiments
-from mirage.cli import main
 from mirage.config import SWEPT_COMMANDS
-
-
-def mirage(*words: str) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main(words)
-    assert isinstance(stop.value.code, int)
-    return stop.value.code
 
 
 @pytest.mark.parametrize("command", [*SWEPT_COMMANDS, "sweep"])

@@ -14,28 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_runs import mirage
 
-from mirage.cli import main
 from mirage.config import Config, LauncherConfig
 from mirage.errors import MirageError
 from mirage.launch import launch_all, sbatch_header
 
-TINY = [
-    "images.source=turntable", "images.turntable.objects=12", "images.turntable.views=6",
-    "images.turntable.workers=1", "images.heldout_fraction=0.2", "backbone=effnet_lite",
-    "backbone.size=64", "parts.count=16", "poses.count=4", "poses.restarts=2",
-    "data.resolution=16", "data.batch_size=8", "model.channels=[32,64]",
-    "model.layers_per_block=1", "model.attention_levels=[1]", "train.steps=120",
-    "train.warmup_steps=1", "train.checkpoint_every=20", "train.validate_every=60",
-    "views.steps=2",
-]  # fmt: skip
+LONG = ["train.steps=120", "train.checkpoint_every=20", "train.validate_every=60", "views.steps=2"]
 TWO_NODES = ["launcher=slurm", "launcher.nodes=2", "launcher.cpus_per_task=1"]
-
-
-def mirage(*words: str) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main(list(words))
-    return int(stop.value.code or 0)
 
 
 def test_the_header_says_what_the_launcher_was_told() -> None:
@@ -63,18 +49,10 @@ def test_without_slurm_a_launcher_of_slurm_says_so(
 
 
 @pytest.fixture(scope="module")
-def posed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("runs") / "posed"
-    assert mirage("images", *TINY, f"run={run}") == 0
-    assert mirage("poses", f"run={run}") == 0
-    return run
-
-
-@pytest.fixture(scope="module")
 def straight(posed: Path, cluster: None) -> Path:
     """Trained on two nodes in one go."""
     run = shutil.copytree(posed, posed.with_name("straight"))
-    assert mirage("train", f"run={run}", *TWO_NODES, "launcher.wait=true") == 0
+    assert mirage("train", f"run={run}", *LONG, *TWO_NODES, "launcher.wait=true") == 0
     return run
 
 
@@ -98,7 +76,7 @@ def wait_for(reached: Callable[[], object], seconds: float = 150.0) -> None:
 
 def start(run: Path) -> str:
     """Submit a training, and return when it has a checkpoint: the job."""
-    assert mirage("train", f"run={run}", *TWO_NODES) == 0
+    assert mirage("train", f"run={run}", *LONG, *TWO_NODES) == 0
     wait_for((run / "train" / "last.ckpt").exists)
     return (run / "slurm" / "job.txt").read_text()
 
@@ -117,7 +95,7 @@ def test_two_nodes_train_what_one_process_trains(
     posed: Path, straight: Path, tmp_path: Path
 ) -> None:
     alone = shutil.copytree(posed, tmp_path / "alone")
-    assert mirage("train", f"run={alone}") == 0
+    assert mirage("train", f"run={alone}", *LONG) == 0
     assert_same_curve(alone, straight)
     job = (straight / "slurm" / "job.txt").read_text()
     for rank, node in enumerate(("node1", "node2")):
@@ -161,7 +139,7 @@ def test_a_job_that_is_killed_leaves_what_the_same_command_goes_on_from(
     job = start(run)
     subprocess.run(["scancel", job], check=True)
     wait_for(lambda: state(job) == "CANCELLED")
-    assert mirage("train", f"run={run}", *TWO_NODES, "launcher.wait=true") == 0
+    assert mirage("train", f"run={run}", *LONG, *TWO_NODES, "launcher.wait=true") == 0
     assert_same_curve(straight, run)
 
 

@@ -14,8 +14,8 @@ from made_up_shards import save_shards
 from PIL import Image
 from processes import torchrun
 from seen_photos import hash_pixels
+from tiny_runs import mirage
 
-from mirage.cli import main
 from mirage.contracts import TRAIN
 
 SHARDS = ["images", "images.source=shards", "images.min_count=3", "images.min_side=16"]
@@ -28,12 +28,6 @@ TRAINING = [
     "model.channels=[32,64]", "model.layers_per_block=1", "model.attention_levels=[1]",
     "train.warmup_steps=1", "refine.steps=0",
 ]  # fmt: skip
-
-
-def mirage(*words: str) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(list(words))
-    assert not stop.value.code
 
 
 def torchrun_well(*words: str) -> str:
@@ -52,7 +46,7 @@ def test_two_processes_look_at_every_photo_of_a_set_of_shards_once(
     pattern = f"file://{tmp_path}/set/cars-{{000000..{len(sizes) - 1:06d}}}.tar"
     one, two = ([*SHARDS, f"images.path={pattern}", f"run={tmp_path / x}"] for x in ("one", "two"))
     assert torchrun_well(*two).count(f"images: {sum(sizes)} usable") == 1
-    mirage(*one)
+    assert mirage(*one) == 0
     tables = [pq.read_table(tmp_path / run / "images/manifest.parquet") for run in ("one", "two")]
     assert tables[0].equals(tables[1])
     assert tables[0]["path"].to_pylist() == list(pictures)
@@ -66,8 +60,8 @@ def posed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A run with poses, and the pixels' hashes of the photos that it can train on."""
     root = tmp_path_factory.mktemp("runs")
     pictures = save_shards(f"file://{root}/set", [31, 17, 43], side=16)
-    mirage(*SHARDS, *TINY, f"images.path={root / 'set'}", f"run={root / 'posed'}")
-    mirage("poses", f"run={root / 'posed'}")
+    assert mirage(*SHARDS, *TINY, f"images.path={root / 'set'}", f"run={root / 'posed'}") == 0
+    assert mirage("poses", f"run={root / 'posed'}") == 0
     manifest = pq.read_table(root / "posed/images/manifest.parquet").to_pylist()
     outlier = pq.read_table(root / "posed/poses/labels.parquet")["outlier"].to_pylist()
     names = [row["path"] for row, odd in zip(manifest, outlier, strict=True)

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 from processes import torchrun
 from safetensors.numpy import load_file
+from tiny_runs import mirage
 
-from mirage.cli import main
 from mirage.stages.poses import closing_line
 
 TINY = [
@@ -35,12 +35,6 @@ TINY = [
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
 
 
-def mirage(*words: str) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(list(words))
-    assert not stop.value.code
-
-
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose poses are still to be found, of blurred noise."""
@@ -49,7 +43,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for index, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (200, 4, 4, 3))):
         photo = Image.fromarray(pixels.astype(np.uint8)).resize((32, 32), Image.Resampling.BICUBIC)
         photo.save(root / "photos" / f"{index:03d}.png")
-    mirage("images", *TINY, f"images.path={root / 'photos'}", f"run={root / 'images'}")
+    assert mirage("images", *TINY, f"images.path={root / 'photos'}", f"run={root / 'images'}") == 0
     return root / "images"
 
 
@@ -57,7 +51,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def straight(images: Path) -> Path:
     """The poses found in one go by one process."""
     run = shutil.copytree(images, images.with_name("straight"))
-    mirage("poses", f"run={run}")
+    assert mirage("poses", f"run={run}") == 0
     return run
 
 
@@ -98,7 +92,7 @@ def test_a_run_killed_again_and_again_equals_one_that_was_not(
         done |= {file: file.stat().st_mtime_ns for file in blocks}
     assert len({file.parent.name for file in done}) >= 2 and len(done) > 7
     assert not (run / "poses" / ".stamp.json").exists()
-    mirage("poses", f"run={run}")
+    assert mirage("poses", f"run={run}") == 0
     assert_same(run, straight)
 
 

@@ -12,43 +12,24 @@ import numpy as np
 import pytest
 from PIL import Image
 from processes import torchrun
+from tiny_runs import mirage
 
-from mirage.cli import main
 from mirage.sampler.pipeline import load_pipeline
 
-TINY = [
-    "images.source=turntable", "images.turntable.objects=12", "images.turntable.views=6",
-    "images.turntable.workers=1", "images.heldout_fraction=0.2", "backbone=effnet_lite",
-    "backbone.size=64", "parts.count=16", "poses.count=4", "poses.restarts=2",
-    "data.resolution=16", "data.batch_size=8", "model.channels=[32,64]",
-    "model.layers_per_block=1", "model.attention_levels=[1]", "train.steps=10",
-    "train.warmup_steps=1", "train.checkpoint_every=4", "train.validate_every=5",
-    "refine.steps=10", "refine.photos=6", "views.steps=3", "views.count=3",
+SHORT = [
+    "train.steps=10", "train.checkpoint_every=4", "train.validate_every=5", "refine.steps=10",
+    "refine.photos=6", "views.count=3",
     "views.references=1",  # fewer than processes
     "evaluate.objects=3", "evaluate.photos=3", "evaluate.views=3", "evaluate.turn=4",
     "evaluate.baselines=false",
 ]  # fmt: skip
 
 
-def mirage(*words: str) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(list(words))
-    assert not stop.value.code
-
-
-@pytest.fixture(scope="module")
-def posed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("runs") / "posed"
-    mirage("images", *TINY, f"run={run}")
-    mirage("poses", f"run={run}")
-    return run
-
-
 @pytest.fixture(scope="module")
 def alone(posed: Path) -> Path:
     run = posed.parent / "alone"
     shutil.copytree(posed, run)
-    mirage("train", f"run={run}")
+    assert mirage("train", f"run={run}", *SHORT) == 0
     return run
 
 
@@ -56,7 +37,7 @@ def alone(posed: Path) -> Path:
 def together(posed: Path) -> Path:
     run = posed.parent / "together"
     shutil.copytree(posed, run)
-    done = torchrun("train", f"run={run}")
+    done = torchrun("train", f"run={run}", *SHORT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("train: 10 steps and 10 on pairs") == 1
     return run
@@ -90,7 +71,7 @@ def test_two_processes_are_one_run_of_wandb(together: Path) -> None:
 def test_a_batch_that_cannot_be_shared_out_is_refused(posed: Path, tmp_path: Path) -> None:
     run = tmp_path / "odd"
     shutil.copytree(posed, run)
-    done = torchrun("train", f"run={run}", "data.batch_size=7")
+    done = torchrun("train", f"run={run}", *SHORT, "data.batch_size=7")
     assert done.returncode != 0
     assert "a batch of 7 cannot be shared out evenly to 2 processes" in done.stderr
     assert "src/mirage" not in done.stderr  # no stack of ours: torchrun prints its own
@@ -99,7 +80,7 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(posed: Path, tmp_path: Pat
 def test_two_processes_make_and_measure_the_same_views(alone: Path, tmp_path: Path) -> None:
     one, two = (shutil.copytree(alone, tmp_path / name) for name in ("one", "two"))
     for command in ("views", "evaluate"):
-        mirage(command, f"run={one}")
+        assert mirage(command, f"run={one}") == 0
         done = torchrun(command, f"run={two}")
         assert done.returncode == 0, done.stderr
         assert done.stdout.count(f"{command}: ") == 1

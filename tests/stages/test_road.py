@@ -19,54 +19,26 @@ import pytest
 import torch
 from PIL import Image
 from tiny_autoencoders import tiny_kl
+from tiny_runs import TINY, mirage
 
-from mirage.cli import COMMANDS, main
+from mirage.cli import COMMANDS
 from mirage.contracts import PoseRing
 from mirage.poses.bank import PoseBank
 from mirage.sampler.pipeline import load_pipeline
 from mirage.stages.learn.checkpoints import is_whole
 from mirage.stages.turn import refuse
 
-TINY = [
-    "images.source=turntable",
-    "images.turntable.objects=12",
-    "images.turntable.views=6",
-    "images.turntable.workers=1",
-    "images.heldout_fraction=0.2",
-    "backbone=effnet_lite",
-    "backbone.size=64",
-    "parts.count=16",
-    "poses.count=4",
-    "poses.restarts=2",
-    "data.resolution=16",
-    "data.batch_size=8",
-    "model.channels=[32,64]",
-    "model.layers_per_block=1",
-    "model.attention_levels=[1]",
-    "train.steps=4",
-    "train.warmup_steps=1",
-    "train.checkpoint_every=2",
-    "train.validate_every=4",
-    "views.steps=3",
-    "views.count=4",
-    "views.references=2",
-    "evaluate.objects=2",
-    "evaluate.photos=3",
-    "evaluate.views=3",
-    "evaluate.turn=4",
-]
-
-
-def mirage(*words: str) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main(list(words))
-    return int(stop.value.code or 0)
+SHORT = [
+    *TINY, "train.steps=4", "train.checkpoint_every=2", "train.validate_every=4",
+    "views.count=4", "views.references=2", "evaluate.objects=2", "evaluate.photos=3",
+    "evaluate.views=3", "evaluate.turn=4",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    assert mirage("run", *TINY, f"run={folder}") == 0
+    assert mirage("run", *SHORT, f"run={folder}") == 0
     return folder
 
 
@@ -321,12 +293,12 @@ def test_weights_travel_to_a_new_clustering(
 ) -> None:
     target = tmp_path / "fine"
     words = [f"run={target}", f"pretrained={run / 'model'}", "images.turntable.seed=1"]
-    assert mirage("images", *TINY, *words) == 0
-    assert mirage("poses", *TINY, *words) == 0
+    assert mirage("images", *SHORT, *words) == 0
+    assert mirage("poses", *SHORT, *words) == 0
     assert "agree" in capsys.readouterr().out
     related = json.loads((target / "poses" / "summary.json").read_text())["pretrained"]
     assert len(related["mapping"]) == 4 and 0 <= related["agreement"] <= 1
-    assert mirage("train", *TINY, *words) == 0
+    assert mirage("train", *SHORT, *words) == 0
 
 
 @pytest.mark.parametrize(

@@ -6,31 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-
-from mirage.cli import main
-
-TINY = [
-    "images.source=turntable", "images.turntable.objects=12", "images.turntable.views=6",
-    "images.turntable.workers=1", "images.heldout_fraction=0.2", "backbone=effnet_lite",
-    "backbone.size=64", "parts.count=16", "poses.count=4", "poses.restarts=2",
-    "data.resolution=16", "data.batch_size=8", "model.channels=[32,64]",
-    "model.layers_per_block=1", "model.attention_levels=[1]", "train.steps=1000",
-    "views.steps=3", "views.count=4",
-]  # fmt: skip
-
-
-def mirage(*words: str) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main(list(words))
-    return int(stop.value.code or 0)
-
-
-@pytest.fixture(scope="module")
-def posed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("runs") / "posed"
-    assert mirage("images", *TINY, f"run={run}") == 0
-    assert mirage("poses", f"run={run}") == 0
-    return run
+from tiny_runs import mirage
 
 
 def files(folder: Path) -> dict[Path, int]:
@@ -39,7 +15,13 @@ def files(folder: Path) -> dict[Path, int]:
 
 def test_it_tells_and_leaves_no_trace(posed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = files(posed)
-    words = ["launcher=slurm", "launcher.nodes=2", "launcher.partition=long", "refine.steps=20"]
+    words = [
+        "launcher=slurm",
+        "launcher.nodes=2",
+        "launcher.partition=long",
+        "train.steps=1000",
+        "refine.steps=20",
+    ]
     assert mirage("train", f"run={posed}", "dry_run=true", *words) == 0
     said = capsys.readouterr().out
     assert files(posed) == before

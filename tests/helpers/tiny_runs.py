@@ -1,0 +1,24 @@
+"""Runs so small that the whole road takes seconds."""
+
+from __future__ import annotations
+
+import pytest
+
+from mirage.cli import main
+
+# Twelve cars of six views, four poses, a network of 16 px: what all tiny runs have in common.
+TINY = [
+    "images.source=turntable", "images.turntable.objects=12", "images.turntable.views=6",
+    "images.turntable.workers=1", "images.heldout_fraction=0.2", "backbone=effnet_lite",
+    "backbone.size=64", "parts.count=16", "poses.count=4", "poses.restarts=2",
+    "data.resolution=16", "data.batch_size=8", "model.channels=[32,64]",
+    "model.layers_per_block=1", "model.attention_levels=[1]", "train.warmup_steps=1",
+    "views.steps=3",
+]  # fmt: skip
+
+
+def mirage(*words: str) -> int:
+    """Run one command in this process; the status that it ends with."""
+    with pytest.raises(SystemExit) as stop:
+        main(list(words))
+    return int(stop.value.code or 0)
