@@ -22,6 +22,7 @@ MakeDenoiser = Callable[..., PoseDenoiser]
 MakeData = Callable[[int], PosedImages]
 
 
+_HELPERS = Path(__file__).parent / "helpers"
 _CLUSTER = Path(__file__).parents[1] / "scripts" / "slurm_cluster.sh"
 
 
@@ -34,6 +35,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIRAGE_SLURM", str(folder))
         patch.setenv("MIRAGE_SLURM_PORT", "26817")  # beside one that a person may have started
+        patch.setenv("PYTHONPATH", str(_HELPERS), prepend=os.pathsep)  # of tests that are jobs
         started = subprocess.run([_CLUSTER, "start"], capture_output=True, text=True, check=False)
         try:
             assert started.returncode == 0, started.stderr

@@ -29,7 +29,7 @@ def test_the_header_says_what_the_launcher_was_told() -> None:
         kind="slurm", nodes=2, tasks_per_node=4, gpus_per_node=4, minutes=90, partition="long",
         memory_gb=64, setup=["module load cuda"], options={"exclusive": True, "mail-user": "me"},
     )  # fmt: skip
-    text = sbatch_header(settings, "train", "runs/x")
+    text = sbatch_header("train", Config(run="runs/x", launcher=settings))
     for line in (
         "--nodes=2", "--ntasks-per-node=4", "--gpus-per-node=4", "--time=90", "--partition=long",
         "--mem=64GB", "--exclusive", "--mail-user=me", "--signal=USR2@120",

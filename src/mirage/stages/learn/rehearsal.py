@@ -101,7 +101,7 @@ def rehearse(config: Config, folder: RunFolder) -> str:
         *(f"    {_clock(part.seconds):>9}  {part.name}" for part in parts),
     ]
     if config.launcher.kind == "slurm":
-        header = sbatch_header(config.launcher, "train", config.run)
+        header = sbatch_header("train", config)
         lines += ["  for sbatch", *(f"    {line}" for line in header.strip().splitlines())]
     return "\n".join(lines)
 
