@@ -35,15 +35,16 @@ imports: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY)
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
-bench: $(READY) ## Time k-means, features, orbits and training against their peers
+bench: $(READY) ## Time k-means, features, orbits and training against their peers, and training on two processes
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRA),bench]'
 	$(BIN)/python benchmarks/kmeans.py
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/orbit.py --resolutions 32 64
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/orbit_memory.py
+	$(BIN)/python benchmarks/scaling.py
 
 format: $(READY) ## Format and mend what the linter can
 	$(BIN)/ruff format .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 import traceback
@@ -30,7 +31,8 @@ def run_job(commands: Sequence[str], run_command: RunCommand, root: str, config:
     folder.mkdir(parents=True, exist_ok=True)
     ranks = find_ranks()
     name = LOG if ranks.is_first else f"log-{ranks.rank}.txt"
-    with (folder / name).open("a") as log, redirect_stdout(log):
+    mode = "a" if "SLURM_RESTART_COUNT" in os.environ else "w"  # a job that was put back goes on
+    with (folder / name).open(mode) as log, redirect_stdout(log):
         try:
             for command in commands:
                 run_command(command, config)
