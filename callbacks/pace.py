@@ -1,33 +1,50 @@
-"""How fast a training goes, and how long it will take, in logs and in W&B."""
+"""How fast a training goes, and how long it will take."""
 
 from __future__ import annotations
 
-import math
 import os
 import socket
 import time
-from datetime import timedelta
+from contextlib import ExitStack
 from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
 
+from mirage.progress import counting
+
 
 class Pace(Callback):
-    """Logs `train/images_per_second` of all processes, and prints a line now and then.
+    """Shows the progress of a training, and logs `train/images_per_second` of all processes.
 
-    Every process prints, for each has a log of its own, with its number and machine.
+    Every process has a log of its own where there are several, and tells which it is.
 
     Args:
-        batch_size: of all processes together.
-        every: seconds between lines; None prints none (somebody watches a progress bar).
+        what: is trained. batch_size: of all processes together.
     """
 
-    def __init__(self, batch_size: int, every: float | None) -> None:
-        self.batch_size, self.every = batch_size, every
-        self._steps, self._seconds = 0, 0.0  # trained, since the last line
+    def __init__(self, what: str, batch_size: int) -> None:
+        self.what, self.batch_size = what, batch_size
+        self._shown = ExitStack()
+        self._steps, self._seconds = 0, 0.0
         self._began = 0.0
-        self._spoke = -math.inf  # the first line comes soon: that it trains at all is news
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        node = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+        several = trainer.world_size > 1
+        where = f"process {trainer.global_rank} of {trainer.world_size}, on {node}" * several
+        self._count = self._shown.enter_context(
+            counting(
+                self.what,
+                trainer.max_steps,
+                done=trainer.global_step,
+                unit="images",
+                each=self.batch_size,
+                where=where,
+            )
+        )
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, _: int
@@ -42,21 +59,13 @@ class Pace(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        now = time.monotonic()
         self._steps += 1
-        self._seconds += now - self._began
-        rate = self._steps / max(self._seconds, 1e-9)
-        pl_module.log("train/images_per_second", rate * self.batch_size)
-        if self.every is None or now - self._spoke < self.every or self._steps < 2:
-            return
-        print(self._line(trainer, rate), flush=True)
-        self._spoke, self._steps, self._seconds = now, 0, 0.0
+        self._seconds += time.monotonic() - self._began
+        rate = self._steps * self.batch_size / max(self._seconds, 1e-9)
+        pl_module.log("train/images_per_second", rate)
+        self._count(1)
 
-    def _line(self, trainer: lightning.Trainer, rate: float) -> str:
-        step, total = trainer.global_step, trainer.max_steps
-        left = timedelta(seconds=round((total - step) / rate))
-        line = f"step {step}/{total}, {rate * self.batch_size:.1f} images/s, about {left} left"
-        if trainer.world_size == 1:
-            return line
-        node = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
-        return f"{line} (process {trainer.global_rank} of {trainer.world_size}, on {node})"
+    def teardown(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
+    ) -> None:
+        self._shown.close()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from tiny_runs import mirage
+from tiny_runs import TINY, mirage
 
 import experiments
 from mirage.config import SWEPT_COMMANDS
@@ -22,7 +23,7 @@ def test_any_command_of_the_road_can_be_swept(
 
 
 @pytest.mark.parametrize("words", [
-    ("assign", "-m"), ("ablate", "--multirun"), ("report", "--json"), ("experiments", "demo"),
+    ("assign", "-m"), ("ablate", "--multirun"), ("report", "--explain"), ("experiments", "demo"),
 ])  # fmt: skip
 def test_options_of_another_command_are_refused(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
@@ -56,3 +57,25 @@ def test_a_broken_file_is_listed_too(
     said = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line]
     assert said == [["experiment="], ["broken", "Half done."], ["bytes", "Not text."], ["silent"],
                     ["sweep="], ["lost", "cannot be read: No such file or directory"]]  # fmt: skip
+
+
+def test_scripts_are_told_of_errors_in_json(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert mirage("report", f"run={tmp_path}", "--json") == 1
+    told = capfd.readouterr()
+    fact = json.loads(told.out)
+    assert "the poses of the run" in fact["error"] and "mirage poses" in fact["todo"]
+    assert told.err == ""
+
+
+def test_scripts_are_told_what_was_done(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["images", *TINY, "images.turntable.views=5", f"run={tmp_path / 'run'}"]
+    assert mirage(*words, "--json") == 0
+    *_, last = (json.loads(line) for line in capfd.readouterr().out.splitlines())
+    assert last["done"] == "images" and "60 usable" in last["said"]
+    assert mirage(*words, "--quiet") == 0
+    assert capfd.readouterr() == ("", "")
+    assert mirage(*words[:-1], f"run={tmp_path / 'none'}", "images.min_count=99", "-q") == 1
+    told = capfd.readouterr()
+    assert told.out == "" and "60 usable photos" in told.err

@@ -100,7 +100,9 @@ def test_two_nodes_train_what_one_process_trains(
     job = (straight / "slurm" / "job.txt").read_text()
     for rank, node in enumerate(("node1", "node2")):
         said = log(straight, job, rank)
-        assert re.search(rf"step \d+/120, [\d.]+ images/s, .*process {rank} of 2, on {node}", said)
+        assert re.search(
+            rf"train: \d+/120, [\d.]+ images/s, .*process {rank} of 2, on {node}", said
+        )
         assert ("train: 120 steps" in said) == (rank == 0)
     assert len(list((straight / "train" / "wandb").rglob("*.wandb"))) == 1
     assert "kind: local" in (straight / "config.yaml").read_text()  # later commands run here

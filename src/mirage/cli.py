@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -11,6 +13,7 @@ from pathlib import Path
 
 from mirage.config import SWEPT_COMMANDS, Config
 from mirage.errors import MirageError
+from mirage.progress import choose, chosen, tell_json
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,7 @@ COMMANDS = {
 }  # fmt: skip
 
 MULTIRUN = ("--multirun", "-m")  # options that make a sweep of a command
+QUIET = ("--quiet", "-q")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -129,7 +133,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         status = _dispatch(words)
     except MirageError as error:
-        print(f"mirage: {error}", file=sys.stderr)
+        if chosen() == "json":
+            tell_json(error=error.what, where=error.where, todo=error.todo)
+        else:
+            print(f"mirage: {error}", file=sys.stderr)
         status = 1
     except KeyboardInterrupt:
         print("mirage: interrupted; the same command goes on from here", file=sys.stderr)
@@ -150,7 +157,7 @@ def _dispatch(words: list[str]) -> int:
     if asks_help:
         print(command_help(name))
         return 0
-    flags = [word for word in rest if word in MULTIRUN or word.startswith("--")]
+    flags = [word for word in rest if word in (*MULTIRUN, "-q") or word.startswith("--")]
     photos = [word for word in rest if name == "assign" and not _is_override(word)]
     photos = [word for word in photos if word not in flags]
     unknown = set(flags) - _options(name)
@@ -158,6 +165,7 @@ def _dispatch(words: list[str]) -> int:
         raise MirageError(
             f"unknown option {sorted(unknown)[0]}", where="command line", todo="write key=value"
         )
+    choose(_style(flags, name))
     # Heavy imports come after help and errors, which should be instant.
     from mirage.experiment import load_config
     from mirage.stages.folder import RunFolder
@@ -166,7 +174,7 @@ def _dispatch(words: list[str]) -> int:
         print(_experiments(rest))
         return 0
     if name == "sweep" or set(flags) & set(MULTIRUN):
-        print(_sweep(name, [word for word in rest if word not in flags]))
+        _tell("sweep", lambda: _sweep(name, [word for word in rest if word not in flags]))
         return 0
     config = load_config([w for w in rest if w not in flags and w not in photos])
     folder = RunFolder(Path(config.run))
@@ -176,7 +184,7 @@ def _dispatch(words: list[str]) -> int:
     if config.launcher.kind == "slurm" and not config.dry_run:
         from mirage.launch import submit
 
-        print(submit(name, partial(run_as_job, name), config))
+        _tell(name, lambda: submit(name, partial(run_as_job, name), config))
         return 0
     run_command(name, config)
     return 0
@@ -195,9 +203,17 @@ def run_as_job(name: str, config: Config) -> None:
 
 
 def _options(name: str) -> set[str]:
+    options = {*QUIET, "--json"}
     if name == "assign":
-        return {"--json", "--explain"}
-    return set(MULTIRUN) if name in (*SWEPT_COMMANDS, "sweep") else set()
+        options.add("--explain")
+    return options | set(MULTIRUN) if name in (*SWEPT_COMMANDS, "sweep") else options
+
+
+def _style(flags: Sequence[str], name: str) -> str:
+    """How progress is told of; the JSON of `assign` is its result, which nothing may disturb."""
+    if set(flags) & set(QUIET) or (name == "assign" and "--json" in flags):
+        return "quiet"
+    return "json" if "--json" in flags else "auto"
 
 
 def run_command(name: str, config: Config) -> None:
@@ -216,9 +232,21 @@ def run_command(name: str, config: Config) -> None:
     if speaks and not config.dry_run:
         save_config(config)
     for stage in COMMANDS[name].stages:
-        line = _stage(stage)(config, RunFolder(Path(config.run)))
-        if speaks:
-            print(line, flush=True)
+        work = partial(_stage(stage), config, RunFolder(Path(config.run)))
+        _tell(stage, work, speaks)
+
+
+def _tell(what: str, work: Callable[[], str], speaks: bool = True) -> None:
+    """Work, and its closing line; what it prints is for people, not for scripts."""
+    if chosen() == "auto":
+        line = work()
+    else:
+        with open(os.devnull, "w") as nothing, redirect_stdout(nothing):
+            line = work()
+    if speaks and chosen() == "auto":
+        print(line, flush=True)
+    elif speaks and chosen() == "json":
+        tell_json(done=what, said=line)
 
 
 def _sweep(command: str, words: list[str]) -> str:
@@ -265,6 +293,7 @@ def general_help() -> str:
         "which remembers its configuration: later commands need only run=DIR.",
         "With --multirun and key=a,b a command is run for every value: a sweep.",
         "With launcher=slurm a command, or every point of a sweep, is a job of the cluster.",
+        "--quiet says nothing but errors; --json tells progress and results as lines of JSON.",
         "Every key and its default: src/mirage/config/. `mirage <command> --help` tells more.",
         "",
         "example:  mirage run experiment=demo",

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from mirage.config import Config, SweepConfig, SweptConfig, road_to
 from mirage.errors import MirageError
 from mirage.experiment import check_words, open_experiments
-from mirage.images.progress import show_progress
+from mirage.progress import show_progress
 
 
 @dataclass(frozen=True)

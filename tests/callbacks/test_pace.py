@@ -1,9 +1,9 @@
-"""The pace of a training: a line soon, then now and then, and a figure for W&B."""
+"""The pace of a training: how far it is, for whoever watches, and a figure for W&B."""
 
 from __future__ import annotations
 
-import re
-from itertools import pairwise
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,59 +13,47 @@ from callbacks import pace
 from callbacks.pace import Pace
 
 
-class Time:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
-    clock = Time()
-    monkeypatch.setattr(pace.time, "monotonic", clock.monotonic)
-    return clock
-
-
-def train(callback: Pace, clock: Time, steps: int, seconds: float, world: int = 1) -> list[float]:
-    """Steps of so many seconds each; what was logged."""
-    logged: list[float] = []
-    module: Any = SimpleNamespace(log=lambda name, value: logged.append(value))
-    for step in range(1, steps + 1):
-        trainer: Any = SimpleNamespace(
-            global_step=step, max_steps=1000, world_size=world, global_rank=world - 1
-        )
-        callback.on_train_batch_start(trainer, module, None, step)
-        clock.now += seconds
-        callback.on_train_batch_end(trainer, module, None, None, step)
-        clock.now += 5.0 if step % 10 == 0 else 0.0  # validation, which is not training
-    return logged
-
-
-def test_it_tells_soon_and_then_now_and_then(
-    clock: Time, capsys: pytest.CaptureFixture[str]
+def test_it_counts_from_where_training_goes_on_and_logs_the_rate(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    logged = train(Pace(batch_size=32, every=60.0), clock, 100, 2.0)
-    assert logged == pytest.approx([16.0] * 100)
-    lines = capsys.readouterr().out.splitlines()
-    steps = [int(re.findall(r"step (\d+)/1000", line)[0]) for line in lines]
-    assert steps[0] == 2 and all(20 <= b - a <= 30 for a, b in pairwise(steps))
-    assert "16.0 images/s, about 0:33:16 left" in lines[0]
+    now, logged, shown, closed = [100.0], [], {}, []
 
+    @contextmanager
+    def counting(what: str, total: int, **settings: Any) -> Iterator[Any]:
+        shown.update(what=what, total=total, counted=0, **settings)
+        yield lambda more: shown.update(counted=shown["counted"] + more)
+        closed.append(True)
 
-def test_each_of_several_processes_says_which_it_is(
-    clock: Time, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+    monkeypatch.setattr(pace, "counting", counting)
+    monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
     monkeypatch.setenv("SLURMD_NODENAME", "node7")
-    train(Pace(batch_size=32, every=60.0), clock, 2, 1.0, world=4)
-    assert capsys.readouterr().out.endswith("(process 3 of 4, on node7)\n")
+    trainer: Any = SimpleNamespace(max_steps=50, global_step=20, world_size=4, global_rank=3)
+    module: Any = SimpleNamespace(log=lambda name, value: logged.append((name, value)))
+    callback = Pace("refine", batch_size=32)
+    callback.on_train_start(trainer, module)
+    for step in range(10):
+        callback.on_train_batch_start(trainer, module, None, step)
+        now[0] += 2.0
+        callback.on_train_batch_end(trainer, module, None, None, step)
+        now[0] += 5.0  # validation, which is not training
+    callback.teardown(trainer, module, "fit")
+    assert shown == {
+        "what": "refine", "total": 50, "done": 20, "unit": "images", "each": 32, "counted": 10,
+        "where": "process 3 of 4, on node7",
+    }  # fmt: skip
+    assert logged == [("train/images_per_second", pytest.approx(16.0))] * 10
+    assert closed
 
 
-def test_where_a_bar_is_watched_it_prints_nothing(
-    clock: Time, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert len(train(Pace(batch_size=32, every=None), clock, 3, 1.0)) == 3
-    assert capsys.readouterr().out == ""
+def test_one_process_alone_does_not_say_which_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def counting(*_: Any, where: str, **__: Any) -> Iterator[Any]:
+        seen.append(where)
+        yield None
+
+    monkeypatch.setattr(pace, "counting", counting)
+    trainer: Any = SimpleNamespace(max_steps=50, global_step=0, world_size=1, global_rank=0)
+    Pace("train", 8).on_train_start(trainer, SimpleNamespace())  # type: ignore[arg-type]
+    assert seen == [""]

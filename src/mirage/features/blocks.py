@@ -15,7 +15,7 @@ import numpy as np
 
 from mirage.contracts import FloatArray, IntArray
 from mirage.files import replacing
-from mirage.images.progress import counting
+from mirage.progress import counting
 from mirage.ranks import Ranks
 
 

@@ -25,7 +25,7 @@ from mirage.config import ImagesConfig
 from mirage.files import replacing
 from mirage.images.decode import UndecodableError, decode
 from mirage.images.entry import Entry, Source
-from mirage.images.progress import counting
+from mirage.progress import counting
 from mirage.ranks import ALONE, Ranks
 
 S = TypeVar("S")

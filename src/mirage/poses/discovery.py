@@ -8,11 +8,11 @@ import numpy as np
 
 from mirage.circle import align_rings
 from mirage.contracts import FloatArray
-from mirage.images.progress import show_progress
 from mirage.poses.azimuth import find_azimuths, read_all
 from mirage.poses.closure import Closure, measure_closure
 from mirage.poses.reader import CircleReader, fit_reader
 from mirage.poses.search import DIMS, Photos
+from mirage.progress import show_progress
 
 _SHARE = 0.75  # of the photos that each discovery sees
 _RIVAL = 0.8  # nats a photo below the best within which a curve explains photos as well

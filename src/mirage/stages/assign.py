@@ -19,9 +19,9 @@ from mirage.errors import MirageError
 from mirage.features.backbone import load_backbone
 from mirage.images.decode import UndecodableError, decode, to_square
 from mirage.images.manifest import open_images
-from mirage.images.progress import show_progress
 from mirage.images.sources import SUFFIXES
 from mirage.poses.bank import PoseBank
+from mirage.progress import show_progress
 from mirage.stages.folder import RunFolder
 from mirage.stages.poses import BANK_FILE, device
 from mirage.stages.show.explain import Explainer

@@ -18,11 +18,11 @@ from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.features.extract import extract_features
 from mirage.images.manifest import ImageSet, open_images
-from mirage.images.progress import show_progress
 from mirage.poses.bank import PoseBank
 from mirage.poses.describe import describe
 from mirage.poses.fit import fit_bank
 from mirage.poses.labels import read_labels, write_labels
+from mirage.progress import show_progress
 from mirage.ranks import Ranks, find_ranks, join_ranks
 from mirage.stages.folder import RunFolder, hash_of, read_json, write_json
 from mirage.stages.learn.pretrained import find_pretrained, match_pretrained

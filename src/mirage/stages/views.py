@@ -12,7 +12,7 @@ from mirage.circle import wrap
 from mirage.config import Config, ViewsConfig
 from mirage.contracts import ByteArray, FloatArray, Orbit, PoseRing, ReferenceEntry
 from mirage.errors import MirageError
-from mirage.images.progress import show_progress
+from mirage.progress import show_progress
 from mirage.ranks import join_ranks
 from mirage.report.films import save_gif, save_mp4
 from mirage.report.panels import contact_sheet

@@ -15,8 +15,8 @@ from mirage.contracts import TRAIN, ByteArray, IntArray, KeptArray
 from mirage.errors import MirageError
 from mirage.files import files_at, fingerprint
 from mirage.images.manifest import ImageSet
-from mirage.images.progress import show_progress
 from mirage.model.codec import Codec, Latents, downscale, encode, load_autoencoder
+from mirage.progress import show_progress
 from mirage.ranks import join_ranks
 from mirage.stages.folder import RunFolder, hash_of
 from mirage.stages.poses import device

@@ -18,8 +18,8 @@ from mirage.contracts import ByteArray, IntArray, PoseLabels
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone
 from mirage.images.manifest import ImageSet
-from mirage.images.progress import show_progress
 from mirage.poses.bank import PoseBank
+from mirage.progress import show_progress
 
 _WRONG = 30.0  # degrees from what the photo itself is read as
 _SIDES = (4, 12)  # pixels a side that a spoiled photo is left with

@@ -17,9 +17,9 @@ from datamodules.cache import build_cache, open_cache
 from datamodules.pairs import TurnedPhotos
 from mirage.config import Config, ViewsConfig
 from mirage.contracts import FloatArray, IntArray, KeptArray, PoseCondition, PoseLabels
-from mirage.images.progress import show_progress
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.paired import PairedDiffusion
+from mirage.progress import show_progress
 from mirage.ranks import join_ranks
 from mirage.sampler.each import turn_each
 from mirage.sampler.targets import nearest_pose

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 import warnings
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ import lightning
 import numpy as np
 import torch
 from lightning.fabric.plugins.environments import SLURMEnvironment
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from callbacks.ema import WarmupEMA
 from callbacks.history import MetricsFile
@@ -41,7 +40,6 @@ from mirage.stages.show.pose_panels import pose_files
 
 VALIDATION_REFERENCES = 4  # turned at every validation, to be looked at
 _VALIDATION_VIEWS = 8
-_SPEAK_EVERY = 60.0  # seconds, in a log
 _UNTIL_ENDED = 300.0  # seconds that a process of a job that is put back waits to be ended
 
 
@@ -178,7 +176,7 @@ def _trainer(
         *build_targets(config.train.callbacks),
         WarmupEMA(config.train.ema_decay),
         MetricsFile(where / "metrics.csv", every=10),
-        Pace(config.data.batch_size, None if sys.stderr.isatty() else _SPEAK_EVERY),
+        Pace(where.name, config.data.batch_size),
         PoseRecord(
             pose_files(poses), [poses / LABELS_FILE, poses / BANK_FILE],
             _provenance(config, folder), where / "wandb" / "poses_logged.txt",
@@ -193,8 +191,6 @@ def _trainer(
         ),
         StopWhenTold(where / LAST),
     ]  # fmt: skip
-    if sys.stderr.isatty():
-        callbacks.append(RichProgressBar())
     ranks = find_ranks()
     named = (where / "wandb", folder.root.name, asdict(config), config.group)
     return lightning.Trainer(
@@ -212,7 +208,7 @@ def _trainer(
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
-        enable_progress_bar=sys.stderr.isatty(),
+        enable_progress_bar=False,
         enable_model_summary=False,
         log_every_n_steps=10,
         default_root_dir=str(where),

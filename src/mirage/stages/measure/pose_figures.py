@@ -19,13 +19,13 @@ from mirage.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray, Po
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.decode import to_square
 from mirage.images.manifest import ImageSet, open_images
-from mirage.images.progress import show_progress
 from mirage.images.turntable.objects import CATEGORIES, ObjectSpec, sample_objects
 from mirage.images.turntable.pictures import render, render_mask
 from mirage.parts.silhouette import SIDE, find_silhouettes
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.poses.ring import ring_from_distances
+from mirage.progress import show_progress
 from mirage.report import pose_metrics as metrics
 from mirage.stages.folder import RunFolder
 from mirage.stages.poses import BANK_FILE, LABELS_FILE, device

@@ -15,8 +15,8 @@ from mirage.circle import circular_distance
 from mirage.config import Config
 from mirage.contracts import ByteArray, FloatArray
 from mirage.images.manifest import open_images
-from mirage.images.progress import show_progress
 from mirage.poses.labels import read_labels
+from mirage.progress import show_progress
 from mirage.ranks import join_ranks
 from mirage.report import view_metrics as metrics
 from mirage.sampler.targets import nearest_pose

@@ -14,7 +14,7 @@ import numpy as np
 
 from mirage.config import Config
 from mirage.contracts import ByteArray, FloatArray
-from mirage.images.progress import show_progress
+from mirage.progress import show_progress
 from mirage.report.intervals import bootstrap
 from mirage.report.tables import Table
 from mirage.report.view_metrics import turn_steps

@@ -16,8 +16,8 @@ from PIL import Image
 from mirage.contracts import ByteArray, IntArray, PoseLabels
 from mirage.features.backbone import Backbone
 from mirage.images.manifest import ImageSet
-from mirage.images.progress import show_progress
 from mirage.poses.bank import PoseBank
+from mirage.progress import show_progress
 from mirage.report.galleries import Doubt, doubtful_photos, flip_pairs
 from mirage.report.panels import montage
 from mirage.report.parts import SeenPhotos, part_masks, part_rows

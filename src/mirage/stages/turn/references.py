@@ -17,11 +17,11 @@ from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.decode import UndecodableError, decode, to_square
 from mirage.images.manifest import ImageSet, open_images
-from mirage.images.progress import show_progress
 from mirage.model.denoiser import PoseDenoiser
 from mirage.parts.backdrop import plain_background
 from mirage.parts.silhouette import find_silhouettes
 from mirage.poses.bank import PoseBank
+from mirage.progress import show_progress
 from mirage.sampler.pipeline import BANK, load_pipeline
 from mirage.stages.assign import find_photos
 from mirage.stages.folder import RunFolder
