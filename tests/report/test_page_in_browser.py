@@ -195,14 +195,19 @@ def test_nothing_sticks_out_on_a_phone_and_the_page_is_as_dark_as_asked(
     )
 
 
-def test_of_two_hundred_references_only_those_in_sight_are_drawn(visit: Opener) -> None:
-    page = visit(make_page(references=200))
+def test_of_many_references_only_those_in_sight_are_drawn(visit: Opener) -> None:
+    page = visit(make_page(references=40))
     drawn = "(card) => card.querySelector('.stage').checkVisibility({contentVisibilityAuto: true})"
-    first, last = (page.locator("#views .orbit").nth(i) for i in (0, 199))
+    first, last = (page.locator("#views .orbit").nth(i) for i in (0, 39))
     first.scroll_into_view_if_needed()
     assert first.evaluate(drawn) and not last.evaluate(drawn)
-    assert abs(brightness(last.locator(".stage").last) - 255) < 4  # scrolls there
-    assert last.evaluate(drawn)
+    for _ in range(200):  # cards get their own height as they come into sight, and move the last
+        last.scroll_into_view_if_needed()
+        page.wait_for_timeout(50)
+        if last.evaluate(drawn):
+            break
+    assert last.evaluate(drawn) and not first.evaluate(drawn)
+    assert abs(brightness(last.locator(".stage").last) - 255) < 4
 
 
 def test_runs_are_turned_side_by_side(visit: Opener) -> None:
