@@ -98,6 +98,13 @@ COMMANDS = {
         (),
         "mirage report run=runs/mine",
     ),
+    "compare": Command(
+        (),
+        "Write one self-contained HTML page of several runs side by side.",
+        "reports could be written of all of them",
+        ("RUN…", "run=DIR  (where the page goes: DIR/index.html; runs/compare by default)"),
+        "mirage compare runs/one runs/two run=runs/compare",
+    ),
     "run": Command(
         _ROAD,
         "All of the above in order, skipping what is done.",
@@ -188,6 +195,9 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if name == "sweep" or set(flags) & set(MULTIRUN):
         _tell("sweep", lambda: _sweep(name, [word for word in rest if word not in flags]))
+        return 0
+    if name == "compare":
+        _tell("compare", lambda: _compare([word for word in rest if word not in flags]))
         return 0
     config = load_config([w for w in rest if w not in flags and w not in photos])
     folder = RunFolder(Path(config.run))
@@ -290,8 +300,22 @@ def _refuse_words(name: str, words: list[str]) -> None:
         )
 
 
+def _compare(words: list[str]) -> str:
+    runs = [word for word in words if not _is_override(word)]
+    targets = [word for word in words if word not in runs]
+    unknown = [word for word in targets if not word.startswith("run=")]
+    if unknown:
+        raise MirageError(
+            f"{unknown[0]!r} is not understood",
+            where="command line",
+            todo="`mirage compare RUN RUN… run=DIR`",
+        )
+    target = targets[-1].removeprefix("run=") if targets else "runs/compare"
+    return _stage("compare")(runs, Path(target))
+
+
 def _is_override(word: str) -> bool:
-    """Whether a word of `assign` is key=value and not the name of a photo."""
+    """Whether a word is key=value and not the name of a file or folder."""
     return "=" in word and not Path(word).exists()
 
 

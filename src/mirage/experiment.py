@@ -6,12 +6,14 @@ An experiment is a short YAML in experiments/ that differs from the defaults in 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_module
 from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
@@ -20,7 +22,6 @@ from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 import experiments
 from mirage.config import AblationConfig, Config, EvaluateConfig, LauncherConfig, ViewsConfig
@@ -111,7 +112,7 @@ def check_words(words: Sequence[str]) -> None:
 def _read_override(word: str) -> Any:
     try:
         return OmegaConf.from_dotlist([word])
-    except YAMLError as error:
+    except yaml.YAMLError as error:
         raise MirageError(
             f"{word!r} cannot be read", where="command line", todo="close its brackets and quotes"
         ) from error
@@ -164,6 +165,28 @@ def build_targets(specs: dict[str, Any]) -> list[Any]:
 def config_text(config: Config) -> str:
     """The configuration as YAML."""
     return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def config_words(config: Config) -> list[str]:
+    """The `key=value` words that make this configuration out of the defaults."""
+    default = flat_values(OmegaConf.to_object(_compose([])))
+    return [f"{key}={value}" for key, value in flat_values(config).items() if default[key] != value]
+
+
+def flat_values(section: Any, prefix: str = "") -> dict[str, str]:
+    """Every dotted key below a dataclass that is no section itself → its value, as written."""
+    values: dict[str, str] = {}
+    for item in fields(section):
+        value, key = getattr(section, item.name), f"{prefix}{item.name}"
+        if is_dataclass(value):
+            values |= flat_values(value, f"{key}.")
+        else:
+            plain = OmegaConf.to_container(OmegaConf.create({"value": value}))
+            line = yaml.safe_dump(
+                plain, default_flow_style=True, width=math.inf, allow_unicode=True
+            )
+            values[key] = line.strip().removeprefix("{value: ").removesuffix("}")
+    return values
 
 
 def _compose(groups: Sequence[str]) -> Any:

@@ -1,6 +1,7 @@
 """The page: everything inside, everything escaped, every frame where the script looks for it."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -9,43 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up_pages import HOSTILE, make_orbit, make_page
 from PIL import Image
 
-from mirage.contracts import Orbit
 from mirage.errors import MirageError
 from mirage.report import page as pages
-from mirage.report.page import OrbitView, Panel, ReportPage, write_page
-from mirage.report.tables import Table
-
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
-RNG = np.random.default_rng(0)
-
-
-def make_orbit(views: int = 10) -> Orbit:
-    """Frames of one grey each, 20 apart."""
-    grey = 20 * np.arange(views, dtype=np.uint8)
-    frames = np.broadcast_to(grey[:, None, None, None], (views, 32, 32, 3)).copy()
-    reference = RNG.integers(0, 256, (32, 32, 3)).astype(np.uint8)
-    return Orbit(reference, frames, np.arange(views) * 36.0, np.arange(views) % 4, 1)
-
-
-def make_page(text: str = "cars") -> ReportPage:
-    orbit = make_orbit()
-    picture = Image.new("RGB", (60, 40), "white")
-    return ReportPage(
-        title=text,
-        summary=text,
-        facts=[(text, text), ("NMI", 0.871)],
-        orbits=[
-            OrbitView(
-                text, orbit, {text: 255 - orbit.frames, "hard": orbit.frames}, {text: {text: 1.5}}
-            )
-        ],
-        poses=[Panel(text, picture, text, text), Panel(text, picture, text, text, whole=True)],
-        curve=picture,
-        tables=[Table(text, [text, "PSNR"], [[text, 18.13], ["none", None]], text)],
-        config_text=text,
-    )
+from mirage.report.orbit_view import OrbitView
+from mirage.report.page import Panel, ReportPage, write_page
+from mirage.report.tables import Cell, Table, format_cell
 
 
 class Reader(HTMLParser):
@@ -99,7 +71,8 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     reader, plain = Reader(html), Reader(clean_html(tmp_path))
     assert [tag for tag, _ in reader.tags] == [tag for tag, _ in plain.tags]
     assert not any("onerror" in attributes for _, attributes in reader.tags)
-    assert "alert(" not in "".join(reader.scripts)
+    _, own = reader.scripts  # the data before it never runs
+    assert "alert(" not in own and own == plain.scripts[1]
     assert "".join(reader.text).count(HOSTILE) >= 8
 
 
@@ -117,8 +90,11 @@ def test_script_data_cannot_close_its_element() -> None:
 
 def test_every_picture_has_words_and_every_control_a_name(html: str) -> None:
     reader = Reader(html)
-    assert all(image.get("alt") for image in reader.all("img"))
-    assert all(button.get("aria-label") for button in reader.all("button"))
+    images = reader.all("img")
+    assert all(image.get("alt") or image.get("aria-hidden") == "true" for image in images)
+    assert sum(image.get("aria-hidden") != "true" for image in images) > 10
+    labelled = [b for b in reader.all("button") if b.get("class") != "to-views"]
+    assert labelled and all(button.get("aria-label") for button in labelled)
     assert all(c.get("aria-label") for c in reader.all("input") if c.get("type") == "range")
     views = [a for _, a in reader.tags if a.get("role") == "img"]
     assert views and all(a.get("aria-label") for a in views)
@@ -130,7 +106,7 @@ def test_sprite_holds_each_frame_where_its_position_says(html: str) -> None:
     """Undo the CSS: a position of x% puts cell x/100 · (columns − 1) in sight."""
     data = json.loads(Reader(html).scripts[0])
     uri = re.search(
-        r'\.sprite-0-1::before \{ background-image: url\("data:image/webp;base64,(.*?)"', html
+        r'\.sprite-0-0::before \{ background-image: url\("data:image/webp;base64,(.*?)"', html
     )
     assert uri is not None
     sprite = np.asarray(Image.open(io.BytesIO(base64.b64decode(uri[1]))).convert("RGB"), dtype=int)
@@ -163,22 +139,33 @@ def test_only_what_is_given_is_shown(tmp_path: Path) -> None:
     assert json.loads(reader.scripts[0]) == []
 
 
-def test_first_mode_is_the_one_the_orbit_was_saved_with() -> None:
-    orbit = make_orbit()
-    other = 255 - orbit.frames
-    assert OrbitView("a", orbit).first_mode == "views"
-    assert OrbitView("a", orbit, {"x": orbit.frames, "y": other}).first_mode == "x"
-    assert OrbitView("a", orbit, {"x": other, "y": other}).first_mode == "y"
-
-
 def test_frames_scores_and_rows_that_do_not_fit_are_refused() -> None:
     orbit = make_orbit()
     with pytest.raises(MirageError, match="mode 'soft'"):
-        OrbitView("a", orbit, {"soft": orbit.frames[:3]})
+        OrbitView("a", orbit.azimuth, {"hard": orbit.frames, "soft": orbit.frames[:3]})
+    with pytest.raises(MirageError, match="at 3 azimuths"):
+        OrbitView("a", orbit.azimuth[:3], {"hard": orbit.frames})
     with pytest.raises(MirageError, match="no frames"):
-        OrbitView("a", orbit, scores={"soft": {"PSNR": 1.0}})
+        OrbitView("a", orbit.azimuth, {"hard": orbit.frames}, scores={"soft": {"PSNR": 1.0}})
+    with pytest.raises(MirageError, match="without views"):
+        OrbitView("a", orbit.azimuth, {})
     with pytest.raises(MirageError, match="2 cells under 1"):
         Table("t", ["a"], [["b", 1]])
+
+
+def test_only_numbers_can_be_filtered_by() -> None:
+    orbit = make_orbit()
+    scores = {"PSNR": 18.5, "hits": 3, "why": "words", "none": None, "lost": float("nan")}
+    assert OrbitView.of_orbit("a", orbit, "soft", scores).first_scores == {"PSNR": 18.5, "hits": 3}
+    assert OrbitView.of_orbit("a", orbit).first_scores == {}
+
+
+def test_no_script_but_the_page_s_own_may_run(html: str) -> None:
+    reader = Reader(html)
+    policy = next(str(a["content"]) for a in reader.all("meta") if a.get("http-equiv"))
+    (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    own = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{own}'" in policy and "script-src 'unsafe" not in policy
 
 
 @pytest.mark.parametrize(
@@ -189,5 +176,5 @@ def test_frames_scores_and_rows_that_do_not_fit_are_refused() -> None:
         (12345.6, "12,346"), (0.00012, "1.2e-04"), (0.0, "0.000"),
     ],
 )  # fmt: skip
-def test_figures_read_as_a_person_writes_them(value: pages.Cell, text: str) -> None:
-    assert pages.format_cell(value) == text
+def test_figures_read_as_a_person_writes_them(value: Cell, text: str) -> None:
+    assert format_cell(value) == text

@@ -44,10 +44,10 @@ def test_ring_puts_zero_at_the_top_and_ninety_on_the_right() -> None:
 
 def test_spread_keeps_order_and_gap_and_leaves_alone_what_is_apart() -> None:
     apart = np.array([300.0, 20.0, 110.0])
-    moved = ringed._spread(apart, 30.0)
+    moved = ringed.spread(apart, 30.0)
     np.testing.assert_allclose(np.mod(moved, 360), apart)
     bunched = RNG.uniform(350, 370, 11) % 360
-    spread = np.sort(np.mod(ringed._spread(bunched, 30.0), 360))
+    spread = np.sort(np.mod(ringed.spread(bunched, 30.0), 360))
     assert np.diff(spread, append=spread[0] + 360).min() >= 30.0 - 1e-6
 
 

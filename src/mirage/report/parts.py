@@ -73,11 +73,11 @@ def part_rows(
         weights: [P] in [0, 1], how much a part belongs to the object.
         num_parts: rows. columns: photos a row.
     """
-    check_shape("weights", weights, (seen.part_maps.shape[3],))
-    mass = seen.part_maps.sum(axis=(0, 1, 2)) * weights
-    frequent = np.argsort(-mass, kind="stable")[:num_parts]
+    mass = _mass(seen, weights)
     rows = []
-    for colour, part in zip(palette(num_parts), frequent, strict=False):
+    for colour, part in zip(
+        palette(num_parts), frequent_parts(seen, weights, num_parts), strict=False
+    ):
         maps = seen.part_maps[..., part]
         having = np.flatnonzero(maps.max(axis=(1, 2)) >= _SEEN)
         tiles = [Tile(_tint(seen.photos[i], maps[i], colour)) for i in having[:columns]]
@@ -85,6 +85,18 @@ def part_rows(
         title = f"part {part}\n{share:.1%} of the object\nin {len(having)} of {len(seen)} photos"
         rows.append(Row(title, tiles))
     return draw_rows(rows, columns)
+
+
+def frequent_parts(seen: SeenPhotos, weights: FloatArray, num_parts: int) -> IntArray:
+    """[≤ num_parts] the object's parts with most of the photos, the most frequent first."""
+    return np.argsort(-_mass(seen, weights), kind="stable")[:num_parts]
+
+
+def _mass(seen: SeenPhotos, weights: FloatArray) -> FloatArray:
+    """[P] how much of the object in the photos is of each part."""
+    check_shape("weights", weights, (seen.part_maps.shape[3],))
+    mass: FloatArray = seen.part_maps.sum(axis=(0, 1, 2)) * weights
+    return mass
 
 
 def explain_picture(
@@ -167,10 +179,8 @@ def part_colours(seen: SeenPhotos, weights: FloatArray) -> ByteArray:
 
     Parts of the background are grey, so that colours mean the object.
     """
-    check_shape("weights", weights, (seen.part_maps.shape[3],))
-    mass = seen.part_maps.sum(axis=(0, 1, 2)) * weights
     colours = np.empty((len(weights), 3), np.uint8)
-    colours[np.argsort(-mass, kind="stable")] = palette(len(weights))
+    colours[np.argsort(-_mass(seen, weights), kind="stable")] = palette(len(weights))
     colours[np.asarray(weights) < _IS_OBJECT] = _BACKGROUND
     return colours
 

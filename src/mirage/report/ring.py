@@ -52,7 +52,7 @@ def ring_picture(
     apart = float(np.hypot(width, height)) + 2
     reach = max(150.0 + 0.8 * apart, 1.04 * apart / (2 * np.sin(np.pi / max(num_poses, 2))))
     true = np.asarray(azimuth, dtype=float)
-    angles = _spread(true, float(np.degrees(2 * np.arcsin(apart / (2 * reach)))))
+    angles = spread(true, float(np.degrees(2 * np.arcsin(apart / (2 * reach)))))
     places = [reach * _direction(angle) for angle in angles]
     half = int(reach + max(width, height) / 2 + 16)
     circle = _Circle(half, reach - 0.8 * apart)
@@ -102,7 +102,7 @@ def _direction(azimuth: float) -> FloatArray:
     return np.array([np.sin(angle), -np.cos(angle)])
 
 
-def _spread(azimuth: FloatArray, gap: float) -> FloatArray:
+def spread(azimuth: FloatArray, gap: float) -> FloatArray:
     """[K] angles as near to `azimuth` as can be, none closer than `gap` degrees to the next.
 
     With the circle cut at its widest gap, angle minus rank · gap must not decrease: an isotonic
@@ -115,9 +115,9 @@ def _spread(azimuth: FloatArray, gap: float) -> FloatArray:
     steps = gap * np.arange(len(azimuth))
     free = isotonic_regression(ordered - steps).x
     middle, room = (free[0] + free[-1]) / 2, (360.0 - gap * len(azimuth)) / 2
-    spread = np.empty(len(azimuth))
-    spread[order] = np.clip(free, middle - room, middle + room) + steps
-    return spread
+    spaced = np.empty(len(azimuth))
+    spaced[order] = np.clip(free, middle - room, middle + room) + steps
+    return spaced
 
 
 class _Circle:

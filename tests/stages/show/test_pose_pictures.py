@@ -14,6 +14,7 @@ from PIL import Image
 
 from mirage.config import BackboneConfig
 from mirage.contracts import ByteArray, FloatArray, IntArray, PoseLabels, PoseRing
+from mirage.stages.show.gallery import GALLERY, Gallery
 from mirage.stages.show.pose_panels import pose_files
 from mirage.stages.show.pose_pictures import draw_poses, look_at, surest_photos
 
@@ -99,7 +100,20 @@ def test_what_the_summary_tells_is_drawn_and_what_it_no_longer_tells_goes(tmp_pa
     assert sorted(draw(tmp_path, SUMMARY | TOLD)) == sorted([*ALWAYS, "pairs", "stability"])
     fixed = {"asked": 4, "chosen": 4, "why": "as asked"}
     assert sorted(draw(tmp_path, SUMMARY | {"count": fixed})) == sorted(ALWAYS)
-    assert not [path for path in tmp_path.iterdir() if path.suffix != ".png"]
+    others = [path.name for path in tmp_path.iterdir() if path.suffix != ".png"]
+    assert others == [GALLERY]
+
+
+def test_the_gallery_keeps_photos_of_each_pose_and_the_object_s_parts(tmp_path: Path) -> None:
+    draw(tmp_path, SUMMARY)
+    kept = Gallery.load(tmp_path / GALLERY)
+    assert np.bincount(kept.pose).tolist() == [10] * NUM_POSES
+    for photo, pose in zip(kept.photos, kept.pose, strict=True):
+        assert (photo == colour_of(int(pose))).all()
+    assert [tuple(photo[0, 0]) for photo in kept.surest] == [colour_of(k) for k in range(NUM_POSES)]
+    assert len(kept.seen) == len(kept.part_maps) == len(kept.masks) == 12
+    assert set(kept.parts[:2]) == {0, 1}  # before the background
+    np.testing.assert_array_equal(kept.part_maps[..., :2].sum(-1), kept.masks)
 
 
 def test_the_montage_shows_each_pose_by_its_own_photos(tmp_path: Path) -> None:

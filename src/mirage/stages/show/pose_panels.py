@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from mirage.errors import MirageError
 from mirage.report.page import Panel
 from mirage.report.pose_plots import reliability_plot
 
@@ -81,19 +82,26 @@ _WORDS = {
 }
 
 
+_BROWSED = ("ring", "montage", "parts", "part_masks")  # what a gallery shows in place of pictures
+
+
 def pose_files(poses: Path) -> list[Path]:
     """The pictures in the folder of the poses, in order."""
     return [path for name in _WORDS if (path := poses / f"{name}.png").exists()]
 
 
-def pose_panels(poses: Path, reliability: Sequence[Mapping[str, Any]] = ()) -> list[Panel]:
+def pose_panels(
+    poses: Path, reliability: Sequence[Mapping[str, Any]] = (), browsed: bool = False
+) -> list[Panel]:
     """A panel for each picture there is, and the plot of the reliability where it was measured.
 
     Args:
         poses: the folder of the poses.
         reliability: groups of photos with their confidence, accuracy, median_error and count.
+        browsed: leave out what the gallery shows.
     """
-    pictures = {path.stem: _open(path) for path in pose_files(poses)}
+    files = [p for p in pose_files(poses) if not (browsed and p.stem in _BROWSED)]
+    pictures = {path.stem: open_picture(path) for path in files}
     if reliability:
         pictures["reliability"] = draw_reliability(reliability)
     return [
@@ -109,6 +117,14 @@ def draw_reliability(groups: Sequence[Mapping[str, Any]]) -> Image.Image:
     return reliability_plot(*([group[name] for group in groups] for name in names))
 
 
-def _open(path: Path) -> Image.Image:
-    with Image.open(path) as picture:
-        return picture.convert("RGB")
+def open_picture(path: Path) -> Image.Image:
+    """A picture as RGB.
+
+    Raises:
+        MirageError: the file is damaged.
+    """
+    try:
+        with Image.open(path) as picture:
+            return picture.convert("RGB")
+    except OSError as error:
+        raise MirageError(f"cannot be read: {error}", where=str(path)) from error

@@ -20,10 +20,11 @@ from mirage.poses.bank import PoseBank
 from mirage.progress import show_progress
 from mirage.report.galleries import Doubt, doubtful_photos, flip_pairs
 from mirage.report.panels import montage
-from mirage.report.parts import SeenPhotos, part_masks, part_rows
+from mirage.report.parts import SeenPhotos, frequent_parts, part_masks, part_rows
 from mirage.report.pose_plots import pose_sizes, stability_curve
 from mirage.report.ring import FULL_CIRCLE, ring_picture
 from mirage.stages.folder import save_picture
+from mirage.stages.show.gallery import GALLERY, Gallery
 
 _SIDE = 96  # of a thumbnail, pixels
 _DOUBT_SIDE = 128
@@ -32,6 +33,8 @@ _DOUBTS = 24  # photos of each kind of doubt
 _PAIRED = 8  # photos a row of the flip pairs
 _LOOKED_AT = 64  # photos whose parts are drawn
 _MASKED = 12  # of these, photos drawn with all their parts
+_KEPT = 12  # photos of each pose in the gallery
+_KEPT_PARTS = 8  # parts in the gallery
 
 
 def draw_poses(
@@ -82,9 +85,11 @@ def draw_poses(
         num_outliers = len(labels) - len(inlying)
         doubtful.append((f"outliers\n{num_outliers} in all", doubts(outlying)))
     members = [[photos[int(i)] for i in ids] for ids in drawn]
+    blank = np.full((_SIDE, _SIDE, 3), 255, np.uint8)
+    thumbnails = np.stack([photos[int(ids[0])] if len(ids) else blank for ids in surest])
     pictures: dict[str, Image.Image | None] = {
         "montage": _montage(members, bank, summary),
-        "ring": _ring([[photos[int(i)] for i in ids] for ids in surest], bank, summary),
+        "ring": _ring(thumbnails, bank, summary),
         "parts": part_masks(seen.first(_MASKED), bank.encoder.weights),
         "part_masks": part_rows(seen, bank.encoder.weights),
         "pairs": _pairs(members, bank, summary),
@@ -97,6 +102,8 @@ def draw_poses(
             (target / f"{name}.png").unlink(missing_ok=True)
         else:
             save_picture(target / f"{name}.png", picture)
+    kept = [photos_of[:_KEPT] for photos_of in members]
+    _gallery(kept, thumbnails, seen.first(_MASKED), bank).save(target / GALLERY)
 
 
 def look_at(photos: ByteArray, backbone: Backbone, bank: PoseBank) -> SeenPhotos:
@@ -139,9 +146,7 @@ def _montage(
     return montage(groups)
 
 
-def _ring(surest: list[list[ByteArray]], bank: PoseBank, summary: dict[str, Any]) -> Image.Image:
-    blank = np.full((_SIDE, _SIDE, 3), 255, np.uint8)
-    thumbnails = np.stack([photos[0] if photos else blank for photos in surest])
+def _ring(thumbnails: ByteArray, bank: PoseBank, summary: dict[str, Any]) -> Image.Image:
     return ring_picture(
         bank.ring.azimuth, thumbnails, np.asarray(summary["counts"]), bank.ring.score,
         [str(pose) for pose in range(bank.num_poses)], tuple(summary.get("span", FULL_CIRCLE)),
@@ -154,6 +159,22 @@ def _pairs(
     if summary.get("mirror") is None:
         return None
     return flip_pairs(members, np.asarray(summary["mirror"]), bank.ring.azimuth, _PAIRED)
+
+
+def _gallery(
+    members: list[list[ByteArray]], surest: ByteArray, seen: SeenPhotos, bank: PoseBank
+) -> Gallery:
+    parts = frequent_parts(seen, bank.encoder.weights, _KEPT_PARTS)
+    photos = [photo for photos_of in members for photo in photos_of]
+    return Gallery(
+        surest,
+        np.stack(photos),
+        np.repeat(np.arange(len(members)), [len(photos_of) for photos_of in members]),
+        seen.photos,
+        np.round(255 * seen.part_maps[..., parts]).astype(np.uint8),
+        np.round(255 * np.clip(seen.masks, 0, 1)).astype(np.uint8),
+        parts,
+    )
 
 
 def _stability(summary: dict[str, Any]) -> Image.Image | None:

@@ -84,15 +84,3 @@ for (const root of document.querySelectorAll(".orbit")) {
   const turntable = makeTurntable(root, orbits[Number(root.dataset.orbit)]);
   if (root.classList.contains("turning") && !calm.matches) turntable.play(true);
 }
-
-const choices = [...document.querySelectorAll(".modes input")];
-for (const choice of choices) {
-  choice.addEventListener("change", () => {
-    // one mode always stays in sight
-    if (!choices.some((other) => other.checked)) choice.checked = true;
-    const shown = new Set(choices.filter((other) => other.checked).map((other) => other.value));
-    for (const part of document.querySelectorAll("[data-mode]")) {
-      part.hidden = !shown.has(part.dataset.mode);
-    }
-  });
-}

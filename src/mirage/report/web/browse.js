@@ -1,0 +1,64 @@
+// The ring of poses, parts laid over photos, and text to copy.
+
+for (const browser of document.querySelectorAll(".ring-browser")) {
+  const buttons = [...browser.querySelectorAll(".ring button")];
+  const figures = [...browser.querySelectorAll(".members figure")];
+
+  function pick(button) {
+    for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
+    for (const figure of figures) figure.hidden = figure.dataset.pose !== button.dataset.pose;
+  }
+
+  buttons.forEach((button, index) => {
+    button.addEventListener("click", () => pick(button));
+    button.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!step) return;
+      const next = buttons[(index + step + buttons.length) % buttons.length];
+      next.focus();
+      pick(next);
+      event.preventDefault();
+    });
+  });
+  for (const figure of figures) {
+    const pose = figure.dataset.pose;
+    const count = cards.filter((card) => String(factsOf(card).pose) === pose).length;
+    if (!filters || !count) continue;
+    const link = figure.querySelector(".to-views");
+    link.hidden = false;
+    link.textContent = count === 1 ? "see its turned photo" : `see its ${count} turned photos`;
+    link.addEventListener("click", () => {
+      filters.reset();
+      if (filters.least) fitRange();
+      filters.pose.value = pose;
+      filterCards();
+      filters.scrollIntoView();
+      filters.pose.focus({ preventScroll: true });
+    });
+  }
+}
+
+for (const browser of document.querySelectorAll(".part-browser")) {
+  for (const choice of browser.querySelectorAll("input")) {
+    choice.addEventListener("change", () => {
+      for (const layer of browser.querySelectorAll(`[data-layer="${choice.value}"]`)) {
+        layer.hidden = !choice.checked;
+      }
+    });
+  }
+}
+
+for (const listing of document.querySelectorAll(".listing")) {
+  const button = listing.querySelector(".copy");
+  button.addEventListener("click", async () => {
+    const text = listing.querySelector("pre");
+    getSelection().selectAllChildren(text); // where the clipboard is closed, one keystroke is left
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = document.execCommand("copy") ? "Copied" : "Selected";
+    }
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+}

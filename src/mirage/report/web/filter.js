@@ -1,0 +1,55 @@
+// Which modes are compared, and which references are listed.
+
+const choices = [...document.querySelectorAll(".modes input")];
+for (const choice of choices) {
+  choice.addEventListener("change", () => {
+    // one mode always stays in sight
+    if (!choices.some((other) => other.checked)) choice.checked = true;
+    const shown = new Set(choices.filter((other) => other.checked).map((other) => other.value));
+    for (const part of document.querySelectorAll("#views [data-mode]")) {
+      part.hidden = !shown.has(part.dataset.mode);
+    }
+  });
+}
+
+const filters = document.querySelector(".filters");
+const cards = [...document.querySelectorAll("#views .orbit")];
+const factsOf = (card) => orbits[Number(card.dataset.orbit)];
+const scoreOf = (card) => factsOf(card).scores[filters.score?.value];
+
+function fitRange() {
+  // the slider runs over what this score is here; at its left end all pass, unscored ones too
+  const values = cards.map(scoreOf).filter((value) => value !== undefined);
+  filters.least.min = Math.min(...values);
+  filters.least.max = Math.max(...values);
+  filters.least.value = filters.least.min;
+}
+
+function passes(card) {
+  const { name, pose } = factsOf(card);
+  if (!name.toLowerCase().includes(filters.elements.name.value.trim().toLowerCase())) return false;
+  if (filters.pose.value !== "" && Number(filters.pose.value) !== pose) return false;
+  if (!filters.least || filters.least.value === filters.least.min) return true;
+  return scoreOf(card) >= Number(filters.least.value);
+}
+
+function filterCards() {
+  const shown = cards.filter(passes);
+  for (const card of cards) card.hidden = !shown.includes(card);
+  const sign = Number(filters.order?.value || 0);
+  const sorted = sign === 0 ? cards
+    : cards.toSorted((a, b) => sign * ((scoreOf(a) ?? Infinity * sign) - (scoreOf(b) ?? Infinity * sign)) || 0);
+  document.querySelector(".cards").append(...sorted);
+  filters.querySelector(".count").value = `${shown.length} of ${cards.length}`;
+  if (filters.least) filters.querySelector(".least").value = Number(filters.least.value).toFixed(2);
+}
+
+if (filters) {
+  if (filters.least) fitRange();
+  filters.addEventListener("submit", (event) => event.preventDefault());
+  filters.addEventListener("input", (event) => {
+    if (event.target === filters.score) fitRange();
+    filterCards();
+  });
+  filterCards();
+}

@@ -1,0 +1,66 @@
+"""compare: several runs → one HTML page of them side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mirage.errors import MirageError
+from mirage.experiment import SAVED, flat_values, load_config
+from mirage.ranks import find_ranks
+from mirage.report.compared import compare_pages
+from mirage.report.page import write_page
+from mirage.report.tables import Table
+from mirage.stages.folder import RunFolder
+from mirage.stages.show.run_page import page_of_run
+
+PAGE = "index.html"
+
+
+def run(folders: Sequence[str], target: Path) -> str:
+    """Write the page of the runs into `target`; returns the closing line.
+
+    Raises:
+        MirageError: less than two runs, a folder that is none, or one without poses.
+    """
+    roots = list({Path(folder).resolve(): Path(folder) for folder in folders}.values())
+    if len(roots) < 2:
+        raise MirageError(
+            f"{len(roots)} runs are nothing to compare",
+            where="command line",
+            todo="`mirage compare RUN RUN…`",
+        )
+    for root in roots:
+        if not (root / SAVED).is_file():
+            raise MirageError(
+                "this is no run: it has no configuration",
+                where=str(root / SAVED),
+                todo="give the folders of runs, such as runs/demo",
+            )
+    configs = {name: load_config([f"run={root}"]) for name, root in _named(roots).items()}
+    pages = {name: page_of_run(config, RunFolder(Path(config.run))) for name, config in
+             configs.items()}  # fmt: skip
+    differing = _differing({name: flat_values(config) for name, config in configs.items()})
+    if find_ranks().is_first:
+        write_page(target / PAGE, compare_pages(pages, differing))
+    return f"compare: {len(roots)} runs → {target / PAGE}"
+
+
+def _named(roots: Sequence[Path]) -> dict[str, Path]:
+    """Each run by the shortest end of its path that no other has."""
+    whole = [root.resolve() for root in roots]
+    longest = max(len(path.parts) for path in whole)
+    for depth in range(1, longest + 1):
+        names = ["/".join(path.parts[-depth:]) for path in whole]
+        if len(set(names)) == len(names):
+            break
+    return dict(zip(names, roots, strict=True))
+
+
+def _differing(settings: dict[str, dict[str, str]]) -> Table:
+    """The settings that the runs do not share."""
+    keys = next(iter(settings.values()))
+    rows = [[key, *(values[key] for values in settings.values())] for key in keys if key != "run"]
+    return Table(
+        "Settings that differ", ("", *settings), [row for row in rows if len(set(row[1:])) > 1]
+    )

@@ -1,0 +1,227 @@
+"""All that a run has left, as a page."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageSequence
+
+from callbacks.history import read_history
+from mirage.config import Config
+from mirage.errors import MirageError
+from mirage.experiment import config_text, config_words
+from mirage.report.browsers import PartBrowser, PoseBrowser
+from mirage.report.curves import training_curve
+from mirage.report.orbit_view import OrbitView
+from mirage.report.page import Listing, Panel, ReportPage
+from mirage.report.ring import FULL_CIRCLE, arc_of
+from mirage.report.tables import Table
+from mirage.stages.evaluate import FIGURES
+from mirage.stages.folder import RunFolder, read_json
+from mirage.stages.measure.view_tables import view_tables
+from mirage.stages.show.gallery import GALLERY, Gallery
+from mirage.stages.show.pose_panels import open_picture, pose_panels
+from mirage.stages.views import read_orbit
+
+_CHECKPOINTS = 6  # of a training, evenly chosen, turned side by side
+
+
+def page_of_run(config: Config, folder: RunFolder) -> ReportPage:
+    """The page of one run.
+
+    Raises:
+        MirageError: it has no poses yet, or a file of it is damaged.
+    """
+    folder.key("poses")
+    summary = read_json(folder["poses"] / "summary.json")
+    figures = read_figures(folder)
+    gallery = _gallery(folder["poses"] / GALLERY)
+    measured = figures["poses"] if figures is not None else {}
+    return ReportPage(
+        title=f"MIRAGE · {folder.root.name}",
+        summary=_summary(summary),
+        orbits=_orbits(folder),
+        tables=_tables(figures),
+        plots=_plots(folder["evaluate"] / "ablations"),
+        rings=[] if gallery is None else [_ring(gallery, summary)],
+        parts=[] if gallery is None else [_parts(gallery)],
+        poses=pose_panels(
+            folder["poses"], measured.get("reliability", ()), browsed=gallery is not None
+        ),
+        training=_curves(folder),
+        checkpoints=[view for stage in ("train", "refine") for view in _turning(folder[stage])],
+        listings=_listings(config),
+    )
+
+
+def read_figures(folder: RunFolder) -> dict[str, Any] | None:
+    """What `evaluate` measured, if it has."""
+    try:
+        found: dict[str, Any] = read_json(folder["evaluate"] / FIGURES)
+    except MirageError:
+        return None
+    return found
+
+
+def _gallery(path: Path) -> Gallery | None:
+    return Gallery.load(path) if path.exists() else None
+
+
+def _ring(gallery: Gallery, summary: dict[str, Any]) -> PoseBrowser:
+    photos = [gallery.photos[gallery.pose == pose] for pose in range(summary["num_poses"])]
+    return PoseBrowser(
+        np.asarray(summary["azimuth"]), np.asarray(summary["counts"]), gallery.surest, photos,
+        summary.get("parents") or (),
+    )  # fmt: skip
+
+
+def _parts(gallery: Gallery) -> PartBrowser:
+    names = [f"part {part}" for part in gallery.parts]
+    return PartBrowser(gallery.seen, gallery.part_maps, gallery.masks, names)
+
+
+def _summary(summary: dict[str, Any]) -> str:
+    _, covered = arc_of(tuple(summary.get("span", FULL_CIRCLE)))
+    if not summary["circle_found"]:
+        found = "no full circle, but"
+    elif covered < 360:
+        found = f"an arc of {covered:.0f}° with"
+    else:
+        found = "a circle of"
+    text = (
+        f"{summary['num_images']} unposed photos; {found} {summary['num_poses']} poses found in "
+        f"them, ring score {summary['ring_score']:.2f}, mean confidence "
+        f"{summary['mean_confidence']:.2f}"
+    )
+    if "outliers" in summary:
+        text += f"; {summary['outliers']} outliers"
+    return text + "."
+
+
+def _orbits(folder: RunFolder) -> list[OrbitView]:
+    views = []
+    for facts_path in sorted(folder["views"].glob("*/views.json")):
+        facts = read_json(facts_path)
+        hits = np.mean([v["pose_asked"] == v["pose_found"] for v in facts["views"]])
+        scores = {
+            "views re-read as the pose asked for": float(hits),
+            "confidence in the photo’s pose": float(facts["reference_confidence"]),
+        }
+        name = "/".join(Path(facts["reference"]).parts[-2:])  # file names alone often repeat
+        orbit = read_orbit(facts_path.parent)
+        views.append(OrbitView.of_orbit(name, orbit, facts["mode"], scores))
+    return views
+
+
+def _curves(folder: RunFolder) -> list[Panel]:
+    curve = _curve(folder["train"] / "metrics.csv")
+    if curve is None:
+        return []
+    caption = "The loss over training; faint as logged, dark smoothed."
+    return [Panel("Loss", curve, "The training loss against optimizer steps", caption, True)]
+
+
+def _curve(path: Path) -> Image.Image | None:
+    rows = read_history(path)
+    train = [(float(r["step"]), float(r["train_loss"])) for r in rows if r["train_loss"]]
+    held = [(float(r["step"]), float(r["val_loss"])) for r in rows if r["val_loss"]]
+    if not train:
+        return None
+    steps, losses = zip(*train, strict=True)
+    validation = tuple(zip(*held, strict=True)) if held else None
+    return training_curve(steps, losses, validation)  # type: ignore[arg-type]
+
+
+def _turning(stage: Path) -> list[OrbitView]:
+    """What the checkpoints of a training drew, the last one first; of as many views as that has."""
+    films = sorted((stage / "orbits").glob("step_*.gif"), reverse=True)
+    chosen = np.unique(np.linspace(0, len(films) - 1, _CHECKPOINTS).round().astype(int))
+    modes: dict[str, Any] = {}
+    for film in [films[i] for i in chosen] if films else []:
+        frames = _read_film(film)
+        if not modes or frames.shape == next(iter(modes.values())).shape:
+            modes[f"step {int(film.stem.removeprefix('step_')):,}"] = frames
+    if not modes:
+        return []
+    count = len(next(iter(modes.values())))
+    return [OrbitView(stage.name, 360.0 / count * np.arange(count), modes)]
+
+
+def _read_film(path: Path) -> Any:
+    """[V, H, W, 3] uint8.
+
+    Raises:
+        MirageError: the file is damaged.
+    """
+    try:
+        with Image.open(path) as film:
+            return np.stack([np.asarray(f.convert("RGB")) for f in ImageSequence.Iterator(film)])
+    except OSError as error:
+        raise MirageError(f"cannot be read: {error}", where=str(path)) from error
+
+
+def _plots(ablations: Path) -> list[Panel]:
+    return [
+        Panel(
+            f"Ablation: {path.stem}",
+            open_picture(path),
+            f"The figures of the rows of the ablation {path.stem}",
+            f"Settings of the sampler on one trained model; the figures are in {path.stem}.md "
+            "beside the plot.",
+            whole=True,
+        )
+        for path in sorted(ablations.glob("*.png"))
+    ]
+
+
+def _listings(config: Config) -> list[Listing]:
+    run = shlex.quote(f"run={config.run}")
+    settings = [shlex.quote(word) for word in config_words(config) if not word.startswith("run=")]
+    commands = [
+        " \\\n    ".join(["mirage run", run, *settings]),
+        f"mirage views {run} views.reference=PHOTO  # turn another photo",
+        f"mirage evaluate {run}",
+        f"mirage report {run}  # this page",
+    ]
+    return [
+        Listing("Commands", "\n".join(commands)),
+        Listing("All settings", config_text(config), folded=True),
+    ]
+
+
+def _tables(figures: dict[str, Any] | None) -> list[Table]:
+    if figures is None:
+        return []
+    poses = figures["poses"]
+    rows: list[list[str | float | None]] = [
+        [name, round(poses[name], 3)]
+        for name in ("nmi", "purity", "homogeneity", "ring_score")
+        if name in poses
+    ]
+    for name in ("image_azimuth_error", "pose_azimuth_error"):
+        rows += [[f"{name} {k}", round(v, 3)] for k, v in poses.get(name, {}).items()]
+    tables = [Table("Poses", ["figure", "value"], rows)]
+    if poses.get("baselines"):
+        tables.append(_baselines(poses))
+    return tables + view_tables(figures)
+
+
+_ERRORS = ("median_deg", "p90_deg", "beyond_90")
+
+
+def _baselines(poses: dict[str, Any]) -> Table:
+    """Azimuth errors of the poses beside simpler ways to find them."""
+    own = {"name": "this run"} | poses.get("pose_azimuth_error", {})
+    own["homogeneity"] = poses.get("homogeneity")
+    names = ("name", *_ERRORS, "homogeneity")
+    rows = [[row.get(name) for name in names] for row in (own, *poses["baselines"])]
+    return Table(
+        "Poses and simpler ways to find them",
+        ("", "median error", "90th percentile", "beyond 90°", "homogeneity"),
+        rows,
+        "Each photo at the azimuth of its pose, against the truth; errors in degrees, and the "
+        "share of photos more than 90° off.",
+    )

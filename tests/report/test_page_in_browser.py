@@ -1,0 +1,223 @@
+"""The page as a person uses it, in a headless Chromium: nothing is fetched, nothing complains."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up_pages import HOSTILE, make_page
+from PIL import Image
+
+from mirage.report.compared import compare_pages
+from mirage.report.page import ReportPage, write_page
+from mirage.report.tables import Table
+
+pytestmark = pytest.mark.browser
+PATIENCE = 120_000  # ms that one step may take on a busy machine
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright here")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium here (on Debian: apt-get install chromium)")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox"], timeout=PATIENCE
+        )
+        yield started
+        started.close()
+
+
+class Opener:
+    """Opens pages; keeps what they complain of and what they ask for besides themselves."""
+
+    def __init__(self, browser: Any, folder: Path) -> None:
+        self.browser, self.folder = browser, folder
+        self.complaints: list[str] = []
+
+    def __call__(self, page: ReportPage, **settings: Any) -> Any:
+        path = self.folder / f"{len(list(self.folder.iterdir()))}.html"
+        write_page(path, page)
+        settings = {"reduced_motion": "reduce"} | settings
+        opened = self.browser.new_page(**settings)
+        opened.set_default_timeout(PATIENCE)
+        opened.on("console", lambda message: self.complaints.append(message.text))
+        opened.on("pageerror", lambda error: self.complaints.append(str(error)))
+        opened.on("dialog", lambda dialog: (self.complaints.append("dialog"), dialog.dismiss()))
+        opened.on("request", lambda request: self._note(request.url, path))
+        opened.goto(path.as_uri())
+        return opened
+
+    def _note(self, url: str, own: Path) -> None:
+        if url != own.as_uri() and not url.startswith("data:image/"):
+            self.complaints.append(url)
+
+
+@pytest.fixture
+def visit(browser: Any, tmp_path: Path) -> Iterator[Opener]:
+    opener = Opener(browser, tmp_path)
+    yield opener
+    for context in browser.contexts:
+        context.close()
+    assert opener.complaints == []
+
+
+def brightness(part: Any) -> float:
+    """Mean of the middle of what is really painted."""
+    pixels = np.asarray(Image.open(io.BytesIO(part.screenshot())).convert("L"), float)
+    height, width = pixels.shape
+    return float(pixels[height // 4 : -height // 4, width // 4 : -width // 4].mean())
+
+
+def names_shown(page: Any) -> list[str]:
+    """Of the references that are not filtered out, in or out of sight."""
+    return [str(n) for n in page.locator("#views .orbit:not([hidden]) h3").all_text_contents()]
+
+
+def test_keys_drags_and_clicks_turn_all_modes_together(visit: Opener) -> None:
+    card = visit(make_page()).locator("#views .orbit")
+    hard, negative = card.locator(".stage").all()
+    said = card.locator("output")
+
+    def shows(view: int) -> None:
+        assert said.inner_text() == f"{36 * view}° · pose {view % 4}"
+        assert abs(brightness(hard) - 20 * view) < 4
+        assert abs(brightness(negative) - (255 - 20 * view)) < 4
+
+    shows(0)
+    for key, view in [("ArrowRight", 1), ("ArrowLeft", 0), ("ArrowLeft", 9), ("Home", 0)]:
+        hard.press(key)
+        assert said.inner_text().startswith(f"{36 * view}°")
+    negative.press("End")
+    shows(9)
+    card.locator(".thumb[data-index='4']").first.click()
+    shows(4)
+    box = hard.bounding_box()
+    x, y = box["x"] + 10, box["y"] + box["height"] / 2
+    mouse = hard.page.mouse
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + box["width"] * 1.2 * 3 / 10, y)  # three of ten views
+    mouse.up()
+    shows(7)
+
+
+def test_playing_turns_and_those_who_want_no_motion_are_spared(visit: Opener) -> None:
+    from playwright.sync_api import expect
+
+    calm, lively = (visit(make_page(), reduced_motion=m) for m in ("reduce", "no-preference"))
+    assert calm.locator(".play[aria-pressed=true]").count() == 0
+    turning = lively.locator(".turning")
+    expect(turning.locator("input")).not_to_have_value("0", timeout=PATIENCE)
+    turning.locator(".play").click()
+    assert turning.locator(".play").get_attribute("aria-pressed") == "false"
+
+
+def test_references_are_found_by_name_pose_and_score(visit: Opener) -> None:
+    page = visit(make_page(references=6))
+    everything = [f"{i} cars" for i in range(6)]
+    assert names_shown(page) == everything
+    page.get_by_label("Pose of the photo").select_option("1")
+    assert names_shown(page) == ["1 cars", "5 cars"]
+    page.get_by_label("at least").fill("2")
+    assert names_shown(page) == ["5 cars"]
+    assert page.locator(".filters .count").inner_text() == "1 of 6"
+    page.get_by_label("Pose of the photo").select_option("")
+    page.get_by_label("Order").select_option("best first")
+    assert names_shown(page) == ["5 cars", "4 cars", "3 cars", "2 cars"]
+    page.get_by_label("Name").fill("4 C")
+    assert names_shown(page) == ["4 cars"]
+
+
+def test_modes_are_hidden_but_never_the_last(visit: Opener) -> None:
+    page = visit(make_page())
+    hard, negative = page.locator(".modes label").all()
+    hard.click()
+    assert page.locator("#views .stage:visible").count() == 1
+    negative.click()
+    assert page.locator("#views .stage:visible").count() == 1
+
+
+def test_a_pose_picked_on_the_ring_shows_its_photos_and_those_turned(visit: Opener) -> None:
+    page = visit(make_page(references=6))
+    button = page.get_by_role("button", name="pose 3 ·")
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    assert page.locator(".members img:visible").count() == 3
+    button.press("ArrowRight")  # the ring closes: pose 2 stands at its top
+    assert page.locator(".members img:visible").count() == 2
+    page.get_by_role("button", name="see its turned photo").click()
+    assert names_shown(page) == ["2 cars"]
+
+
+def test_parts_are_laid_over_photos_and_taken_away(visit: Opener) -> None:
+    page = visit(make_page())
+    photo = page.locator(".layers").first
+    painted = brightness(photo)
+    page.get_by_role("checkbox", name="cars").last.uncheck(force=True)
+    assert abs(brightness(photo) - 128) < 3 < abs(painted - 128)
+
+
+def test_words_that_try_to_be_a_script_are_only_words(visit: Opener) -> None:
+    page = visit(make_page(HOSTILE, references=2))
+    assert page.locator("h1").inner_text() == HOSTILE == page.title()
+    assert names_shown(page) == [f"0 {HOSTILE}", f"1 {HOSTILE}"]
+    page.locator("#views .stage").first.press("ArrowRight")
+    assert page.locator("#views .orbit output").first.inner_text() == "36° · pose 1"
+    assert page.locator("img[src='x']").count() == 0
+
+
+def test_commands_are_copied_or_at_least_selected(visit: Opener) -> None:
+    from playwright.sync_api import expect
+
+    page = visit(make_page())
+    page.locator(".copy").first.click()
+    expect(page.locator(".copy").first).not_to_have_text("Copy", timeout=PATIENCE)
+    assert page.evaluate("getSelection().toString().trim()") == "cars"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_sticks_out_on_a_phone_and_the_page_is_as_dark_as_asked(
+    visit: Opener, scheme: str
+) -> None:
+    page = visit(make_page(), viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    corner = page.screenshot(clip={"x": 0, "y": 0, "width": 8, "height": 8})
+    assert (np.asarray(Image.open(io.BytesIO(corner)).convert("L")).mean() < 60) == (
+        scheme == "dark"
+    )
+
+
+def test_of_many_references_only_those_in_sight_are_drawn(visit: Opener) -> None:
+    page = visit(make_page(references=40))
+    drawn = "(card) => card.querySelector('.stage').checkVisibility({contentVisibilityAuto: true})"
+    first, last = (page.locator("#views .orbit").nth(i) for i in (0, 39))
+    first.scroll_into_view_if_needed()
+    assert first.evaluate(drawn) and not last.evaluate(drawn)
+    for _ in range(200):  # cards get their own height as they come into sight, and move the last
+        last.scroll_into_view_if_needed()
+        page.wait_for_timeout(50)
+        if last.evaluate(drawn):
+            break
+    assert last.evaluate(drawn) and not first.evaluate(drawn)
+    assert abs(brightness(last.locator(".stage").last) - 255) < 4
+
+
+def test_runs_are_turned_side_by_side(visit: Opener) -> None:
+    settings = Table("Settings that differ", ("", "a", "b"), [["train.steps", "1", "2"]])
+    page = visit(compare_pages({"a": make_page(), "b": make_page()}, settings))
+    card = page.locator("#views .orbit")
+    assert card.locator("figcaption b").all_inner_texts() == [
+        "photo", "a · hard", "a · cars", "b · hard", "b · cars",
+    ]  # fmt: skip
+    stages = card.locator(".stage").all()
+    stages[0].press("ArrowRight")
+    assert abs(brightness(stages[0]) - 20) < 4 and abs(brightness(stages[2]) - 20) < 4
+    assert page.locator(".ring-browser").count() == 2

@@ -1,0 +1,49 @@
+"""Runs side by side, from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from made_up_runs import make_run
+from tiny_runs import mirage
+
+from mirage.stages.compare import _named
+
+
+def test_runs_of_one_photo_stand_side_by_side_with_the_settings_that_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, steps in [("one", 5), ("two", 9)]:
+        make_run(tmp_path / name, f"train.steps={steps}")
+    words = [str(tmp_path / "one"), str(tmp_path / "two")]
+    assert mirage("compare", *words, f"run={tmp_path / 'page'}") == 0
+    path = tmp_path / "page" / "index.html"
+    assert capsys.readouterr().out == f"compare: 2 runs → {path}\n"
+    html = path.read_text()
+    assert html.count('<article class="orbit card"') == 1
+    assert "one · soft" in html and "two · soft" in html
+    assert '<th scope="row">train.steps</th><td class="text">5</td><td class="text">9</td>' in html
+    assert '<th scope="row">views.mode</th>' not in html
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    ([], "nothing to compare"), (["one"], "nothing to compare"),
+    (["one", "./one"], "nothing to compare"), (["one", "none"], "no run"),
+    (["one", "two", "train.steps=3"], "train.steps=3"), (["one", "two", "--json"], "--json"),
+])  # fmt: skip
+def test_what_cannot_be_compared_is_told(
+    words: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    make_run(Path("one"))
+    assert mirage("compare", *words) == 1
+    assert says in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_runs_are_named_by_what_tells_them_apart() -> None:
+    roots = [Path("/a/x/run"), Path("/a/y/run"), Path("/b/y/other")]
+    assert list(_named(roots)) == ["x/run", "y/run", "y/other"]
+    assert list(_named(roots[1:])) == ["run", "other"]
