@@ -62,6 +62,20 @@ def load_config(overrides: Sequence[str]) -> Config:
     return config
 
 
+def change_config(config: Config, changes: dict[str, Any]) -> Config:
+    """The configuration with other values, of nested sections too; checked as the command line is.
+
+    Raises:
+        MirageError: unknown key, wrong type or impossible combination; says which key.
+    """
+    try:
+        changed = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(config), changes))
+    except OmegaConfBaseException as error:
+        raise _explain(error) from error
+    assert isinstance(changed, Config)
+    return changed
+
+
 def list_experiments() -> dict[str, dict[str, str]]:
     """Group → name → what the file's first comment says of it, of all files in experiments/.
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from mirage.contracts import ByteArray
+from mirage.errors import MirageError
 
 RESAMPLE = Image.Resampling.LANCZOS
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom: pixels from 0, the last two excluded
+Photo = str | Path | Image.Image  # a file, or a picture that is open
 
 
 class UndecodableError(ValueError):
@@ -30,15 +35,44 @@ def decode(data: bytes, max_pixels: int, box: Box | None = None) -> Image.Image:
         UndecodableError: not an image, truncated, more than `max_pixels` pixels, or a box that
             holds none of them.
     """
+    with _reasons(), Image.open(io.BytesIO(data)) as image:
+        return _read(image, max_pixels, box)
+
+
+def read_photo(photo: Photo, max_pixels: int) -> Image.Image:
+    """A photo as `decode` gives it, from a file or from a picture that is open already.
+
+    Raises:
+        MirageError: it cannot be read; says why.
+    """
+    try:
+        if not isinstance(photo, Image.Image):
+            return decode(Path(photo).read_bytes(), max_pixels)
+        with _reasons():
+            return _read(photo, max_pixels, None)
+    except (OSError, UndecodableError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise MirageError(
+            f"the photo cannot be read: {why}",
+            where=photo_name(photo),
+            todo="check the path, or give another photo",
+        ) from error
+
+
+def photo_name(photo: Photo) -> str:
+    """What messages call a photo: its path, or the picture's file if it has one."""
+    if isinstance(photo, Image.Image):
+        return str(getattr(photo, "filename", "")) or "the picture given"
+    return str(photo)
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    """Whatever goes wrong inside, as UndecodableError with the reason in a few words."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own bomb warning; the limit is ours
-            with Image.open(io.BytesIO(data)) as image:
-                if image.width * image.height > max_pixels:
-                    raise UndecodableError(f"too large: {image.width} × {image.height} pixels")
-                image.load()
-                kept = image if box is None else _crop(image, box)
-                return _to_rgb(ImageOps.exif_transpose(kept))
+            yield
     except UndecodableError:
         raise
     except (Image.DecompressionBombError, MemoryError) as error:
@@ -46,6 +80,14 @@ def decode(data: bytes, max_pixels: int, box: Box | None = None) -> Image.Image:
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged bytes
         reason = "truncated" if "truncated" in str(error) else "unreadable"
         raise UndecodableError(reason) from error
+
+
+def _read(image: Image.Image, max_pixels: int, box: Box | None) -> Image.Image:
+    if image.width * image.height > max_pixels:
+        raise UndecodableError(f"too large: {image.width} × {image.height} pixels")
+    image.load()
+    kept = image if box is None else _crop(image, box)
+    return _to_rgb(ImageOps.exif_transpose(kept))
 
 
 def _crop(image: Image.Image, box: Box) -> Image.Image:

@@ -23,7 +23,7 @@ from mirage.stages.folder import RunFolder, hash_of, read_json, replacing, save_
 from mirage.stages.measure.view_cases import view_cases
 from mirage.stages.measure.view_figures import measure_views
 from mirage.stages.measure.view_tables import view_tables
-from mirage.stages.turn.references import Turner
+from mirage.stages.turn.turner import Turner
 
 FOLDER = "ablations"  # in evaluate/
 

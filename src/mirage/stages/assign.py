@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from mirage.config import Config
-from mirage.contracts import ByteArray
+from mirage.contracts import ByteArray, PoseLabels
 from mirage.errors import MirageError
-from mirage.features.backbone import load_backbone
-from mirage.images.decode import UndecodableError, decode, to_square
+from mirage.features.backbone import Backbone, load_backbone
+from mirage.images.decode import Photo, read_photo, to_square
 from mirage.images.manifest import open_images
 from mirage.images.progress import show_progress
 from mirage.images.sources import SUFFIXES
@@ -25,6 +25,8 @@ from mirage.poses.bank import PoseBank
 from mirage.stages.folder import RunFolder
 from mirage.stages.poses import BANK_FILE, device
 from mirage.stages.show.explain import Explainer
+
+T = TypeVar("T")
 
 
 def run(
@@ -46,14 +48,13 @@ def run(
     """
     folder.key("poses")
     paths = find_photos(photos)
-    bank = PoseBank.load(folder["poses"] / BANK_FILE)
     images = open_images(folder["images"])
-    backbone = load_backbone(bank.backbone, device())
-    explainer = Explainer(folder, images, backbone, bank) if explain else None
-    reader = _Reader(config.images.max_pixels, backbone.size, images.fit)
+    reader = PoseReader.open(folder["poses"] / BANK_FILE, images.fit, config.images.max_pixels)
+    explainer = Explainer(folder, images, reader.backbone, reader.bank) if explain else None
+    unreadable: list[str] = []
     rows: list[dict[str, Any]] = []
-    for names, squares in reader.batches(paths, backbone.config.batch_size):
-        labels = bank.assign(backbone(squares))
+    for names, squares in _batches(reader, paths, unreadable):
+        labels = reader.read(squares)
         outlier = labels.outlier
         found = [
             {
@@ -72,44 +73,66 @@ def run(
     if not rows:
         raise MirageError(
             f"none of {len(paths)} files can be read",
-            where=reader.unreadable[0],
+            where=unreadable[0],
             todo="check the files",
         )
-    for line in reader.unreadable:
-        print(f"not read: {line}", file=sys.stderr if as_json else sys.stdout)
+    for line in unreadable:
+        print(line, file=sys.stderr if as_json else sys.stdout)
     if as_json:
         print(json.dumps(rows, indent=2))
         return ""
     _print_table(rows)
     where = f" → {explainer.target}" if explainer is not None else ""
-    return f"assign: {len(rows)} photos read, {len(reader.unreadable)} not{where}"
+    return f"assign: {len(rows)} photos read, {len(unreadable)} not{where}"
 
 
-@dataclass
-class _Reader:
-    """Reads photos as the run's own were read; `unreadable` collects those it could not."""
+@dataclass(frozen=True)
+class PoseReader:
+    """Reads the poses of photos as those of the bank's own photos were read."""
 
-    max_pixels: int
-    size: int
+    bank: PoseBank
+    backbone: Backbone
     fit: str
-    unreadable: list[str] = field(default_factory=list)
+    max_pixels: int
 
-    def batches(self, paths: list[Path], count: int) -> Iterator[tuple[list[Path], ByteArray]]:
-        """Paths with their photos [B, size, size, 3] uint8, at most `count` at once."""
-        chunks = [paths[i : i + count] for i in range(0, len(paths), count)]
-        for chunk in show_progress(chunks, "assign", len(chunks)):
-            read = [(path, square) for path in chunk if (square := self._read(path)) is not None]
-            if read:
-                names, squares = zip(*read, strict=True)
-                yield list(names), np.stack(squares)
+    @classmethod
+    def open(cls, bank: Path, fit: str, max_pixels: int) -> PoseReader:
+        """Load a bank, and the network it needs onto the GPU, or the CPU where there is none."""
+        loaded = PoseBank.load(bank)
+        return cls(loaded, load_backbone(loaded.backbone, device()), fit, max_pixels)
 
-    def _read(self, path: Path) -> ByteArray | None:
-        try:
-            photo = decode(path.read_bytes(), self.max_pixels)
-        except (OSError, UndecodableError) as error:
-            self.unreadable.append(f"{path}: {error}")
-            return None
-        return to_square(photo, self.size, self.fit)
+    def batches(self, photos: Sequence[T]) -> list[Sequence[T]]:
+        """The photos, as many in each batch as the network looks at together."""
+        count = self.backbone.config.batch_size
+        return [photos[i : i + count] for i in range(0, len(photos), count)]
+
+    def square(self, photo: Photo) -> ByteArray:
+        """[S, S, 3] uint8 that the network sees of a photo.
+
+        Raises:
+            MirageError: it cannot be read.
+        """
+        return to_square(read_photo(photo, self.max_pixels), self.backbone.size, self.fit)
+
+    def read(self, squares: ByteArray) -> PoseLabels:
+        """The poses of B photos [B, S, S, 3]."""
+        return self.bank.assign(self.backbone(squares))
+
+
+def _batches(
+    reader: PoseReader, paths: list[Path], unreadable: list[str]
+) -> Iterator[tuple[list[Path], ByteArray]]:
+    """Paths with their photos [B, S, S, 3] uint8; what cannot be read is added to `unreadable`."""
+    for batch in show_progress(reader.batches(paths), "assign"):
+        read = []
+        for path in batch:
+            try:
+                read.append((path, reader.square(path)))
+            except MirageError as error:
+                unreadable.append(f"{path}: {error.what}")
+        if read:
+            names, squares = zip(*read, strict=True)
+            yield list(names), np.stack(squares)
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

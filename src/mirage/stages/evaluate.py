@@ -25,7 +25,7 @@ from mirage.stages.measure.view_tables import view_tables
 from mirage.stages.measure.view_turns import measure_turns, turn_tables
 from mirage.stages.poses import SUMMARY_FILE
 from mirage.stages.show.pose_panels import draw_reliability
-from mirage.stages.turn.references import Turner
+from mirage.stages.turn.turner import Turner
 from mirage.stages.views import with_mode
 
 FIGURES, TABLES, RELIABILITY = "figures.json", "tables.md", "reliability.png"

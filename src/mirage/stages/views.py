@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from mirage.circle import wrap
+from mirage.circle import circular_distance, wrap
 from mirage.config import Config, ViewsConfig
-from mirage.contracts import ByteArray, FloatArray, Orbit, PoseRing, ReferenceEntry
+from mirage.contracts import (
+    ByteArray,
+    FloatArray,
+    IntArray,
+    Orbit,
+    PoseLabels,
+    PoseRing,
+    ReferenceEntry,
+)
 from mirage.errors import MirageError
 from mirage.images.progress import show_progress
 from mirage.ranks import join_ranks
 from mirage.report.films import save_gif, save_mp4
 from mirage.report.panels import contact_sheet
+from mirage.report.view_metrics import colour_distance
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
 from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
 from mirage.stages.turn.best_of import Scores, best_of
-from mirage.stages.turn.references import Reference, Turner, find_references
+from mirage.stages.turn.references import Reference, find_references
+from mirage.stages.turn.turner import Turner
 
 SHEET = "contact_sheet.png"
 
@@ -43,10 +53,9 @@ def run(config: Config, folder: RunFolder) -> str:
         seen = [(p.pose, p.azimuth, p.pixels.tobytes().hex()) for p in reference.photos]
         key = hash_of(model_key, settings, seen)
         if not _is_made(target, key):
-            azimuths = target_azimuths(turner.bank.ring, reference.first.azimuth, config.views)
-            orbit, scores = turn_and_score(turner, reference, azimuths, config)
-            _write(turner, reference, orbit, scores, config, target, key)
-            said += [f"{reference.name}: {entry_line(entry)}" for entry in orbit.entries]
+            views = make_views(turner, reference, config)
+            _write(views, config, target, key)
+            said += [f"{reference.name}: {entry_line(entry)}" for entry in views.orbit.entries]
     print(*said, sep="\n", end="\n" if said else "", flush=True)
     ranks.wait()
     if config.views.reference == "heldout" and ranks.is_first:
@@ -89,6 +98,60 @@ def _refusal(refused: list[MirageError], num_turned: int, where: Path) -> Mirage
     )
 
 
+@dataclass(frozen=True)
+class Views:
+    """V views of an object, and how good they are.
+
+    Attributes:
+        reference: the object, as the photos of it were read.
+        orbit: the views as they were sampled.
+        found: [V] what the bank reads in them: pose, azimuth, confidence, outlier.
+        samples: scores of all samples of each view; None where only one was made.
+    """
+
+    reference: Reference
+    orbit: Orbit
+    found: PoseLabels
+    samples: Scores | None = None
+
+    @property
+    def images(self) -> list[Image.Image]:
+        """V pictures, RGB, square, of the model's resolution."""
+        return [Image.fromarray(frame) for frame in self.frames]
+
+    @property
+    def frames(self) -> ByteArray:
+        """[V, H, W, 3] uint8, the same views."""
+        return self.orbit.frames
+
+    @property
+    def azimuth(self) -> FloatArray:
+        """[V] degrees in [0, 360) on the run's ring that were asked for."""
+        return self.orbit.azimuth
+
+    @property
+    def pose(self) -> IntArray:
+        """[V] poses asked for, in [0, K)."""
+        return self.orbit.pose
+
+    @property
+    def azimuth_error(self) -> FloatArray:
+        """[V] degrees in [0, 180] from the azimuth asked for to the one found; less is better."""
+        return circular_distance(self.found.azimuth, self.azimuth)
+
+    @property
+    def colour_distance(self) -> FloatArray:
+        """[V] in [0, 1], how far a view's colours are from the photo's; less is better."""
+        return colour_distance(self.orbit.reference, self.frames)
+
+
+def make_views(turner: Turner, reference: Reference, config: Config) -> Views:
+    """The object from all round, or from where `views.azimuths` says."""
+    azimuths = target_azimuths(turner.bank.ring, reference.first.azimuth, config.views)
+    orbit, scores = turn_and_score(turner, reference, azimuths, config)
+    return Views(reference, orbit, turner.read_poses(orbit.frames), scores)
+
+
 def turn(turner: Turner, reference: Reference, azimuths: FloatArray, config: Config) -> Orbit:
     """The reference's views at `azimuths` on the ring, each the best of `views.best_of`."""
     return turn_and_score(turner, reference, azimuths, config)[0]
@@ -117,16 +180,9 @@ def _is_made(target: Path, key: str) -> bool:
         return False
 
 
-def _write(
-    turner: Turner,
-    reference: Reference,
-    orbit: Orbit,
-    scores: Scores | None,
-    config: Config,
-    target: Path,
-    key: str,
-) -> None:
+def _write(made: Views, config: Config, target: Path, key: str) -> None:
     """One folder: frames, GIF, MP4, contact sheet, and last of all views.json."""
+    reference, orbit, found, scores = made.reference, made.orbit, made.found, made.samples
     target.mkdir(parents=True, exist_ok=True)
     for stale in target.glob("*.*"):
         stale.unlink()
@@ -139,7 +195,6 @@ def _write(
     save_gif(orbit.frames, target / "orbit.gif")
     save_mp4(orbit.frames, target / "orbit.mp4")
     contact_sheet([orbit], len(orbit.frames)).save(target / SHEET)
-    found = turner.read_poses(orbit.frames)
     views = [
         {
             "file": name,

@@ -19,7 +19,8 @@ from mirage.stages.folder import RunFolder
 from mirage.stages.measure import view_figures
 from mirage.stages.measure.view_cases import Case
 from mirage.stages.measure.view_figures import COPY, NEAREST, measure_views
-from mirage.stages.turn.references import Reference, Turner
+from mirage.stages.turn.references import Reference
+from mirage.stages.turn.turner import Turner
 
 AZIMUTHS = np.array([0.0, 90.0, 180.0, 270.0])
 COLOURS = np.random.default_rng(0).integers(0, 256, (20, 3)).tolist()

@@ -15,7 +15,7 @@ from mirage.contracts import ByteArray, FloatArray, IntArray, PoseLabels, PoseRi
 from mirage.errors import MirageError
 from mirage.stages.folder import RunFolder
 from mirage.stages.turn import refuse
-from mirage.stages.turn.refuse import Judge
+from mirage.stages.turn.refuse import Judge, RefusedPictures
 from mirage.stages.turn.usual import UsualPhotos
 
 SIDE = 32
@@ -89,7 +89,8 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def make(red: int = 0) -> Judge:
         stand_ins: Any = (Photos(red), Backbone(), Bank())
-        return Judge(RunFolder(tmp_path), *stand_ins, UsualPhotos(*stand_ins))
+        pictures = RefusedPictures(RunFolder(tmp_path), *stand_ins)
+        return Judge(stand_ins[2], UsualPhotos(*stand_ins), pictures)
 
     return make
 
@@ -103,23 +104,34 @@ def test_each_fault_is_said_with_the_nearest_poses_and_a_picture(
     judge: Any, tmp_path: Path, found: PoseLabels, shown: FloatArray, says: str
 ) -> None:
     with pytest.raises(MirageError, match=says) as caught:
-        judge().check(Path("a/car.jpg"), (SIDE, SIDE), SQUARE, found, shown)
+        judge().check("a/car.jpg", (SIDE, SIDE), SQUARE, found, shown)
     error = caught.value
     assert "2 (180°), 1 (90°), 3 (270°)" in error.what and "a/car.jpg" in error.what
     assert error.what.count(";") == 1  # that fault alone
     assert "reference_pose=2" in error.todo
     picture = Path(error.where)
     assert picture.exists() and picture.parent == tmp_path / "views"
-    judge().clear(Path("a/car.jpg"))
+    stand_ins: Any = (Photos(0), Backbone(), Bank())
+    RefusedPictures(RunFolder(tmp_path), *stand_ins).clear("a/car.jpg")
     assert not picture.exists()
 
 
+def test_without_the_runs_photos_nothing_is_cut_off_and_nothing_drawn(tmp_path: Path) -> None:
+    bank: Any = Bank()
+    judge = Judge(bank, None)
+    judge.check("car.jpg", (SIDE, SIDE), SQUARE, labels(), mask(cut=True))
+    with pytest.raises(MirageError, match="another object") as caught:
+        judge.check("car.jpg", (SIDE, SIDE), SQUARE, labels(outlier=True), mask())
+    assert caught.value.where == "car.jpg"
+    assert caught.value.todo == "insist, as in reference_pose=2, or give another photo"
+
+
 def test_a_good_photo_passes(judge: Any, tmp_path: Path) -> None:
-    judge().check(Path("car.jpg"), (SIDE, SIDE), SQUARE, labels(), mask())
+    judge().check("car.jpg", (SIDE, SIDE), SQUARE, labels(), mask())
     assert not list(tmp_path.iterdir())
 
 
 def test_tight_crops_pass_where_the_runs_own_photos_are_as_tight(judge: Any) -> None:
-    judge(red=255).check(Path("car.jpg"), (SIDE, SIDE), SQUARE, labels(), mask(cut=True))
+    judge(red=255).check("car.jpg", (SIDE, SIDE), SQUARE, labels(), mask(cut=True))
     with pytest.raises(MirageError, match="cut off"):
-        judge(red=0).check(Path("car.jpg"), (SIDE, SIDE), SQUARE, labels(), mask(cut=True))
+        judge(red=0).check("car.jpg", (SIDE, SIDE), SQUARE, labels(), mask(cut=True))

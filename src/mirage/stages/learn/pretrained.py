@@ -48,16 +48,21 @@ def find_pretrained(name: str) -> Path:
     Raises:
         MirageError: neither exists.
     """
-    shipped = Path(mirage.pretrained.__file__).parent
-    for folder in (Path(name), shipped / name):
-        if (folder / BANK).exists():
+    known = shipped()
+    for folder in (Path(name), known.get(name)):
+        if folder is not None and (folder / BANK).exists():
             return folder
-    known = sorted(p.parent.name for p in shipped.glob(f"*/{BANK}"))
     raise MirageError(
         f"no pretrained weights {name!r}",
         where="configuration key pretrained",
         todo=f"use {', '.join(known) or 'a run’s model/ folder'}, or pretrained=null",
     )
+
+
+def shipped() -> dict[str, Path]:
+    """Name → folder of the exported weights that come with the package."""
+    root = Path(mirage.pretrained.__file__).parent
+    return {path.parent.name: path.parent for path in sorted(root.glob(f"*/{BANK}"))}
 
 
 def match_pretrained(

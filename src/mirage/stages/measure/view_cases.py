@@ -14,7 +14,8 @@ from mirage.config import Config
 from mirage.contracts import ByteArray, FloatArray, PosedPhoto
 from mirage.stages.folder import RunFolder
 from mirage.stages.measure.pose_figures import fresh_photo, fresh_specs
-from mirage.stages.turn.references import Reference, Turner, find_references
+from mirage.stages.turn.references import Reference, find_references
+from mirage.stages.turn.turner import Turner
 
 
 @dataclass(frozen=True)

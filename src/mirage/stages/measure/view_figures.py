@@ -27,7 +27,7 @@ from mirage.stages.measure.view_cost import Cost, measure_cost
 from mirage.stages.measure.view_sets import heldout_features, set_figures
 from mirage.stages.measure.view_summary import Row, difference, summarise
 from mirage.stages.poses import LABELS_FILE
-from mirage.stages.turn.references import Turner
+from mirage.stages.turn.turner import Turner
 from mirage.stages.views import turn
 
 COPY, NEAREST, TRUTH = "copy the reference", "nearest training image", "true renders"

@@ -13,7 +13,7 @@ from mirage.images.progress import show_progress
 from mirage.report.set_metrics import frechet_distance, kernel_distance
 from mirage.report.view_metrics import pool
 from mirage.stages.measure.view_cases import Case
-from mirage.stages.turn.references import Turner
+from mirage.stages.turn.turner import Turner
 
 _SETS: dict[str, Callable[[FloatArray, FloatArray], float]] = {
     "fd": frechet_distance,

@@ -20,30 +20,30 @@ CUT_OFF = 0.25  # share of the border; above it, and above what the run's photos
 
 
 class Judge:
-    """Refuses photos that would be turned wrongly, by the run that the bank is from."""
+    """Refuses photos that would be turned wrongly, by the run that the bank is from.
+
+    Args:
+        usual: the run's photos; None where they are not at hand, and nothing counts as cut off.
+        pictures: draws what is refused; None draws nothing.
+    """
 
     def __init__(
-        self,
-        folder: RunFolder,
-        images: ImageSet,
-        backbone: Backbone,
-        bank: PoseBank,
-        usual: UsualPhotos,
+        self, bank: PoseBank, usual: UsualPhotos | None, pictures: RefusedPictures | None = None
     ) -> None:
-        self._folder, self._images, self._backbone, self._bank = folder, images, backbone, bank
-        self._usual = usual
+        self._bank, self._usual, self._pictures = bank, usual, pictures
 
     def check(
         self,
-        path: Path,
+        path: str,
         size: tuple[int, int],
         square: ByteArray,
         labels: PoseLabels,
         mask: FloatArray,
     ) -> None:
-        """Let a photo pass, or draw it beside its nearest poses and refuse it.
+        """Let a photo pass, or refuse it, drawn beside its nearest poses.
 
         Args:
+            path: what the photo is called.
             size: width and height of the photo, pixels.
             square: [S, S, 3] uint8, of the backbone's size.
             labels: of this one photo.
@@ -53,34 +53,31 @@ class Judge:
             MirageError: it is an outlier, cut off, or of no sure pose; says which, and names the
                 nearest poses and the picture.
         """
-        faults = self._faults(labels, border_share(mask, size, self._images.fit))
+        faults = self._faults(labels, size, mask)
         if not faults:
             return
-        where = self._explainer.compare(self._picture(path), path.name, square, labels)
+        where, look = path, ""
+        if self._pictures is not None:
+            where, look = str(self._pictures.draw(path, square, labels)), "look at that picture, "
         nearest = ", ".join(f"{k} ({self._bank.ring.azimuth[k]:.0f}°)" for k in labels.topk[0])
         raise MirageError(
             f"{path} is not turned: {'; '.join(faults)}; nearest poses: {nearest}",
-            where=str(where),
-            todo=f"look at that picture, then insist, as in reference_pose={labels.topk[0, 0]}, "
-            "or give another photo",
+            where=where,
+            todo=f"{look}{'then ' if look else ''}insist, as in "
+            f"reference_pose={labels.topk[0, 0]}, or give another photo",
         )
 
-    def clear(self, path: Path) -> None:
-        """Take away the picture of an earlier refusal."""
-        self._picture(path).unlink(missing_ok=True)
-
-    def _picture(self, path: Path) -> Path:
-        return self._folder["views"] / f"refused-{picture_name(path)}"
-
-    def _faults(self, labels: PoseLabels, share: float) -> list[str]:
+    def _faults(self, labels: PoseLabels, size: tuple[int, int], mask: FloatArray) -> list[str]:
         faults = []
         if labels.outlier[0]:
             faults.append("it is unlike the photos that the poses were found in (another object?)")
-        if share > CUT_OFF and share > self._usual.border_share:
-            faults.append(
-                f"its object covers {share:.0%} of the border (cut off?), where at most "
-                f"{max(CUT_OFF, self._usual.border_share):.0%} is taken"
-            )
+        if self._usual is not None:
+            share = border_share(mask, size, self._usual.fit)
+            if share > CUT_OFF and share > self._usual.border_share:
+                faults.append(
+                    f"its object covers {share:.0%} of the border (cut off?), where at most "
+                    f"{max(CUT_OFF, self._usual.border_share):.0%} is taken"
+                )
         confidence = float(labels.confidence[0])
         if confidence < SURE_ENOUGH:
             faults.append(
@@ -88,6 +85,28 @@ class Judge:
             )
         return faults
 
+
+class RefusedPictures:
+    """Pictures of the photos that a run refused, each above examples of its nearest poses."""
+
+    def __init__(
+        self, folder: RunFolder, images: ImageSet, backbone: Backbone, bank: PoseBank
+    ) -> None:
+        self._target = folder["views"]
+        self._run = folder, images, backbone, bank
+
+    def draw(self, path: str, square: ByteArray, labels: PoseLabels) -> Path:
+        """Draw a photo [S, S, 3] uint8, of the backbone's size; returns where the picture is."""
+        where = self._where(path)
+        return self._explainer.compare(where, Path(path).name, square, labels)
+
+    def clear(self, path: str) -> None:
+        """Take away the picture of an earlier refusal."""
+        self._where(path).unlink(missing_ok=True)
+
+    def _where(self, path: str) -> Path:
+        return self._target / f"refused-{picture_name(Path(path))}"
+
     @cached_property
     def _explainer(self) -> Explainer:
-        return Explainer(self._folder, self._images, self._backbone, self._bank)
+        return Explainer(*self._run)

@@ -1,0 +1,155 @@
+"""What runs learned, in Python: `from mirage import Mirage`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mirage.config import Config
+from mirage.contracts import PoseLabels
+from mirage.errors import MirageError
+from mirage.experiment import SAVED, change_config, load_config
+from mirage.images.decode import Photo, photo_name, read_photo
+from mirage.images.manifest import open_images
+from mirage.sampler.pipeline import BANK
+from mirage.stages.assign import PoseReader
+from mirage.stages.folder import RunFolder
+from mirage.stages.learn.pretrained import shipped
+from mirage.stages.poses import BANK_FILE
+from mirage.stages.turn.intake import Intake
+from mirage.stages.turn.references import Reference, check_pose, open_intake
+from mirage.stages.turn.turner import Turner
+from mirage.stages.views import Views, make_views
+
+
+@dataclass(frozen=True)
+class Mirage:
+    """Reads the poses of photos and turns what they show, as a run learned to.
+
+    Gives what `mirage assign` and `mirage views` give, and writes nothing. Networks are loaded when
+    they are first needed, onto the GPU where there is one.
+
+    Attributes:
+        config: all settings, as the run last used them.
+        folder: of the run; None of exported weights, which do not know their run's photos: there a
+            photo is turned as it is framed, and is not refused for being cut off.
+        model: the folder of the weights.
+    """
+
+    config: Config
+    folder: RunFolder | None
+    model: Path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Mirage:
+        """Open a run's folder, an exported `model/` folder, or weights of the package by name.
+
+        Raises:
+            MirageError: it is none of them.
+        """
+        given = Path(path)
+        if (given / SAVED).exists():
+            folder = RunFolder(given)
+            return cls(load_config([f"run={given}"]), folder, folder["model"])
+        known = shipped()
+        for model in (given, known.get(str(path))):
+            if model is not None and (model / BANK).exists():
+                return cls(Config(), None, model)
+        raise MirageError(
+            f"nothing that was learned is in {path}" if given.exists() else f"there is no {path}",
+            where=str(given.absolute()),
+            todo="give the folder of a run (it has a config.yaml), a model/ folder, or one of "
+            + ", ".join(known),
+        )
+
+    def poses(self, photos: Photo | Sequence[Photo]) -> PoseLabels:
+        """The poses of one photo or of N, as arrays of N.
+
+        Args:
+            photos: paths or PIL pictures, of any size and mode.
+
+        Raises:
+            MirageError: a photo cannot be read, or the run has no poses yet.
+        """
+        given = _listed(photos)
+        reader = self._reader
+        read = [
+            reader.read(np.stack([reader.square(photo) for photo in batch]))
+            for batch in reader.batches(given)
+        ]
+        return PoseLabels.join(read)
+
+    def orbit(
+        self,
+        photos: Photo | Sequence[Photo],
+        count: int | None = None,
+        azimuths: Sequence[float] | None = None,
+        reference_pose: int | None = None,
+        **settings: Any,
+    ) -> Views:
+        """Turn the object of a photo.
+
+        Args:
+            photos: a path or PIL picture, of any size and mode; or several of one object.
+            count: views round the circle, the first at the photo's own azimuth.
+            azimuths: in place of `count`: degrees on the run's ring.
+            reference_pose: the photo's pose; insists where the photo would be refused.
+            settings: others of `ViewsConfig`: mode, seed, steps, best_of, …; as the run last used
+                them where not given.
+
+        Raises:
+            MirageError: a photo cannot be read, is not fit to be turned, a setting is not one, or
+                the run has no model yet.
+        """
+        given = _listed(photos)
+        asked = settings | {"photos": len(given)}
+        if count is not None:
+            asked |= {"count": count, "azimuths": None}
+        if azimuths is not None:
+            asked["azimuths"] = [float(azimuth) for azimuth in azimuths]
+        config = change_config(self.config, {"views": asked, "reference_pose": reference_pose})
+        intake = self._intake
+        check_pose(reference_pose, intake.turner.bank)
+        looks = []
+        for photo in given:
+            picture, name = read_photo(photo, config.images.max_pixels), photo_name(photo)
+            looks.append(intake.take(picture, name, config.views, reference_pose is not None))
+        name = photo_name(given[0])
+        reference = Reference.of(Path(name).stem, name, looks)
+        reference = reference.insisted(reference_pose, intake.turner.bank)
+        return make_views(intake.turner, reference, config)
+
+    @cached_property
+    def _reader(self) -> PoseReader:
+        most = self.config.images.max_pixels
+        if self.folder is None:
+            return PoseReader.open(self.model / BANK, "pad", most)
+        self.folder.key("poses")
+        images = open_images(self.folder["images"])
+        return PoseReader.open(self.folder["poses"] / BANK_FILE, images.fit, most)
+
+    @cached_property
+    def _intake(self) -> Intake:
+        if self.folder is None:
+            return open_intake(Turner.open(self.model), None)
+        self.folder.key("model")
+        return open_intake(Turner.open(self.model), open_images(self.folder["images"]))
+
+
+def _listed(photos: Photo | Sequence[Photo]) -> Sequence[Photo]:
+    """One photo as a list of it.
+
+    Raises:
+        MirageError: there is none.
+    """
+    given = [photos] if isinstance(photos, Photo) else list(photos)
+    if not given:
+        raise MirageError(
+            "no photo was given", todo="give a path, a PIL picture, or a list of them"
+        )
+    return given

@@ -1,0 +1,65 @@
+"""A trained model with the bank that reads poses for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from mirage.config import ViewsConfig
+from mirage.contracts import ByteArray, FloatArray, PoseLabels
+from mirage.errors import MirageError
+from mirage.features.backbone import Backbone, load_backbone
+from mirage.model.denoiser import PoseDenoiser
+from mirage.poses.bank import PoseBank
+from mirage.sampler.pipeline import BANK, load_pipeline
+from mirage.stages.poses import device
+
+
+@dataclass(frozen=True)
+class Turner:
+    """A trained model with the bank that reads poses for it."""
+
+    denoiser: PoseDenoiser
+    bank: PoseBank
+    backbone: Backbone
+
+    @classmethod
+    def open(cls, model: Path) -> Turner:
+        """Load model/ and its bank onto the GPU, or the CPU where there is none."""
+        pipeline = load_pipeline(model)
+        bank = PoseBank.load(model / BANK)
+        backbone = load_backbone(bank.backbone, device())
+        return cls(pipeline.denoiser.to(device()), bank, backbone)
+
+    def weak(self, config: ViewsConfig) -> PoseDenoiser | None:
+        """The worse version of the model that `config` names, where it is made use of.
+
+        Raises:
+            MirageError: there is none, or it knows another number of poses.
+        """
+        if config.weak_guidance == 0.0 or config.weak_model is None:
+            return None
+        weak = _load_weak(config.weak_model)
+        if weak.num_poses != self.denoiser.num_poses or weak.resolution != self.denoiser.resolution:
+            raise MirageError(
+                f"the worse model has {weak.num_poses} poses at {weak.resolution} px, this one "
+                f"{self.denoiser.num_poses} at {self.denoiser.resolution} px",
+                where=f"views.weak_model={config.weak_model}",
+                todo="use a shorter training of the same run",
+            )
+        return weak
+
+    def read_poses(self, photos: ByteArray) -> PoseLabels:
+        """The poses of [B, H, W, 3] uint8 photos of any size."""
+        return self.bank.assign(self.backbone(photos))
+
+    def read_photo(self, photo: ByteArray) -> tuple[PoseLabels, FloatArray]:
+        """The pose of one photo [H, W, 3] uint8, and its mask [h, w] in [0, 1]."""
+        features = self.backbone(photo[None])
+        return self.bank.assign(features), self.bank.masks(features)[0].cpu().numpy()
+
+
+@cache
+def _load_weak(model: str) -> PoseDenoiser:
+    return load_pipeline(Path(model)).denoiser.to(device())

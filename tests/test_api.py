@@ -1,0 +1,151 @@
+"""What Python gives is what the commands give, and nothing is written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_runs import TINY, mirage
+
+from mirage import Mirage, MirageError
+from mirage.contracts import PoseRing
+from mirage.stages.turn import refuse
+
+SHORT = [*TINY, "train.steps=2", "train.checkpoint_every=2", "train.validate_every=2"]
+TURN = ["views.count=4", "views.seed=3", "reference_pose=1"]
+SAME: dict[str, Any] = {"count": 4, "seed": 3, "reference_pose": 1}
+
+
+@pytest.fixture(scope="module")
+def run(posed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import shutil
+
+    folder = shutil.copytree(posed, tmp_path_factory.mktemp("runs") / "tiny")
+    assert mirage("train", *SHORT, f"run={folder}") == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def photos(run: Path) -> list[Path]:
+    table = json.loads((run / "images" / "source.json").read_text())["path"]
+    return sorted(Path(table).parent.rglob("[!.]*.png"))[:3]
+
+
+@pytest.fixture(scope="module")
+def learned(run: Path) -> Mirage:
+    return Mirage.load(run)
+
+
+def test_importing_the_package_loads_no_library() -> None:
+    loaded = "import sys, mirage; print(sorted({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+    with pytest.raises(ImportError):
+        from mirage import Mirror  # type: ignore[attr-defined]  # noqa: F401
+
+
+def test_poses_are_those_of_assign(
+    learned: Mirage, run: Path, photos: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert mirage("assign", *map(str, photos), f"run={run}", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    found = learned.poses(photos)
+    for name in ("pose", "azimuth", "confidence", "outlier"):
+        assert getattr(found, name).tolist() == [row[name] for row in rows]
+
+
+def test_views_are_those_of_views_whether_a_file_or_a_picture_is_given(
+    learned: Mirage, run: Path, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mirage("views", f"views.reference={photos[0]}", *TURN, f"run={run}") == 0
+    folder = run / "views" / photos[0].stem
+    facts = json.loads((folder / "views.json").read_text())
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    with Image.open(photos[0]) as picture:
+        for given in (photos[0], str(photos[0]), picture):
+            views = learned.orbit(given, **SAME)
+            assert [np.asarray(image).tolist() for image in views.images] == [
+                np.asarray(Image.open(folder / row["file"])).tolist() for row in facts["views"]
+            ]
+            assert views.azimuth.tolist() == [row["azimuth_asked"] for row in facts["views"]]
+            assert views.pose.tolist() == [row["pose_asked"] for row in facts["views"]]
+            for name in ("azimuth", "pose", "confidence"):
+                found = [row.get(f"{name}_found", row.get(name)) for row in facts["views"]]
+                assert getattr(views.found, name).tolist() == pytest.approx(found, abs=0)
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def test_views_tell_how_good_they_are(learned: Mirage, photos: list[Path]) -> None:
+    views = learned.orbit(photos[0], azimuths=np.array([10, 20, 30]), reference_pose=2)
+    assert len(views.images) == 3 and views.frames.shape == (3, 16, 16, 3)
+    difference = abs(views.found.azimuth - views.azimuth)
+    assert views.azimuth_error == pytest.approx(np.minimum(difference, 360 - difference))
+    assert ((views.colour_distance >= 0) & (views.colour_distance <= 1)).all()
+    both = learned.orbit(photos[:2], azimuths=[10], reference_pose=2)
+    assert len(both.reference.photos) == 2
+
+
+def test_an_exported_folder_reads_and_turns_too(
+    learned: Mirage, run: Path, photos: list[Path]
+) -> None:
+    exported = Mirage.load(run / "model")
+    assert exported.poses(photos).azimuth.tolist() == learned.poses(photos).azimuth.tolist()
+    asked: dict[str, Any] = SAME | {"steps": 3}
+    as_framed = learned.orbit(photos[0], placement="keep", **asked)
+    assert np.array_equal(exported.orbit(photos[0], **asked).frames, as_framed.frames)
+
+
+def test_shipped_weights_are_loaded_by_name(photos: list[Path], tmp_path: Path) -> None:
+    cars = Mirage.load("turntable_cars")
+    views = cars.orbit(photos[0], count=2, steps=2, mode="start", reference_pose=0)
+    assert [image.size for image in views.images] == [(32, 32)] * 2
+    assert len(cars.poses(photos)) == 3
+
+
+def test_bad_photos_and_settings_are_refused_in_words(
+    learned: Mirage, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    for ask in (learned.poses, learned.orbit):
+        for given, says in (
+            (tmp_path / "broken.png", "broken.png"), (tmp_path / "none.png", "No such file"),
+            (tmp_path, "directory"), ([], "no photo"),
+        ):  # fmt: skip
+            with pytest.raises(MirageError, match=says):
+                ask(given)
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"seeds": 1}, "views.seed"), ({"count": "many"}, "views.count"), ({"count": 0}, "count"),
+        ({"reference_pose": 9}, "0 to 3"), ({"azimuths": []}, "no azimuth"),
+    ]  # fmt: skip
+    for settings, says in wrong:
+        with pytest.raises(MirageError, match=says):
+            learned.orbit(photos[0], **settings)
+    monkeypatch.setattr(refuse, "SURE_ENOUGH", 2.0)
+    with pytest.raises(MirageError, match="no pose is sure"):
+        learned.orbit(photos[0], placement="keep")
+
+
+def test_what_is_not_there_yet_is_told(posed: Path, photos: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(MirageError, match="mirage train"):
+        Mirage.load(posed).orbit(photos[0])
+    assert len(Mirage.load(posed).poses(photos[0])) == 1
+    with pytest.raises(MirageError, match="turntable_cars"):
+        Mirage.load(tmp_path)
+    with pytest.raises(MirageError, match="there is no"):
+        Mirage.load("runs/nowhere")
+
+
+def test_views_go_round_from_the_photos_own_azimuth(
+    learned: Mirage, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PoseRing, "closed", True)  # so tiny a run finds an arc only
+    views = learned.orbit(photos[0], count=3, reference_pose=1)
+    own = views.reference.first.azimuth
+    assert views.azimuth == pytest.approx([(own + 120 * i) % 360 for i in range(3)])
