@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import netrc
 import os
 import uuid
 from collections.abc import Iterator, Sequence
@@ -13,15 +12,7 @@ from typing import Any
 import wandb
 from lightning.pytorch.loggers import Logger, WandbLogger
 
-
-def has_wandb_key() -> bool:
-    """Whether a key is set in the environment or in ~/.netrc."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    try:
-        return netrc.netrc().authenticators("api.wandb.ai") is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
+from callbacks.wandb_key import has_wandb_key
 
 
 def wandb_logger(

@@ -111,6 +111,13 @@ COMMANDS = {
          "(any command with --multirun is a sweep of it and of the commands before it)"),
         "mirage sweep sweep=poses_k",
     ),
+    "doctor": Command(
+        (),
+        "Say what this machine can do, and what to start with on it.",
+        "nothing",
+        (),
+        "mirage doctor",
+    ),
     "experiments": Command(
         (),
         "List the files of experiments/, by the key that names them.",
@@ -158,6 +165,12 @@ def _dispatch(words: list[str]) -> int:
         raise MirageError(
             f"unknown option {sorted(unknown)[0]}", where="command line", todo="write key=value"
         )
+    if name == "doctor":
+        _refuse_words(name, rest)
+        from mirage import doctor
+
+        doctor.run()
+        return 0
     # Heavy imports come after help and errors, which should be instant.
     from mirage.experiment import load_config
     from mirage.stages.folder import RunFolder
@@ -234,15 +247,19 @@ def _sweep(command: str, words: list[str]) -> str:
 def _experiments(words: list[str]) -> str:
     from mirage.experiment import list_experiments
 
-    if words:
-        raise MirageError(
-            f"{words[0]!r} is not understood", where="command line", todo="`mirage experiments`"
-        )
+    _refuse_words("experiments", words)
     lines = []
     for group, names in list_experiments().items():
         width = max(map(len, names))
         lines += [f"{group}=", *(f"  {name:<{width}}  {line}" for name, line in names.items()), ""]
     return "\n".join(lines[:-1])
+
+
+def _refuse_words(name: str, words: list[str]) -> None:
+    if words:
+        raise MirageError(
+            f"{words[0]!r} is not understood", where="command line", todo=f"`mirage {name}`"
+        )
 
 
 def _is_override(word: str) -> bool:

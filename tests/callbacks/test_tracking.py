@@ -14,7 +14,7 @@ import wandb
 from PIL import Image
 
 from callbacks.orbits import OrbitViews
-from callbacks.tracking import has_wandb_key, log_evaluation, wandb_logger
+from callbacks.tracking import log_evaluation, wandb_logger
 from datamodules.posed import PosedImages
 from mirage.config import TrainConfig, ViewsConfig
 from mirage.contracts import PosedPhoto, PoseRing
@@ -25,22 +25,6 @@ MakeDenoiser = Callable[..., PoseDenoiser]
 MakeData = Callable[[int], PosedImages]
 
 pytestmark = pytest.mark.usefixtures("nobody")
-
-
-def test_a_key_is_found_in_the_environment_or_netrc(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert not has_wandb_key()
-    netrc = tmp_path / "home" / ".netrc"
-    netrc.write_text("machine example.org login a password b\n")
-    netrc.chmod(0o600)
-    assert not has_wandb_key()
-    netrc.write_text("machine api.wandb.ai login user password 0\n")
-    assert has_wandb_key()
-    netrc.write_text("machine without end")
-    assert not has_wandb_key()
-    monkeypatch.setenv("WANDB_API_KEY", "0")
-    assert has_wandb_key()
 
 
 def test_without_a_key_a_training_is_recorded_offline_in_its_folder(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import sys
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mirage.images.decode import UndecodableError, decode, to_square
+from mirage.errors import MirageError
+from mirage.images.decode import UndecodableError, _open_heic, decode, read_photo, to_square
 
 LIMIT = 1_000_000
 
@@ -115,3 +119,54 @@ def test_shrinking_is_antialiased() -> None:
     board = np.kron(np.indices((64, 64)).sum(axis=0) % 2, np.ones((1, 1))) * 255
     photo = Image.fromarray(board.astype(np.uint8)).convert("RGB")
     assert np.abs(to_square(photo, 8, "stretch").astype(int) - 127).max() < 30
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+
+
+def test_what_reads_heic_is_named_where_it_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    _open_heic.cache_clear()
+    for _ in range(2):
+        with pytest.raises(UndecodableError, match=r"pip install pillow-heif.*JPEG"):
+            decode(HEIC, LIMIT)
+
+
+def test_pillow_reads_heic_by_the_package_where_it_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The package stands in: it says when it was asked."""
+    asked: list[int] = []
+    package: Any = ModuleType("pillow_heif")
+    package.register_heif_opener = lambda: asked.append(1)
+    monkeypatch.setitem(sys.modules, "pillow_heif", package)
+    _open_heic.cache_clear()
+    for _ in range(2):
+        with pytest.raises(UndecodableError, match="unreadable"):  # it is but a header
+            decode(HEIC, LIMIT)
+    assert asked == [1]
+    _open_heic.cache_clear()
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_cmyk_and_a_picture_that_is_open_come_out_alike(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(ramp()).convert("CMYK").save(tmp_path / "a.jpg", quality=95, exif=exif)
+    from_file = np.asarray(read_photo(tmp_path / "a.jpg", LIMIT))
+    upright = np.rot90(ramp(), -1) if orientation == 6 else ramp()
+    assert abs(from_file.astype(int) - upright).mean() < 8
+    with Image.open(tmp_path / "a.jpg") as picture:
+        assert np.array_equal(read_photo(picture, LIMIT), from_file)
+        assert picture.mode == "CMYK"  # the caller's is left as it is
+
+
+def test_a_photo_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encode(Image.fromarray(ramp()), "JPEG")[:-200])
+    for name, reason in (("a.jpg", "truncated"), ("b.jpg", "No such file"), ("", "directory")):
+        with pytest.raises(MirageError, match=reason) as caught:
+            read_photo(str(tmp_path / name), LIMIT)
+        assert caught.value.where == str(tmp_path / name)
+    with pytest.raises(MirageError, match="too large") as caught:
+        read_photo(Image.new("RGB", (9, 9)), 80)
+    assert caught.value.where == "the picture given"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -105,9 +107,28 @@ def test_two_processes_find_what_one_finds(images: Path, straight: Path, tmp_pat
     assert_same(run, straight)
 
 
-@pytest.mark.parametrize(("sure", "warns"), [(0.31, True), (0.76, False)])
-def test_a_set_that_few_photos_are_sure_of_is_told_of(sure: float, warns: bool) -> None:
-    summary = {"num_poses": 12, "ring_score": 0.73, "mean_confidence": sure}
-    line = closing_line(summary, Path("runs/x/poses"))
-    assert line.startswith(f"poses: 12 poses, ring score 0.73, mean confidence {sure}")
-    assert ("runs/x/poses/montage.png" in line) == warns
+GOOD = {
+    "num_poses": 12, "ring_score": 0.98, "mean_confidence": 0.76, "circle_found": True,
+    "span": [0.0, 360.0], "outliers": 31, "num_images": 1000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "pictures"), [
+    ({}, []),
+    ({"mean_confidence": 0.31}, ["montage.png"]),
+    ({"span": [0.0, 180.0], "ring_score": 0.1}, ["ring.png"]),
+    ({"circle_found": False, "ring_score": 0.2}, ["ring.png"]),
+    ({"outliers": 60}, ["doubts.png"]),
+    ({"outliers": 60, "mean_confidence": 0.31}, ["montage.png", "doubts.png"]),
+])  # fmt: skip
+def test_what_is_doubtful_is_told_with_the_picture_to_look_at(
+    changes: dict[str, Any], pictures: list[str]
+) -> None:
+    summary = GOOD | changes
+    first, *doubts = closing_line(summary, Path("runs/x/poses")).splitlines()
+    assert first == (
+        f"poses: 12 poses, ring score {summary['ring_score']:.2f}, mean confidence "
+        f"{summary['mean_confidence']:.2f} → runs/x/poses"
+    )
+    named = [word for line in doubts for word in re.findall(r"runs/x/poses/(\w+\.png)", line)]
+    assert named == pictures and len(doubts) == len(pictures)

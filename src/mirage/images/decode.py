@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from mirage.errors import MirageError
 RESAMPLE = Image.Resampling.LANCZOS
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom: pixels from 0, the last two excluded
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+
 Photo = str | Path | Image.Image  # a file, or a picture that is open
 
 
@@ -35,6 +38,8 @@ def decode(data: bytes, max_pixels: int, box: Box | None = None) -> Image.Image:
         UndecodableError: not an image, truncated, more than `max_pixels` pixels, or a box that
             holds none of them.
     """
+    if _is_heic(data):
+        _open_heic()
     with _reasons(), Image.open(io.BytesIO(data)) as image:
         return _read(image, max_pixels, box)
 
@@ -64,6 +69,23 @@ def photo_name(photo: Photo) -> str:
     if isinstance(photo, Image.Image):
         return str(getattr(photo, "filename", "")) or "the picture given"
     return str(photo)
+
+
+def _is_heic(data: bytes) -> bool:
+    """Whether it is a photo as phones store it (ISO/IEC 23008-12: the brand after `ftyp`)."""
+    return data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS
+
+
+@cache
+def _open_heic() -> None:
+    """Have Pillow open HEIC too, which it does by a package that may not be there."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        raise UndecodableError(
+            "HEIC: `pip install pillow-heif` to read it, or convert it to JPEG"
+        ) from error
+    register_heif_opener()
 
 
 @contextmanager

@@ -11,8 +11,9 @@ from mirage.errors import MirageError
 from mirage.images.decode import Box
 
 SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif"}
-)
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif",
+     ".heic", ".heif"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from mirage.errors import MirageError
 from mirage.files import files_at, fingerprint, replacing
 from mirage.images.column import Column
 from mirage.images.decode import UndecodableError, decode, to_square
-from mirage.images.entry import Entry
+from mirage.images.entry import SUFFIXES, Entry
 from mirage.images.remote import absolute
 from mirage.images.shards import ShardsSource
 from mirage.images.sources import open_source
@@ -108,6 +108,12 @@ def _write_outcome(
     first = _first_of_same_bytes(survey)
     reasons = _write_rejected(folder / REJECTED, survey, first)
     num_usable = len(first) - reasons.total()
+    if len(first) == 0:
+        raise MirageError(
+            "there is no photo in it",
+            where=path,
+            todo=f"give photos, named *{', *'.join(sorted(SUFFIXES))}",
+        )
     if num_usable < config.min_count:
         listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
         raise MirageError(

@@ -31,6 +31,7 @@ from mirage.stages.show.pose_pictures import draw_poses
 BANK_FILE, LABELS_FILE, SUMMARY_FILE = "bank.safetensors", "labels.parquet", "summary.json"
 WORK = "work"
 _SURE = 0.5  # mean confidence: sets whose poses came out wrong had 0.3 at most, see docs/poses.md
+_STRANGERS = 0.05  # share of outliers: of fresh objects of the same kind 0.031 at most, see there
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -55,18 +56,40 @@ def poses_key(config: Config, images: str) -> str:
 
 
 def closing_line(summary: dict[str, Any], where: Path) -> str:
-    """What was found, and a warning where few photos are sure of it."""
-    sure = summary["mean_confidence"]
+    """What was found, and below it what is doubtful about it."""
     line = (
         f"poses: {summary['num_poses']} poses, ring score {summary['ring_score']:.2f}, "
-        f"mean confidence {sure:.2f} → {where}"
+        f"mean confidence {summary['mean_confidence']:.2f} → {where}"
     )
-    if sure >= _SURE:
-        return line
-    return (
-        f"{line}\n  few photos are sure of their pose: look at {where}/montage.png before you "
-        "train; more photos, tighter crops or plainer backgrounds help"
-    )
+    return "\n  ".join([line, *_doubts(summary, where)])
+
+
+def _doubts(summary: dict[str, Any], where: Path) -> list[str]:
+    """What a person should look at before training; nothing where all is as it should be."""
+    doubts = []
+    low, high = summary.get("span", (0.0, 360.0))
+    if not summary["circle_found"]:
+        doubts.append(
+            f"no circle was found, the order of the poses is a guess: look at {where}/ring.png; is "
+            "it one kind of object, with sides that differ, seen from all round?"
+        )
+    elif high - low < 360.0:
+        doubts.append(
+            f"the photos pass for an arc, not a full circle: look at {where}/ring.png; if all "
+            "sides are there, more photos help; if not, only what was photographed can be made"
+        )
+    if summary["mean_confidence"] < _SURE:
+        doubts.append(
+            f"few photos are sure of their pose: look at {where}/montage.png before you "
+            "train; more photos, tighter crops or plainer backgrounds help"
+        )
+    share = summary["outliers"] / summary["num_images"]
+    if share > _STRANGERS:
+        doubts.append(
+            f"{share:.0%} of the photos are outliers: look at {where}/doubts.png; take out what is "
+            "of another kind, or not the object at all"
+        )
+    return doubts
 
 
 def device() -> torch.device:

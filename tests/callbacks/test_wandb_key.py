@@ -1,0 +1,27 @@
+"""Whether W&B can be told of anything is found out without a prompt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from callbacks.wandb_key import has_wandb_key
+
+pytestmark = pytest.mark.usefixtures("nobody")
+
+
+def test_a_key_is_found_in_the_environment_or_netrc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not has_wandb_key()
+    netrc = tmp_path / "home" / ".netrc"
+    netrc.write_text("machine example.org login a password b\n")
+    netrc.chmod(0o600)
+    assert not has_wandb_key()
+    netrc.write_text("machine api.wandb.ai login user password 0\n")
+    assert has_wandb_key()
+    netrc.write_text("machine without end")
+    assert not has_wandb_key()
+    monkeypatch.setenv("WANDB_API_KEY", "0")
+    assert has_wandb_key()
