@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from tiny_runs import TINY, mirage
 
 from mirage import Mirage, MirageError
 from mirage.contracts import PoseRing
+from mirage.poses.bank import PoseBank
 from mirage.stages.turn import refuse
 
 SHORT = [*TINY, "train.steps=2", "train.checkpoint_every=2", "train.validate_every=2"]
@@ -24,8 +27,6 @@ SAME: dict[str, Any] = {"count": 4, "seed": 3, "reference_pose": 1}
 
 @pytest.fixture(scope="module")
 def run(posed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import shutil
-
     folder = shutil.copytree(posed, tmp_path_factory.mktemp("runs") / "tiny")
     assert mirage("train", *SHORT, f"run={folder}") == 0
     return folder
@@ -149,3 +150,29 @@ def test_views_go_round_from_the_photos_own_azimuth(
     views = learned.orbit(photos[0], count=3, reference_pose=1)
     own = views.reference.first.azimuth
     assert views.azimuth == pytest.approx([(own + 120 * i) % 360 for i in range(3)])
+
+
+def test_the_readmes_example_runs(
+    run: Path,
+    photos: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is good is set here: poses of so tiny a run are not sure of anything."""
+    monkeypatch.setattr(refuse, "SURE_ENOUGH", -1.0)
+    monkeypatch.setattr(refuse, "CUT_OFF", 1.0)
+    monkeypatch.setattr(PoseBank, "strangeness", lambda self, found: np.full(len(found), -1e9))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "demo").symlink_to(run)
+    shutil.copy(photos[0], "car.jpg")
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    (example,) = [
+        block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+        if "from mirage import Mirage" in block
+    ]  # fmt: skip
+    exec(example, {})
+    said = capsys.readouterr().out
+    assert said.count("asked for") == 24 and "seen from" in said
+    assert list(tmp_path.glob("view_*.png"))

@@ -95,7 +95,7 @@ def test_the_commands_advised_are_understood(
 
 def test_nothing_heavy_is_imported_before_it_speaks() -> None:
     look = (
-        "import sys, mirage.cli, mirage.doctor as d; found = d.examine(); next(found); next(found); "
+        "import sys, mirage.cli, mirage.doctor as d; said = d.examine(); next(said), next(said); "
         "print({'torch', 'hydra', 'wandb', 'lightning'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
