@@ -104,9 +104,8 @@ def check_words(words: Sequence[str]) -> None:
     """
     for word in words:
         if "=" not in word:
-            raise MirageError(
-                f"{word!r} is not an override", where="command line", todo="write key=value"
-            )
+            todo = f"write images.path={word}" if Path(word).exists() else "write key=value"
+            raise MirageError(f"{word!r} is not an override", where="command line", todo=todo)
 
 
 def _read_override(word: str) -> Any:

@@ -148,6 +148,14 @@ def test_pillow_reads_heic_by_the_package_where_it_is_there(
     _open_heic.cache_clear()
 
 
+def test_avif_is_not_taken_for_heic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some writers name what both have in common first."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    _open_heic.cache_clear()
+    with pytest.raises(UndecodableError, match="unreadable"):
+        decode(b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", LIMIT)
+
+
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_cmyk_and_a_picture_that_is_open_come_out_alike(tmp_path: Path, orientation: int) -> None:
     exif = Image.Exif()
@@ -162,7 +170,7 @@ def test_cmyk_and_a_picture_that_is_open_come_out_alike(tmp_path: Path, orientat
 
 
 def test_a_photo_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(encode(Image.fromarray(ramp()), "JPEG")[:-200])
+    (tmp_path / "a.jpg").write_bytes(encode(Image.fromarray(ramp(200, 300)), "JPEG")[:-200])
     for name, reason in (("a.jpg", "truncated"), ("b.jpg", "No such file"), ("", "directory")):
         with pytest.raises(MirageError, match=reason) as caught:
             read_photo(str(tmp_path / name), LIMIT)

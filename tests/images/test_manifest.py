@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -66,6 +67,24 @@ def test_too_few_photos_end_with_the_reasons_counted(tmp_path: Path) -> None:
     for name in ("x.png", "y.png"):
         (tmp_path / "photos" / name).write_bytes(b"nonsense")
     with pytest.raises(MirageError, match=r"2 usable photos.*2 unreadable"):
+        build_manifest(config_for(tmp_path / "photos"), tmp_path / "images")
+
+
+def test_a_folder_without_photos_is_told_what_is_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "notes.txt").write_text("none yet")
+    with pytest.raises(MirageError, match=r"no photo in it[^$]*\*\.jpg"):
+        build_manifest(config_for(tmp_path / "photos"), tmp_path / "images")
+
+
+def test_photos_of_phones_are_rejected_with_what_would_read_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "photos").mkdir()
+    for name in ("a.heic", "b.HEIC", "c.heif"):
+        (tmp_path / "photos" / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(MirageError, match="3 HEIC: `pip install pillow-heif`"):
         build_manifest(config_for(tmp_path / "photos"), tmp_path / "images")
 
 

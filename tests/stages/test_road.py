@@ -309,6 +309,8 @@ def test_weights_travel_to_a_new_clustering(
         (["images", "images.path=/no/such/folder"], "does not exist"),
         (["images", "data.resolution=33"], "data.resolution"),
         (["paint"], "no command"),
+        (["run", "."], "images.path=."),
+        (["run", "nowhere"], "key=value"),
         (["run", "experiment=nonsense"], "nonsense"),
     ],
 )

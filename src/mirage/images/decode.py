@@ -72,8 +72,9 @@ def photo_name(photo: Photo) -> str:
 
 
 def _is_heic(data: bytes) -> bool:
-    """Whether it is a photo as phones store it (ISO/IEC 23008-12: the brand after `ftyp`)."""
-    return data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS
+    """Whether it is a photo as phones store it: by the brands after `ftyp` (ISO/IEC 23008-12)."""
+    brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
+    return data[4:8] == b"ftyp" and brands[:4] in _HEIC_BRANDS and b"avif" not in brands
 
 
 @cache
