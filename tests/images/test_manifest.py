@@ -84,8 +84,15 @@ def test_photos_of_phones_are_rejected_with_what_would_read_them(
     (tmp_path / "photos").mkdir()
     for name in ("a.heic", "b.HEIC", "c.heif"):
         (tmp_path / "photos" / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-    with pytest.raises(MirageError, match="3 HEIC: `pip install pillow-heif`"):
-        build_manifest(config_for(tmp_path / "photos"), tmp_path / "images")
+    config, folder = config_for(tmp_path / "photos"), tmp_path / "images"
+    with pytest.raises(MirageError, match=r"3 HEIC \(`pip install pillow-heif`"):
+        build_manifest(config, folder)
+    monkeypatch.setattr(survey, "decode", lambda *_: Image.new("RGB", (40, 30)))  # it was installed
+    for name in ("a.heic", "b.HEIC", "c.heif"):
+        with (tmp_path / "photos" / name).open("ab") as file:
+            file.write(name.encode())
+    build_manifest(config, folder)
+    assert len(open_images(folder)) == 3
 
 
 def held_out(objects: list[str], fraction: float, seed: int) -> set[str]:

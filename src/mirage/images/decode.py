@@ -84,7 +84,7 @@ def _open_heic() -> None:
         from pillow_heif import register_heif_opener
     except ImportError as error:
         raise UndecodableError(
-            "HEIC: `pip install pillow-heif` to read it, or convert it to JPEG"
+            "HEIC (`pip install pillow-heif` to read it, or convert it to JPEG)"
         ) from error
     register_heif_opener()
 

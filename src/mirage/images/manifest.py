@@ -83,7 +83,11 @@ def build_manifest(
     survey = Survey(work / key)
     survey.complete(open_source(kind, path), config, ranks)
     if ranks.is_first:
-        _write_outcome(config, folder, survey, kind, path)
+        try:
+            _write_outcome(config, folder, survey, kind, path)
+        except MirageError:
+            shutil.rmtree(work)  # what reads more photos may be installed before the next try
+            raise
         shutil.rmtree(work)
 
 
