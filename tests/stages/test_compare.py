@@ -30,7 +30,7 @@ def test_runs_of_one_photo_stand_side_by_side_with_the_settings_that_differ(
 @pytest.mark.parametrize(("words", "says"), [
     ([], "nothing to compare"), (["one"], "nothing to compare"),
     (["one", "./one"], "nothing to compare"), (["one", "none"], "no run"),
-    (["one", "two", "train.steps=3"], "train.steps=3"), (["one", "two", "--json"], "--json"),
+    (["one", "two", "train.steps=3"], "train.steps=3"), (["one", "two", "--explain"], "--explain"),
 ])  # fmt: skip
 def test_what_cannot_be_compared_is_told(
     words: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -124,7 +124,8 @@ def _write_outcome(
             f"{num_usable} usable photos, at least {config.min_count} are needed"
             + (f" (rejected: {listed})" if listed else ""),
             where=path,
-            todo=f"see {folder / REJECTED}, add photos, or lower images.min_count",
+            todo=f"see {folder / REJECTED}, add photos (poses take hundreds, see docs/poses.md), "
+            "or lower images.min_count",
         )
     _write_manifest(folder / MANIFEST, survey, first, config, path)
     facts = {"kind": kind, "path": absolute(path), "fit": config.fit,
