@@ -37,7 +37,7 @@ def wandb_logger(
         project="mirage",
         name=name,
         id=identity.read_text().strip(),
-        save_dir=str(folder),
+        save_dir=str(folder.absolute()),  # W&B writes from a process with a folder of its own
         resume="allow",
         config=config,
         group=group,
