@@ -17,6 +17,8 @@ const cards = [...document.querySelectorAll("#views .orbit")];
 const factsOf = (card) => orbits[Number(card.dataset.orbit)];
 const scoreOf = (card) => factsOf(card).scores[filters.score?.value];
 
+const rounding = 1e-4;
+
 function fitRange() {
   // the slider runs over what this score is here; at its left end all pass, unscored ones too
   const values = cards.map(scoreOf).filter((value) => value !== undefined);
@@ -29,8 +31,10 @@ function passes(card) {
   const { name, pose } = factsOf(card);
   if (!name.toLowerCase().includes(filters.elements.name.value.trim().toLowerCase())) return false;
   if (filters.pose.value !== "" && Number(filters.pose.value) !== pose) return false;
-  if (!filters.least || filters.least.value === filters.least.min) return true;
-  return scoreOf(card) >= Number(filters.least.value);
+  if (!filters.least) return true;
+  // the browser rounds what a slider holds: two thirds must pass at "two thirds"
+  const least = Number(filters.least.value) - rounding;
+  return least <= Number(filters.least.min) || scoreOf(card) >= least;
 }
 
 function filterCards() {
