@@ -21,7 +21,7 @@ from PIL import Image
 from tiny_autoencoders import tiny_kl
 from tiny_runs import TINY, mirage
 
-from mirage.cli import COMMANDS
+from mirage.commands import COMMANDS
 from mirage.contracts import PoseRing
 from mirage.poses.bank import PoseBank
 from mirage.sampler.pipeline import load_pipeline

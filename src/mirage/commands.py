@@ -1,0 +1,168 @@
+"""The commands of `mirage`: what each runs, takes and says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mirage.config import SWEPT_COMMANDS
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: the stages it runs, and what its help says."""
+
+    stages: tuple[str, ...]
+    does: str
+    needs: str
+    keys: tuple[str, ...]
+    example: str
+
+
+_ROAD = ("images", "poses", "training", "views", "evaluate", "report")
+COMMANDS = {
+    "images": Command(
+        ("images",),
+        "List the photos, or render the turntable; reject what cannot be used.",
+        "a folder, tar, tar shards or CSV of photos, CompCars, or nothing for the turntable",
+        ("images.source=folder|tar|shards|csv|compcars|turntable", "images.path=PATH",
+         "images.fit=pad|crop|stretch",
+         "images.heldout_fraction=FLOAT", "images.turntable.category=cars|chairs|mugs",
+         "images.turntable.variant=plain|textured|cluttered",
+         "images.turntable.azimuths=[LOW,HIGH]"),
+        "mirage images images.source=folder images.path=photos run=runs/mine",
+    ),
+    "poses": Command(
+        ("poses",),
+        "Find parts, poses and their ring in the photos, with nobody telling.",
+        "images",
+        ("backbone=dinov2|effnet_lite", "backbone.weights=FILE",
+         "poses.count=auto|INT|[COARSE,FINE]",
+         "parts.count=INT",
+         "poses.sample=INT", "poses.front=POSE", "pretrained=NAME|null"),
+        "mirage poses backbone=effnet_lite poses.count=12 run=runs/mine",
+    ),
+    "assign": Command(
+        (),
+        "Read the poses of new photos from the run's bank.",
+        "poses",
+        ("PHOTO_OR_FOLDER…", "--json",
+         "--explain  (a picture of each photo's parts beside its pose's examples)"),
+        "mirage assign holiday.jpg more_photos/ run=runs/mine --explain",
+    ),
+    "train": Command(
+        ("training",),
+        "Train the pose-conditional diffusion model; export it to model/.",
+        "images, poses",
+        ("train.steps=INT", "data.resolution=PIXELS", "data.batch_size=INT",
+         "pretrained=NAME|null", "dry_run=true  (only say what it would take)"),
+        "mirage train train.steps=20000 run=runs/mine",
+    ),
+    "views": Command(
+        ("views",),
+        "Turn the object of a photo, or of held-out photos, through 360°.",
+        "train",
+        ("views.reference=FILE|FOLDER|heldout", "views.reference_path=auto|inversion|fixed_noise",
+         "views.background=keep|plain", "views.placement=fit|keep", "views.photos=INT",
+         "views.count=INT", "views.azimuths=[DEGREES,…]", "views.seed=INT",
+         "views.best_of=INT", "views.mode=none|start|soft|hard",
+         "views.pose_guidance=FLOAT", "reference_pose=POSE"),
+        "mirage views views.reference=car.jpg views.count=24 run=runs/mine",
+    ),
+    "evaluate": Command(
+        ("evaluate",),
+        "Measure poses, and views where a model is trained; on fresh turntable objects, the truth.",
+        "poses",
+        ("evaluate.seed=INT", "evaluate.objects=INT", "evaluate.json=FILE"),
+        "mirage evaluate evaluate.seed=7 evaluate.json=figures.json run=runs/demo",
+    ),
+    "ablate": Command(
+        ("ablate",),
+        "Compare settings of the sampler on one trained model, object by object.",
+        "evaluate",
+        ("ablation=NAME", "ablation.objects=INT", "ablation.seed=INT"),
+        "mirage ablate ablation=steps run=runs/demo",
+    ),
+    "report": Command(
+        ("report",),
+        "Write one self-contained HTML page of everything there is.",
+        "poses",
+        (),
+        "mirage report run=runs/mine",
+    ),
+    "compare": Command(
+        (),
+        "Write one self-contained HTML page of several runs side by side.",
+        "reports could be written of all of them",
+        ("RUN…", "run=DIR  (where the page goes: DIR/index.html; runs/compare by default)"),
+        "mirage compare runs/one runs/two run=runs/compare",
+    ),
+    "run": Command(
+        _ROAD,
+        "All of the above in order, skipping what is done.",
+        "as images",
+        ("experiment=NAME", "run=DIR"),
+        "mirage run experiment=demo",
+    ),
+    "sweep": Command(
+        (),
+        "Run many variants of one experiment; compare them in a table and plots.",
+        "as images",
+        ("sweep=NAME", "KEY=VALUE,VALUE,…", "sweep.commands=[COMMAND,…]", "run=DIR",
+         "launcher=NAME", "sweep.wandb=FILE  (write it for agents of W&B, run nothing)",
+         "(any command with --multirun is a sweep of it and of the commands before it)"),
+        "mirage sweep sweep=poses_k",
+    ),
+    "doctor": Command(
+        (),
+        "Say what this machine can do, and what to start with on it.",
+        "nothing",
+        (),
+        "mirage doctor",
+    ),
+    "experiments": Command(
+        (),
+        "List the files of experiments/, by the key that names them.",
+        "nothing",
+        (),
+        "mirage experiments",
+    ),
+}  # fmt: skip
+
+MULTIRUN = ("--multirun", "-m")  # options that make a sweep of a command
+QUIET = ("--quiet", "-q")
+
+
+def options(name: str) -> set[str]:
+    """The words beginning with a dash that a command takes, help apart."""
+    options = {*QUIET, "--json"}
+    if name == "assign":
+        options.add("--explain")
+    return options | set(MULTIRUN) if name in (*SWEPT_COMMANDS, "sweep") else options
+
+
+def general_help() -> str:
+    """What `mirage --help` prints."""
+    lines = ["mirage <command> [key=value …]", "", "commands, in the order of the road:"]
+    lines += [f"  {name:<12}{command.does}" for name, command in COMMANDS.items()]
+    lines += [
+        "",
+        "experiment=NAME takes a file of experiments/experiment/; run=DIR is the run's folder,",
+        "which remembers its configuration: later commands need only run=DIR.",
+        "With --multirun and key=a,b a command is run for every value: a sweep.",
+        "With launcher=slurm a command, or every point of a sweep, is a job of the cluster.",
+        "--quiet says nothing but errors; --json tells progress and results as lines of JSON.",
+        "Every key and its default: src/mirage/config/. `mirage <command> --help` tells more.",
+        "",
+        "example:  mirage run experiment=demo",
+    ]
+    return "\n".join(lines)
+
+
+def command_help(name: str) -> str:
+    """What `mirage <name> --help` prints."""
+    command = COMMANDS[name]
+    lines = [f"mirage {name} [key=value …]", "", command.does, "", f"needs:    {command.needs}"]
+    if command.keys:
+        lines += ["keys:", *(f"  {key}" for key in command.keys)]
+    lines += ["", f"example:  {command.example}"]
+    return "\n".join(lines)
