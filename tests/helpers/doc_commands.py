@@ -21,7 +21,8 @@ _INLINE = re.compile(r"`([^`]+)`")
 
 # What stands for something else in a command → what a person might put there.
 _PLACEHOLDERS = {
-    "PHOTO_OR_FOLDER…": "car.jpg FOLDER", "RUN…": "runs/one runs/two", "run=DIR": "run=runs/demo",
+    "PHOTO_OR_FOLDER…": "car.jpg more_photos",
+    "RUN… [run=DIR]": "runs/one runs/two run=runs/compare", "run=DIR": "run=runs/demo",
     "run=…": "run=runs/demo", "ablation=NAME": "ablation=steps", "launcher=NAME": "launcher=slurm",
     "KEY=a,b": "train.learning_rate=1e-4,1e-3", "MODEL": "runs/demo/model",
     "COMMAND": "views", "wandb agent ID": "wandb agent 1",
