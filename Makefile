@@ -23,7 +23,7 @@ demo: $(READY) ## Turn cars: render, find poses, train, sample, report (about 10
 	$(BIN)/mirage run experiment=demo
 
 docs: $(READY) ## Build the documentation: open site/index.html
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 test: lint types imports unit ## Format, lint, types, import order and tests
 

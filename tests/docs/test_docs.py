@@ -68,7 +68,7 @@ OTHER: dict[str, Callable[[Sequence[str]], bool]] = {
     "source": lambda words: words == [".venv/bin/activate"],
     "srun": lambda words: words[0] == "--pty",
     "tar": lambda words: "-C" in words,
-    "wandb": lambda words: words[0] in ("agent", "sweep", "sync"),
+    "wandb": lambda words: words[0] in ("agent", "leet", "login", "sweep", "sync"),
 }
 
 
