@@ -60,7 +60,7 @@ class OrbitCameras(nn.Module):
     @property
     def field_of_view(self) -> float:
         """Degrees."""
-        return math.degrees(2.0 * math.atan(math.exp(-float(self.log_focal))))
+        return math.degrees(2.0 * math.atan(math.exp(-float(self.log_focal.detach()))))
 
     def rotations(self) -> Tensor:
         """[V, 3, 3] R_x(e) R_y(a + δa), by which the object is turned before the camera."""

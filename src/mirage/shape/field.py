@@ -57,10 +57,6 @@ class VoxelField(nn.Module):
         """Side of a voxel."""
         return float(2.0 * self.reach[0] / self.size[2])
 
-    def distance_at(self, points: Tensor) -> Tensor:
-        """[N, 3] → [N]."""
-        return self.look_up(self.distance, points)[:, 0]
-
     def colour_at(self, points: Tensor) -> Tensor:
         """[N, 3] → [N, 3] in [0, 1]."""
         return self.look_up(self.colour, points).sigmoid()
@@ -73,17 +69,17 @@ class VoxelField(nn.Module):
         """[1, C, Z, Y, X] at points [N, 3] → [N, C]; beyond the box, what is at its side."""
         return sample_grid(grid, (points - self.centre) / self.reach)
 
-    def area(self) -> Tensor:
-        """Of the surface, squared units: the total variation of Φ (coarea formula)."""
-        return _variation(self.outside(self.distance).exp()) * self.voxel**2
+    def area_and_unevenness(self) -> tuple[Tensor, Tensor]:
+        """The surface's area, and how far the distance is from being one.
 
-    def unevenness(self) -> Tensor:
-        """How far the distance is from being one: mean (|∇s| − 1)², the eikonal equation.
-
-        Gropp et al., "Implicit Geometric Regularization for Learning Shapes", ICML 2020.
+        The area, in squared units, is the total variation of Φ (coarea formula); where no view
+        says anything, the least area closes the object. Unevenness is the mean of (|∇s| − 1)², the
+        eikonal equation (Gropp et al., "Implicit Geometric Regularization", ICML 2020).
         """
-        slopes = torch.stack(_differences(self.distance)) / self.voxel
-        return ((slopes.square().sum(dim=0) + 1e-6).sqrt() - 1.0).square().mean()
+        distance = self.distance
+        area = _variation(self.outside(distance).exp()) * self.voxel**2
+        slope = (torch.stack(_differences(distance)).square().sum(dim=0) + 1e-6).sqrt()
+        return area, (slope / self.voxel - 1.0).square().mean()
 
     def speckle(self) -> Tensor:
         """Total variation of colour, a mean over voxels (Rudin, Osher and Fatemi 1992)."""

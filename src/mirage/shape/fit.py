@@ -106,10 +106,11 @@ def _loss(
     colour = robust(drawn.colour - targets.colour[chosen]).mean(dim=1)
     mask = robust(drawn.opacity - targets.mask[chosen])
     believed = weight[view] / weight.mean()
+    area, unevenness = field.area_and_unevenness()
     return (
         (believed * (colour + settings.silhouette * mask)).mean()
-        + settings.area * field.area()
-        + settings.distance * field.unevenness()
+        + settings.area * area
+        + settings.distance * unevenness
         + settings.colour * field.speckle()
         + 0.01 * cameras.implausibility()
     )

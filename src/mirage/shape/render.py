@@ -46,10 +46,11 @@ def render_rays(
     count = max(2, int((far - near).max().clamp_min(0.0).item() / length) + 2)
     moved = torch.full_like(near, 0.5) if jitter is None else jitter
     reach = near[:, None] + (torch.arange(count) + moved[:, None]) * length
-    crude = _crude_distance(field, rays, reach, reach < far[:, None])
+    blurred = field.distance
+    crude = _crude_distance(field, blurred, rays, reach, reach < far[:, None])
     found = (crude.abs() < (2.0 + 6.0 * field.softness) * field.voxel).nonzero(as_tuple=True)
     points = rays.origin[found[0]] + reach[found][:, None] * rays.direction[found[0]]
-    distance = crude.index_put(found, field.distance_at(points))
+    distance = crude.index_put(found, field.look_up(blurred, points)[:, 0])
     alpha = -torch.expm1(field.outside(distance).diff(dim=1).clamp_max(0.0))
     through = torch.cumprod(1.0 - alpha + 1e-7, dim=1)
     weight = alpha * torch.cat([torch.ones_like(through[:, :1]), through[:, :-1]], dim=1)
@@ -61,7 +62,9 @@ def render_rays(
 
 
 @torch.no_grad()
-def _crude_distance(field: VoxelField, rays: Rays, reach: Tensor, within: Tensor) -> Tensor:
+def _crude_distance(
+    field: VoxelField, distance: Tensor, rays: Rays, reach: Tensor, within: Tensor
+) -> Tensor:
     """[N, S] the distance at the voxel nearest to each sample; far, where there is no voxel."""
     ray, place = within.nonzero(as_tuple=True)
     points = rays.origin[ray] + reach[ray, place][:, None] * rays.direction[ray]
@@ -69,7 +72,7 @@ def _crude_distance(field: VoxelField, rays: Rays, reach: Tensor, within: Tensor
     places = ((points - field.centre) / field.reach + 1.0) * 0.5 * size
     x, y, z = torch.minimum(places.long().clamp_min(0), size - 1).T
     crude = torch.full_like(reach, 100.0 * field.voxel)
-    crude[ray, place] = field.distance[0, 0][z, y, x]
+    crude[ray, place] = distance[0, 0, z, y, x]
     return crude
 
 
