@@ -62,8 +62,8 @@ def main() -> None:
     for index, spec in enumerate(sample_objects("cars", given.cars, given.seed, "evaluate")):
         found = measure(spec, given.size, settings, turner, given.run)
         rows += found
-        print_tables([_table(f"car {index}: {spec.design.style}, camera {spec.scene.elevation:.1f}° "
-                             "up", found)])  # fmt: skip
+        camera = f"camera {spec.scene.elevation:.1f}° up"
+        print_tables([_table(f"car {index}: {spec.design.style}, {camera}", found)])
     names = list(dict.fromkeys(name for name, _ in rows))
     means = [(n, np.mean([v for name, v in rows if name == n], axis=0).tolist()) for n in names]
     print_tables([_table(f"mean of {given.cars} cars", means)])
@@ -156,6 +156,7 @@ def _box() -> Solid:
 def _model_views(spec: ObjectSpec, truth: Truth, turner: Turner, run: Path | None) -> ObjectViews:
     """The model's views of the car, from one photo of it at 30°."""
     small, sharp = turner.denoiser.resolution, turner.backbone.size
+
     def shoot(side: int) -> np.ndarray:
         studio = open_studio(side)
         studio.set_up(truth.meshes)
@@ -176,10 +177,12 @@ def _model_views(spec: ObjectSpec, truth: Truth, turner: Turner, run: Path | Non
 def _table(title: str, rows: list[tuple[str, list[float]]]) -> Table:
     columns = ["views", "IoU", "IoU outline", "Chamfer", "PSNR", "elevation"]
     formats = ("{:.3f}", "{:.3f}", "{:.4f}", "{:.1f}", "{:.1f}")
-    cells = [
-        [name, *(None if np.isnan(v) else f.format(v) for f, v in zip(formats, values, strict=True))]
-        for name, values in rows
-    ]  # fmt: skip
+
+    def cells_of(values: list[float]) -> list[str | None]:
+        told = zip(formats, values, strict=True)
+        return [None if np.isnan(value) else form.format(value) for form, value in told]
+
+    cells = [[name, *cells_of(values)] for name, values in rows]
     return Table(title, columns, cells)
 
 

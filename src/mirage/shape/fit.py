@@ -63,9 +63,7 @@ class Targets:
         return cls(view, place, colour * mask[:, None], mask)
 
 
-def fit_field(
-    views: ObjectViews, cameras: OrbitCameras, settings: FitSettings
-) -> VoxelField:
+def fit_field(views: ObjectViews, cameras: OrbitCameras, settings: FitSettings) -> VoxelField:
     """Fit a field to views, coarse to fine from their hull; cameras are refined in place.
 
     The loss of a ray is robust, so that what single views say alone counts little: Charbonnier's
@@ -126,7 +124,7 @@ def _optimizer(
 ) -> torch.optim.Optimizer:
     groups = [
         {"params": [field.raw], "peak": 0.1 * field.voxel},
-        {"params": [field.colour], "peak": 0.1},
+        {"params": [field.colour], "peak": 0.2},
     ]
     if refine_cameras:
         groups += [

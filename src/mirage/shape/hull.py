@@ -11,9 +11,7 @@ from mirage.shape.cameras import OrbitCameras
 _DISSENT = 0.1  # share of the views, by weight, that may not see a point as the object
 
 
-def visual_hull(
-    cameras: OrbitCameras, masks: Tensor, points: Tensor, weight: Tensor
-) -> Tensor:
+def visual_hull(cameras: OrbitCameras, masks: Tensor, points: Tensor, weight: Tensor) -> Tensor:
     """How surely points are in the hull.
 
     Args:

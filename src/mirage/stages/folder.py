@@ -20,7 +20,10 @@ from mirage.files import replacing
 from mirage.ranks import Ranks
 
 STAGES = ("images", "poses", "train", "refine", "model", "views", "shape", "evaluate", "report")
-_MADE_BY = {"model": "train", "shape": "reconstruct"}  # the command that makes a folder not named after itself
+_MADE_BY = {
+    "model": "train",
+    "shape": "reconstruct",
+}  # the command that makes a folder not named after itself
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ def occupancy(
     """The union of solids, on a grid.
 
     A point is inside a solid when a ray from it straight up leaves the solid once more often than
-    it enters. Below a solid's lowest vertex nothing is: a cabin is open where it stands in the body.
+    it enters. Below its lowest vertex nothing is: cabins are open where they stand in the body.
 
     Args:
         meshes: in metres; those that share their vertices are one solid.
