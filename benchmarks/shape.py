@@ -89,7 +89,7 @@ def measure(
             print(f"{name}: {error.what}")
             continue
         figures = truth.judge(solid_of(made.field), (made.field, made.cameras))
-        print(f"{name}: {made.verdict}; elevation {figures[-1]:.1f}°")
+        print(f"{name}: {made.verdict}", flush=True)
         rows.append((name, figures))
     return rows
 

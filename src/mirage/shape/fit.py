@@ -40,7 +40,7 @@ class FitSettings:
     silhouette: float = 1.0
     area: float = 0.03
     distance: float = 0.1
-    colour: float = 0.03
+    colour: float = 0.3
     seed: int = 0
 
 

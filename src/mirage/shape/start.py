@@ -17,7 +17,7 @@ from mirage.shape.render import pixel_places
 from mirage.shape.views import ObjectViews
 
 _REACH = 1.15  # half side of the box that an object is looked for in
-_COARSE = 40**3  # voxels of a hull that is only compared
+_COARSE = 32**3  # voxels of a hull that is only compared
 _SIDE = 32  # pixels of the silhouettes that are compared
 _MARGIN = 0.08  # of the box round the hull
 
@@ -73,7 +73,7 @@ def _shadows(cameras: OrbitCameras, hull: Tensor) -> Tensor:
     view = torch.arange(len(cameras)).repeat_interleave(_SIDE**2)
     rays = cameras.rays(view, places)
     middle = rays.origin.norm(dim=1)
-    reach = torch.linspace(-1.5, 1.5, 64)
+    reach = torch.linspace(-1.5, 1.5, 48)
     points = rays.origin[:, None] + (middle[:, None] + reach)[..., None] * rays.direction[:, None]
     places = points.view(-1, 3) / _REACH
     met = sample_grid(hull, places)[:, 0] * (places.abs() <= 1.0).all(dim=1)
