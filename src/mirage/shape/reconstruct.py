@@ -17,7 +17,7 @@ from mirage.shape.views import ObjectViews
 
 ELEVATIONS = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 32.0, 40.0)  # degrees, tried
 _RIVALS = 2  # orbits, best by their silhouettes, that a short fit decides between
-_AGREE, _ROUGHLY = 0.88, 0.75  # mean intersection over union of silhouettes
+_AGREE, _ROUGHLY = 0.85, 0.7  # of silhouettes on a solid, before any is corrected
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,12 @@ class Reconstruction:
 
     @property
     def verdict(self) -> str:
-        """In words."""
-        share = f"silhouettes agree to {self.agreement:.0%}"
-        if self.agreement >= _AGREE:
+        """In words, by the views as they came: corrections make any views agree better."""
+        before = self.tried[0].agreement
+        share = f"silhouettes agree to {before:.0%}, corrected to {self.agreement:.0%}"
+        if before >= _AGREE:
             return f"good: {share}"
-        if self.agreement >= _ROUGHLY:
+        if before >= _ROUGHLY:
             return f"rough: {share}; expect blurred detail"
         return f"not to be trusted: {share}; the views are not of one object, or not where asked"
 
