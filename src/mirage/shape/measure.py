@@ -71,7 +71,7 @@ def compare(found: Solid, true: Solid) -> Likeness:
     start = _moments(found), _moments(true)
     turns = np.arange(_STARTS) * (2.0 * np.pi / _STARTS)
     tried = [_Alignment(float(turn), *start) for turn in turns]
-    tried.sort(key=lambda a: -float(_overlap(a(points), found, solid)))
+    tried.sort(key=lambda a: -_overlap(a(points), found, solid).item())
     for alignment in tried[:_KEPT]:
         optimizer = torch.optim.Adam(alignment.parameters(), lr=0.01)
         for _ in range(_STEPS):
@@ -86,7 +86,7 @@ def compare(found: Solid, true: Solid) -> Likeness:
     shift = best.shift.detach().numpy()
     return Likeness(
         float(iou), _chamfer(carried, true.inside), float(np.rad2deg(best.turn.item()) % 360.0),
-        float(best.log_scale.exp()), (float(shift[0]), float(shift[1]), float(shift[2])),
+        best.log_scale.exp().item(), (float(shift[0]), float(shift[1]), float(shift[2])),
     )  # fmt: skip
 
 
