@@ -19,8 +19,11 @@ from mirage.errors import MirageError
 from mirage.files import replacing
 from mirage.ranks import Ranks
 
-STAGES = ("images", "poses", "train", "refine", "model", "views", "evaluate", "report")
-_MADE_BY = {"model": "train"}  # the command that makes a folder not named after itself
+STAGES = ("images", "poses", "train", "refine", "model", "views", "shape", "evaluate", "report")
+_MADE_BY = {
+    "model": "train",
+    "shape": "reconstruct",
+}  # the command that makes a folder not named after itself
 
 
 @dataclass(frozen=True)
