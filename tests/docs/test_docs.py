@@ -26,18 +26,23 @@ import yaml
 from doc_commands import ROOT, Typed, python_blocks, typed_commands
 from doc_files import differences, facts_in, files_of, keys_in, pattern, told
 from made_up_shards import save_shards
+from made_up_solids import field_of, van, views_of
 from PIL import Image
 from tiny_runs import TINY, mirage
 
 from mirage import cli, launch, multirun
 from mirage.commands import COMMANDS, options
-from mirage.config import Config
+from mirage.config import Config, ShapeConfig
 from mirage.errors import MirageError
 from mirage.experiment import flat_values
 from mirage.images.sources import open_source
 from mirage.multirun import Multirun
 from mirage.poses.bank import PoseBank
+from mirage.shape.mesh import surface
+from mirage.shape.reconstruct import reconstruct
 from mirage.stages.measure import pose_figures
+from mirage.stages.reconstruct import _write as write_object
+from mirage.stages.reconstruct import settings_of
 from mirage.stages.turn import refuse
 
 QUICK_START = "mirage run images.path=FOLDER run=runs/mine"
@@ -45,6 +50,7 @@ QUICK_START = "mirage run images.path=FOLDER run=runs/mine"
 RESOLVED = {
     "experiment=": "a training of minutes to hours",
     "train.steps=": "a training of hours",
+    "reconstruct ": "an object of minutes; tests/stages/test_reconstruct.py makes one",
     "ablate ": "an ablation of minutes; tests/stages/test_road.py runs one",
     "sweep ": "a sweep of hours",
     "--multirun": "a sweep of hours",
@@ -161,6 +167,9 @@ def demo(world: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(refuse, "SURE_ENOUGH", 2.0)
         assert mirage("views", f"views.reference={world / 'car.jpg'}", f"run={run}") == 1
+    views = views_of(field_of(van()), 8, 16, 15.0)  # those of a tiny model show no object
+    made = reconstruct(views, settings_of(ShapeConfig(voxels=8_000, steps=2, rays=64)))
+    write_object(made, surface(made.field), run / "views" / "car", run / "shape" / "car", "key")
     return run
 
 
@@ -199,7 +208,8 @@ def is_file(name: str) -> bool:
 STRUCTURED = (
     "images/manifest.parquet", "images/rejected.csv", "images/source.json", "poses/labels.parquet",
     "poses/summary.json", "poses/bank.safetensors", "poses/gallery.npz", "train/metrics.csv",
-    "model/model_index.json", "views/<photo>/views.json", "evaluate/figures.json",
+    "model/model_index.json", "views/<photo>/views.json", "shape/<photo>/shape.json",
+    "evaluate/figures.json",
 )  # fmt: skip
 
 
