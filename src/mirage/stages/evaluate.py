@@ -11,7 +11,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from callbacks.tracking import log_evaluation
+from callbacks.artifacts import Bundle, fingerprint_of, log_bundle, use_bundle
+from callbacks.evaluation import log_evaluation
+from callbacks.tracking import recording
 from mirage.config import Config
 from mirage.files import replacing
 from mirage.ranks import join_ranks
@@ -24,6 +26,7 @@ from mirage.stages.measure.view_figures import COPY, NEAREST, measure_views
 from mirage.stages.measure.view_tables import view_tables
 from mirage.stages.measure.view_turns import measure_turns, turn_tables
 from mirage.stages.poses import SUMMARY_FILE
+from mirage.stages.record import find_code, model_bundle, poses_bundle, record_of
 from mirage.stages.show.pose_panels import draw_reliability
 from mirage.stages.turn.turner import Turner
 from mirage.stages.views import with_mode
@@ -54,7 +57,8 @@ def run(config: Config, folder: RunFolder) -> str:
             write_json(path, figures)
             with replacing(folder["evaluate"] / TABLES) as temporary:
                 temporary.write_text("\n".join(map(to_markdown, tables_of(figures))))
-            _show(config, folder, figures)
+            pictures = _draw(folder, figures)
+            _record(config, folder, key, figures, pictures)
 
     folder.make("evaluate", key, ranks, measure)
     figures = read_json(path)
@@ -66,31 +70,27 @@ def run(config: Config, folder: RunFolder) -> str:
     return f"evaluate: poses, {len(figures['views'])} rows of views{without} → {path}"
 
 
-def _show(config: Config, folder: RunFolder, figures: dict[str, Any]) -> None:
-    """The plot of the reliability; it and the figures also in the run's record, if it has one."""
-    pictures = []
-    if figures["poses"].get("reliability"):
-        pictures.append(folder["evaluate"] / RELIABILITY)
-        save_picture(pictures[0], draw_reliability(figures["poses"]["reliability"]))
-    record = _record(config, folder)
-    if record is not None:
-        shown = figures["poses"] | {
-            "views": {row["mode"]: row for row in figures["views"]},
-            "differences": {f"{r['of']} - {r['minus']}": r for r in figures.get("differences", ())},
-        }
-        name = folder.root.name
-        log_evaluation(record, name, asdict(config), shown, pictures, config.group)
+def _draw(folder: RunFolder, figures: dict[str, Any]) -> list[Path]:
+    """The plot of the reliability, where that was measured."""
+    reliability = figures["poses"].get("reliability")
+    if not reliability:
+        return []
+    save_picture(folder["evaluate"] / RELIABILITY, draw_reliability(reliability))
+    return [folder["evaluate"] / RELIABILITY]
 
 
-def _record(config: Config, folder: RunFolder) -> Path | None:
-    """The folder of the W&B run: that of the training, unless other runs share it.
-
-    Runs of a group are there to be compared, and each has a record, of its own if need be.
-    """
-    trained = folder["train"] / "wandb"
-    if trained.exists() and not folder.is_shared("train"):
-        return trained
-    return None if config.group is None else folder["evaluate"] / "wandb"
+def _record(
+    config: Config, folder: RunFolder, key: str, figures: dict[str, Any], pictures: list[Path]
+) -> None:
+    """All of it in W&B, and what it was measured on."""
+    model = model_bundle(folder, folder.key("model")) if folder.is_done("model") else None
+    measured = model or poses_bundle(config, folder)
+    files = {path.name: path for path in (folder["evaluate"] / n for n in (FIGURES, TABLES))}
+    facts = {"uses": fingerprint_of(measured), "code": find_code(), "seed": config.evaluate.seed}
+    with recording(record_of(config, folder, "evaluate")) as run:
+        use_bundle(run, measured)
+        log_evaluation(run, figures, pictures)
+        log_bundle(run, Bundle("evaluation", key, files, facts))
 
 
 def _measure(config: Config, folder: RunFolder, has_model: bool) -> dict[str, Any]:
