@@ -115,10 +115,11 @@ def _cell(value: Any) -> Any:
 
 def _scores(rows: Sequence[ReviewRow]) -> dict[str, float]:
     """Means over the views, those of poses over the ones that were read."""
-    seen = [row for row in rows if row.pose_found is not None]
-    means = {"views/colour_distance": np.mean([row.colour_distance for row in rows])}
-    if seen:
-        hits = [row.pose_found == row.pose_asked for row in seen]
-        means["views/target_pose_accuracy"] = np.mean(hits)
-        means["views/azimuth_error"] = np.mean([row.azimuth_error or 0.0 for row in seen])
-    return {name: float(mean) for name, mean in means.items()}
+    errors = [row.azimuth_error for row in rows if row.azimuth_error is not None]
+    hits = [row.pose_found == row.pose_asked for row in rows if row.pose_found is not None]
+    columns: dict[str, Sequence[float]] = {
+        "views/target_pose_accuracy": hits,
+        "views/azimuth_error": errors,
+        "views/colour_distance": [row.colour_distance for row in rows],
+    }
+    return {name: float(np.mean(values)) for name, values in columns.items() if values}

@@ -11,9 +11,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from callbacks.artifacts import Bundle, fingerprint_of, log_bundle, use_bundle
-from callbacks.evaluation import log_evaluation
-from callbacks.tracking import recording
 from mirage.config import Config
 from mirage.files import replacing
 from mirage.ranks import join_ranks
@@ -26,7 +23,7 @@ from mirage.stages.measure.view_figures import COPY, NEAREST, measure_views
 from mirage.stages.measure.view_tables import view_tables
 from mirage.stages.measure.view_turns import measure_turns, turn_tables
 from mirage.stages.poses import SUMMARY_FILE
-from mirage.stages.record import find_code, model_bundle, poses_bundle, record_of
+from mirage.stages.record import record_evaluation
 from mirage.stages.show.pose_panels import draw_reliability
 from mirage.stages.turn.turner import Turner
 from mirage.stages.views import with_mode
@@ -57,8 +54,8 @@ def run(config: Config, folder: RunFolder) -> str:
             write_json(path, figures)
             with replacing(folder["evaluate"] / TABLES) as temporary:
                 temporary.write_text("\n".join(map(to_markdown, tables_of(figures))))
-            pictures = _draw(folder, figures)
-            _record(config, folder, key, figures, pictures)
+            written = [path, folder["evaluate"] / TABLES]
+            record_evaluation(config, folder, key, figures, written, _draw(folder, figures))
 
     folder.make("evaluate", key, ranks, measure)
     figures = read_json(path)
@@ -77,20 +74,6 @@ def _draw(folder: RunFolder, figures: dict[str, Any]) -> list[Path]:
         return []
     save_picture(folder["evaluate"] / RELIABILITY, draw_reliability(reliability))
     return [folder["evaluate"] / RELIABILITY]
-
-
-def _record(
-    config: Config, folder: RunFolder, key: str, figures: dict[str, Any], pictures: list[Path]
-) -> None:
-    """All of it in W&B, and what it was measured on."""
-    model = model_bundle(folder, folder.key("model")) if folder.is_done("model") else None
-    measured = model or poses_bundle(config, folder)
-    files = {path.name: path for path in (folder["evaluate"] / n for n in (FIGURES, TABLES))}
-    facts = {"uses": fingerprint_of(measured), "code": find_code(), "seed": config.evaluate.seed}
-    with recording(record_of(config, folder, "evaluate")) as run:
-        use_bundle(run, measured)
-        log_evaluation(run, figures, pictures)
-        log_bundle(run, Bundle("evaluation", key, files, facts))
 
 
 def _measure(config: Config, folder: RunFolder, has_model: bool) -> dict[str, Any]:

@@ -12,8 +12,6 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from callbacks.artifacts import log_bundle
-from callbacks.tracking import log_pictures, recording
 from mirage.config import Config
 from mirage.contracts import TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
 from mirage.errors import MirageError
@@ -37,8 +35,6 @@ from mirage.stages.folder import (
     write_json,
 )
 from mirage.stages.learn.pretrained import find_pretrained, match_pretrained
-from mirage.stages.record import poses_bundle, record_of
-from mirage.stages.show.pose_panels import pose_files
 from mirage.stages.show.pose_pictures import draw_poses
 
 WORK = "work"
@@ -60,21 +56,11 @@ def run(config: Config, folder: RunFolder) -> str:
     folder.make("poses", key, ranks, discover)
     if ranks.is_first:
         if not found_before:
-            _record(config, folder)
+            from mirage.stages.record import record_poses  # takes seconds
+
+            record_poses(config, folder)
         shutil.rmtree(folder["poses"] / WORK, ignore_errors=True)
     return closing_line(read_json(folder["poses"] / SUMMARY_FILE), folder["poses"])
-
-
-_LOGGED = ("num_images", "num_poses", "ring_score", "mean_confidence", "outliers")
-
-
-def _record(config: Config, folder: RunFolder) -> None:
-    """The poses, in W&B."""
-    summary = read_json(folder["poses"] / SUMMARY_FILE)
-    with recording(record_of(config, folder, "poses")) as run:
-        figures = {f"poses/{name}": summary[name] for name in _LOGGED}
-        log_pictures(run, "poses", pose_files(folder["poses"]), **figures)
-        log_bundle(run, poses_bundle(config, folder))
 
 
 def poses_key(config: Config, images: str) -> str:

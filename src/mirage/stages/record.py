@@ -1,142 +1,109 @@
-"""What W&B is told of a run besides figures: where all comes from, and what stands on what."""
+"""What each command tells W&B when it is done.
+
+Imported where that is: it takes W&B and Lightning, which take seconds.
+"""
 
 from __future__ import annotations
 
-import subprocess
-from dataclasses import asdict
-from functools import cache
-from importlib import metadata
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import mirage
-from callbacks.artifacts import Bundle
-from callbacks.names import EVALUATE, TRAIN
-from callbacks.tracking import Record
+import numpy as np
+
+from callbacks.artifacts import Bundle, fingerprint_of, log_bundle, use_bundle
+from callbacks.evaluation import log_evaluation
+from callbacks.review import Reading, log_views, review_rows
+from callbacks.tracking import log_pictures, recording
 from mirage.config import Config
-from mirage.contracts import HELDOUT
-from mirage.files import hash_file
-from mirage.images.manifest import MANIFEST, open_images
-from mirage.sampler.pipeline import BANK
-from mirage.stages.folder import BANK_FILE, LABELS_FILE, SUMMARY_FILE, RunFolder, read_json
+from mirage.report.panels import contact_sheet
+from mirage.stages.folder import SUMMARY_FILE, RunFolder, read_json
+from mirage.stages.provenance import (
+    find_code,
+    model_bundle,
+    num_steps,
+    poses_bundle,
+    record_of,
+)
+from mirage.stages.show.pose_panels import pose_files
+from mirage.stages.views import num_views, read_orbit
+
+_FOUND = ("num_images", "num_poses", "ring_score", "mean_confidence", "outliers")
+_SHOWN = 100  # references in the picture of views, and films; W&B cuts longer lists
 
 
-def record_of(config: Config, folder: RunFolder, stage: str) -> Record:
-    """How a stage is recorded.
-
-    `train` and `refine` go on in one W&B run each, which `evaluate` joins, unless other runs share
-    that training. Poses that are found again, and each call of `views`, are runs of their own.
-    """
-    code = find_code()
-    where, job = folder[stage], stage
-    if stage == "evaluate" and folder["train"].exists() and not folder.is_shared("train"):
-        where, job = folder["train"], TRAIN
-    return Record(
-        where / "wandb",
-        folder.root.name,
-        TRAIN if stage == "refine" else job,
-        asdict(config) | {"provenance": {"code": code, **provenance(config, folder)}},
-        config.group or folder.root.name,
-        code["commit"],
-        goes_on=stage in (TRAIN, "refine", EVALUATE),
-    )
-
-
-@cache
-def find_code() -> dict[str, Any]:
-    """The package's version and, where it runs from a checkout, the commit, and if that changed."""
-    commit, changed = None, None
-    here = Path(mirage.__file__).parent
-    if _git(here, "ls-files", "--error-unmatch", "__init__.py"):  # not some repository around it
-        commit = _git(here, "rev-parse", "HEAD")
-        changed = _git(here, "status", "--porcelain", "--untracked-files=no") != ""
-    return {"version": metadata.version("mirage-views"), "commit": commit, "changed": changed}
-
-
-def _git(folder: Path, *words: str) -> str | None:
-    """What git says; None where it fails, or there is none."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def provenance(config: Config, folder: RunFolder) -> dict[str, Any]:
-    """Where photos, labels and model come from, as far as they are there."""
-    found: dict[str, Any] = {}
-    if folder.is_done("images"):
-        found["images"] = _of_images(config, folder)
-    if (folder["poses"] / SUMMARY_FILE).exists():
-        found["poses"] = _of_poses(config, folder)
-    if folder.is_done("model"):
-        bank = hash_file(folder["model"] / BANK)
-        found["model"] = {"key": folder.key("model"), "bank": bank, "steps": num_steps(config)}
-    return found
-
-
-def num_steps(config: Config) -> int:
-    """Optimizer steps of a run's model, in both parts of training."""
-    return config.train.steps + config.refine.steps
-
-
-def _of_images(config: Config, folder: RunFolder) -> dict[str, Any]:
-    images = open_images(folder["images"])
-    return {
-        "source": config.images.source,
-        "path": config.images.path,
-        "count": len(images),
-        "held_out": len(images.ids(HELDOUT)),
-        "rejected": images.num_rejected,
-        "manifest": hash_file(folder["images"] / MANIFEST),
-    }
-
-
-def _of_poses(config: Config, folder: RunFolder) -> dict[str, Any]:
+def record_poses(config: Config, folder: RunFolder) -> None:
+    """Poses that were found: pictures, figures, labels and bank."""
     summary = read_json(folder["poses"] / SUMMARY_FILE)
-    labels = hash_file(folder["poses"] / LABELS_FILE)
-    written = summary.get("labels")
-    return {
-        "labels": labels,
-        "labels_are": "of unknown origin"
-        if written is None
-        else "found"
-        if written == labels
-        else "edited",
-        "bank": hash_file(folder["poses"] / BANK_FILE),
-        "front": "free" if config.poses.front is None else "pinned",
-        "misread": config.data.misread,
-        **{name: summary[name] for name in ("num_images", "num_poses", "ring_score")},
-    }
+    figures = {f"poses/{name}": summary[name] for name in _FOUND}
+    with recording(record_of(config, folder, "poses")) as run:
+        log_pictures(run, "poses", pose_files(folder["poses"]), **figures)
+        log_bundle(run, poses_bundle(config, folder))
 
 
-def poses_bundle(config: Config, folder: RunFolder) -> Bundle:
-    """The labels and the bank."""
-    poses = folder["poses"]
-    facts = provenance(config, folder)
-    settings = {name: asdict(config)[name] for name in ("backbone", "parts", "poses")}
-    return Bundle(
-        "poses",
-        folder.key("poses"),
-        {name: poses / name for name in (LABELS_FILE, BANK_FILE)},
-        {"images": facts["images"], **facts["poses"], **settings},
-    )
-
-
-def model_bundle(folder: RunFolder, key: str) -> Bundle:
-    """The exported pipeline.
+def record_model(config: Config, folder: RunFolder, key: str) -> None:
+    """The exported model, in the W&B run of the training that made it.
 
     Args:
         key: of the model.
     """
-    model = folder["model"]
-    files = [path for path in sorted(model.rglob("*")) if path.is_file()]
-    return Bundle(
-        "model",
-        key,
-        {str(p.relative_to(model)): p for p in files if not p.name.startswith(".")},
-        {"bank": hash_file(model / BANK)},
-        replaced=True,
+    poses = fingerprint_of(poses_bundle(config, folder))
+    model = model_bundle(folder, key)
+    facts = {"uses": poses, "code": find_code(), "steps": num_steps(config)}
+    stage = "refine" if config.refine.steps > 0 else "train"
+    with recording(record_of(config, folder, stage)) as run:
+        log_bundle(run, replace(model, facts=model.facts | facts))
+
+
+def record_views(config: Config, folder: RunFolder, targets: Sequence[Path]) -> None:
+    """Photos that were turned.
+
+    Args:
+        targets: their folders of views.
+    """
+    steps = num_steps(config)
+    orbits = {target: read_orbit(target) for target in targets}
+    rows = [
+        row
+        for target, orbit in orbits.items()
+        for row in review_rows(target.name, orbit, _read_back(target), config.views, steps)
+    ]
+    shown = targets[:_SHOWN]
+    names = [target.name for target in shown]
+    sheet = contact_sheet([orbits[target] for target in shown], num_views(config.views), names)
+    films = {target.name: target / "orbit.gif" for target in shown}
+    with recording(record_of(config, folder, "views")) as run:
+        use_bundle(run, model_bundle(folder, folder.key("model")))
+        log_views(run, sheet, films, rows, steps)
+
+
+def _read_back(target: Path) -> Reading:
+    """What the bank read in the views of a finished folder."""
+    views = read_json(target / "views.json")["views"]
+    names = ("pose_found", "azimuth_found", "confidence")
+    return Reading(*(np.asarray([view[name] for view in views]) for name in names))
+
+
+def record_evaluation(
+    config: Config,
+    folder: RunFolder,
+    key: str,
+    figures: dict[str, Any],
+    files: Sequence[Path],
+    pictures: Sequence[Path],
+) -> None:
+    """What was measured, and on what.
+
+    Args:
+        key: of the evaluation. files: that the figures are in.
+    """
+    has_model = folder.is_done("model")
+    measured = (
+        model_bundle(folder, folder.key("model")) if has_model else poses_bundle(config, folder)
     )
+    facts = {"uses": fingerprint_of(measured), "code": find_code(), "seed": config.evaluate.seed}
+    with recording(record_of(config, folder, "evaluate")) as run:
+        use_bundle(run, measured)
+        log_evaluation(run, figures, pictures)
+        log_bundle(run, Bundle("evaluation", key, {p.name: p for p in files}, facts))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import lightning
 
-from callbacks.artifacts import fingerprint_of, log_bundle
-from callbacks.tracking import recording
 from mirage.config import Config
 from mirage.model.codec import Codec
 from mirage.model.denoiser import PoseDenoiser
@@ -26,7 +24,7 @@ from mirage.stages.learn.rehearsal import rehearse
 from mirage.stages.learn.trainer import fit, load_averaged, set_aside_other
 from mirage.stages.learn.training_data import TrainingData, keep_images
 from mirage.stages.poses import BANK_FILE, SUMMARY_FILE
-from mirage.stages.record import find_code, model_bundle, num_steps, poses_bundle, record_of
+from mirage.stages.record import record_model
 
 # These do not change what training computes, or only how far it goes.
 _MAY_CHANGE = ("steps", "checkpoint_every", "validate_every", "callbacks", "compile")
@@ -55,7 +53,7 @@ def run(config: Config, folder: RunFolder) -> str:
         codec, _, _ = keep_images(config, folder)
         if ranks.is_first:
             _export(config, folder, last, codec)
-            _record(config, folder, exported)
+            record_model(config, folder, exported)
 
     folder.make("model", exported, ranks, export)
     more = f" and {config.refine.steps} on pairs" if refined else ""
@@ -101,16 +99,6 @@ def _start_from_pretrained(config: Config, folder: RunFolder, denoiser: PoseDeno
     trained = load_pipeline(find_pretrained(config.pretrained)).denoiser
     related = read_json(folder["poses"] / SUMMARY_FILE)["pretrained"]
     start_from(denoiser, trained, related["mapping"] if related["holds"] else None)
-
-
-def _record(config: Config, folder: RunFolder, key: str) -> None:
-    """The model, in the record of the training that made it."""
-    poses = fingerprint_of(poses_bundle(config, folder))
-    model = model_bundle(folder, key)
-    facts = {"uses": poses, "code": find_code(), "steps": num_steps(config)}
-    stage = "refine" if config.refine.steps > 0 else "train"
-    with recording(record_of(config, folder, stage)) as run:
-        log_bundle(run, replace(model, facts=model.facts | facts))
 
 
 def _export(config: Config, folder: RunFolder, checkpoint: Path, codec: Codec) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from callbacks.artifacts import use_bundle
-from callbacks.review import Reading, log_views, review_rows
-from callbacks.tracking import recording
 from mirage.circle import circular_distance, wrap
 from mirage.config import Config, ViewsConfig
 from mirage.contracts import (
@@ -32,13 +28,11 @@ from mirage.report.view_metrics import colour_distance
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
 from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
-from mirage.stages.record import model_bundle, num_steps, record_of
 from mirage.stages.turn.best_of import Scores, best_of
 from mirage.stages.turn.references import Reference, find_references
 from mirage.stages.turn.turner import Turner
 
 SHEET = "contact_sheet.png"
-_SHOWN = 100  # references in W&B's picture, and films; W&B cuts longer lists. Its table has all
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -65,7 +59,9 @@ def run(config: Config, folder: RunFolder) -> str:
     print(*said, sep="\n", end="\n" if said else "", flush=True)
     some_made = any(ranks.gather(bool(said)))
     if some_made and ranks.is_first:
-        _record(config, folder, [folder["views"] / r.name for r in references])
+        from mirage.stages.record import record_views  # takes seconds
+
+        record_views(config, folder, [folder["views"] / r.name for r in references])
     if config.views.reference == "heldout" and ranks.is_first:
         write_json(folder["views"] / "heldout.json", [r.name for r in references])
         orbits = [read_orbit(folder["views"] / r.name) for r in references]
@@ -74,35 +70,6 @@ def run(config: Config, folder: RunFolder) -> str:
         raise _refusal(refused, len(references), folder["views"])
     where = folder["views"] if len(references) > 1 else folder["views"] / references[0].name
     return f"views: {len(references)} references, {num_views(config.views)} views each → {where}"
-
-
-def _record(config: Config, folder: RunFolder, targets: Sequence[Path]) -> None:
-    """The orbits in these folders, in W&B."""
-    orbits = {target.name: read_orbit(target) for target in targets}
-    steps = num_steps(config)
-    rows = [
-        row
-        for target in targets
-        for row in review_rows(
-            target.name, orbits[target.name], _read_back(target), config.views, steps
-        )
-    ]
-    shown = list(orbits)[:_SHOWN]
-    sheet = contact_sheet([orbits[name] for name in shown], num_views(config.views), shown)
-    films = {name: folder["views"] / name / "orbit.gif" for name in shown}
-    with recording(record_of(config, folder, "views")) as run:
-        use_bundle(run, model_bundle(folder, folder.key("model")))
-        log_views(run, sheet, films, rows, steps)
-
-
-def _read_back(target: Path) -> Reading:
-    """What the bank read in the views of a finished folder."""
-    views = read_json(target / "views.json")["views"]
-    pose, azimuth, confidence = (
-        np.asarray([view[name] for view in views])
-        for name in ("pose_found", "azimuth_found", "confidence")
-    )
-    return Reading(pose, azimuth, confidence)
 
 
 def num_views(config: ViewsConfig) -> int:

@@ -39,7 +39,7 @@ from mirage.ranks import ALONE, Ranks, find_ranks
 from mirage.stages.folder import RunFolder
 from mirage.stages.learn.checkpoints import LAST, WholeCheckpoints, is_whole, newest_whole
 from mirage.stages.poses import BANK_FILE, device
-from mirage.stages.record import poses_bundle, record_of
+from mirage.stages.provenance import poses_bundle, record_of
 from mirage.stages.show.pose_panels import pose_files
 
 VALIDATION_REFERENCES = 4  # turned at every validation, to be looked at
