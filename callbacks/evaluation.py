@@ -8,28 +8,29 @@ from typing import Any
 
 import wandb
 
-from callbacks.names import to_name
+from callbacks.names import STEP, to_name
 from callbacks.tracking import kept_with, log_pictures
 
 
-def log_evaluation(run: Any, figures: dict[str, Any], pictures: Sequence[Path]) -> None:
+def log_evaluation(run: Any, figures: dict[str, Any], pictures: Sequence[Path], step: int) -> None:
     """Log figures and pictures under `evaluate/`.
 
     Args:
-        figures: what `mirage evaluate` measured; in the tree, what is no number is left out.
+        figures: what `mirage evaluate` measured; what is no number is left out.
+        step: of the model, optimizer steps; 0 where there is none.
     """
     if run.disabled:
         return
-    views, differences = figures.get("views", []), figures.get("differences", [])
-    tree = {
-        "poses": figures["poses"],
-        "views": {row["mode"]: row for row in views},
-        "differences": {f"{row['of']}_minus_{row['minus']}": row for row in differences},
-    }
-    log_pictures(run, "evaluate", pictures, **dict(_numbers(tree, "evaluate")))
+    views = {row["mode"]: row | {"intervals": None} for row in figures["views"]}
+    numbers = dict(_numbers({"poses": figures["poses"], "views": views}, "evaluate"))
+    log_pictures(run, "evaluate", pictures, **numbers, **{STEP: step})
     if views:
+        tables = {
+            "evaluate/table": _table(figures["views"]),
+            "evaluate/differences": _differences(figures["differences"]),
+        }
         with kept_with(run):
-            run.log({"evaluate/table": _table(views)})
+            run.log(tables | {STEP: step})
 
 
 def _numbers(tree: dict[str, Any], path: str) -> Iterator[tuple[str, float]]:
@@ -42,12 +43,22 @@ def _numbers(tree: dict[str, Any], path: str) -> Iterator[tuple[str, float]]:
 
 def _table(rows: Sequence[dict[str, Any]]) -> wandb.Table:
     """A row a mode; a figure that a row lacks is left empty."""
-    figures = [
-        name for name in dict.fromkeys(name for row in rows for name in row)
-        if any(isinstance(row.get(name), int | float) for row in rows)
-    ]  # fmt: skip
+    known = {name: value for row in rows for name, value in row.items()}
+    figures = [name for name, value in known.items() if isinstance(value, int | float)]
     cells = [[row["mode"], *(_number(row.get(name)) for name in figures)] for row in rows]
     return wandb.Table(["mode", *figures], cells)
+
+
+def _differences(rows: Sequence[dict[str, Any]]) -> wandb.Table:
+    """A row a figure of two modes, with the interval."""
+    cells = [
+        [row["of"], row["minus"], name, _number(value), _number(ends.get("low")),
+         _number(ends.get("high"))]
+        for row in rows
+        for name, value in row.items() if isinstance(value, int | float)
+        for ends in [row["intervals"].get(name, {})]
+    ]  # fmt: skip
+    return wandb.Table(["of", "minus", "figure", "difference", "low", "high"], cells)
 
 
 def _number(value: Any) -> float | None:

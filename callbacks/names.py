@@ -43,7 +43,8 @@ def _split(pattern: str) -> list[str]:
 
 
 LOGGED = (
-    Logged(STEP, (TRAIN, VIEWS), "number", "optimizer steps; the axis of all numbers of training"),
+    Logged(STEP, (POSES, TRAIN, VIEWS, EVALUATE), "number",
+           "optimizer steps of the model: the axis of all; 0 where there is none"),
     Logged("epoch", (TRAIN,), "number", "passes over the photos"),
     Logged("train/loss", (TRAIN,), "number", "weighted denoising error of a batch", "min,last"),
     Logged("train/pair_loss", (TRAIN,), "number",
@@ -78,13 +79,13 @@ LOGGED = (
     Logged("evaluate/poses/FIGURE", (TRAIN, EVALUATE), "number",
            "poses on fresh photos, as in `evaluate/figures.json`"),
     Logged("evaluate/views/MODE/FIGURE", (TRAIN, EVALUATE), "number",
-           "views of one mode or baseline, with their intervals, as there"),
-    Logged("evaluate/differences/PAIR/FIGURE", (TRAIN, EVALUATE), "number",
-           "`A_minus_B`: what mode A adds to B, as there"),
+           "views of one mode or baseline, as there"),
     Logged("evaluate/reliability", (TRAIN, EVALUATE), "picture",
            "what a label's confidence is worth"),
     Logged("evaluate/table", (TRAIN, EVALUATE), "table",
            "a row a mode or baseline, a column a figure"),
+    Logged("evaluate/differences", (TRAIN, EVALUATE), "table",
+           "a row a figure of two modes: what one adds to the other, with the 95% interval"),
 )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def wandb_logger(record: Record) -> WandbLogger:
     of a W&B sweep started this, the run is the one that the agent asks for.
     """
     record.folder.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("WANDB_MODE", "online" if has_wandb_key() else "offline")
+    mode = os.environ.setdefault("WANDB_MODE", "online" if has_wandb_key() else "offline")
     os.environ.setdefault("WANDB_SILENT", "true")
     logger = WandbLogger(
         project=PROJECT,
@@ -60,6 +60,7 @@ def wandb_logger(record: Record) -> WandbLogger:
         config=record.config,
         group=record.group,
         job_type=record.job,
+        mode=mode,  # W&B itself reads the environment once
         settings=wandb.Settings(
             console="off",
             x_disable_stats=True,

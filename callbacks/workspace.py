@@ -133,7 +133,10 @@ def _evaluation() -> list[Any]:
 
     wide = wr.Layout(w=24, h=8)
     return [
-        wr.WeavePanelSummaryTable(table_name=named("evaluate/table"), layout=wide),
+        *(
+            wr.WeavePanelSummaryTable(table_name=named(f"evaluate/{name}"), layout=wide)
+            for name in ("table", "differences")
+        ),
         *(
             wr.BarPlot(
                 title=title, metrics=[named(f"evaluate/views/{row}/{name}") for row in _ROWS]

@@ -105,5 +105,5 @@ def record_evaluation(
     facts = {"uses": fingerprint_of(measured), "code": find_code(), "seed": config.evaluate.seed}
     with recording(record_of(config, folder, "evaluate")) as run:
         use_bundle(run, measured)
-        log_evaluation(run, figures, pictures)
+        log_evaluation(run, figures, pictures, num_steps(config) if has_model else 0)
         log_bundle(run, Bundle("evaluation", key, {p.name: p for p in files}, facts))
