@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 
 from callbacks.names import define
 from callbacks.wandb_key import has_wandb_key
+from mirage.errors import MirageError
 
 PROJECT = "mirage"
 
@@ -82,13 +83,25 @@ def _identity(record: Record) -> str:
 
 @contextmanager
 def recording(record: Record) -> Iterator[Any]:
-    """The record's W&B run, ended afterwards."""
-    run = wandb_logger(record).experiment
+    """The record's W&B run, ended afterwards.
+
+    Raises:
+        MirageError: W&B's server refuses, or cannot be reached.
+    """
     try:
-        define(run)
-        yield run
-    finally:
-        run.finish()
+        run = wandb_logger(record).experiment
+        try:
+            define(run)
+            yield run
+        finally:
+            run.finish()
+    except wandb.Error as error:
+        raise MirageError(
+            f"W&B could not be told: {error}",
+            where=str(record.folder),
+            todo="the files are written, and the same command goes on from here; with "
+            "WANDB_MODE=offline nobody is asked",
+        ) from error
 
 
 def finish(loggers: Sequence[Logger]) -> None:

@@ -19,6 +19,7 @@ from callbacks.tracking import Record, recording, wandb_logger
 from datamodules.posed import PosedImages
 from mirage.config import TrainConfig, ViewsConfig
 from mirage.contracts import PosedPhoto, PoseRing
+from mirage.errors import MirageError
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 
@@ -92,6 +93,19 @@ def test_what_is_recorded_later_goes_on_or_is_a_run_of_its_own(tmp_path: Path) -
     assert [len({run.about["id"] for run in found}) for found in runs.values()] == [1, 2]
     assert [run.history[0]["val/loss"] for found in runs.values() for run in found] == [0, 1] * 2
     assert runs["True"][0].summaries["val/loss"] == {"min", "last"}
+
+
+def test_a_server_that_refuses_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise wandb.errors.CommError("permission denied")
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    with (
+        pytest.raises(MirageError, match="W&B could not be told: permission denied") as caught,
+        recording(Record(tmp_path / "run" / "views" / "wandb", "a", "views")),
+    ):
+        pass
+    assert "WANDB_MODE=offline" in caught.value.todo
 
 
 def test_a_record_says_what_it_is_of(tmp_path: Path) -> None:
