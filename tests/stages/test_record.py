@@ -197,13 +197,13 @@ def test_what_is_there_already_is_recorded_no_second_time(run: Path, recorded: N
 def test_labels_that_a_person_changed_are_called_edited(run: Path, tmp_path: Path) -> None:
     copy = RunFolder(shutil.copytree(run, tmp_path / "copy"))
     labels, summary = (copy["poses"] / name for name in ("labels.parquet", "summary.json"))
-    before = provenance(Config(poses=PosesConfig(front=1)), copy)["poses"]
+    before = provenance(Config(poses=PosesConfig(front=1)), copy, "poses")["poses"]
     assert before["front"] == "pinned"
     labels.write_bytes(labels.read_bytes() + b"more")
-    after = provenance(Config(), copy)["poses"]
+    after = provenance(Config(), copy, "poses")["poses"]
     assert (before["labels_are"], after["labels_are"]) == ("found", "edited")
     assert before["labels"] != after["labels"] and before["bank"] == after["bank"]
     facts = json.loads(summary.read_text())
     del facts["labels"]  # as it was written before this was told
     summary.write_text(json.dumps(facts))
-    assert provenance(Config(), copy)["poses"]["labels_are"] == "of unknown origin"
+    assert provenance(Config(), copy, "poses")["poses"]["labels_are"] == "of unknown origin"

@@ -11,7 +11,7 @@ from typing import Any
 
 import mirage
 from callbacks.artifacts import Bundle
-from callbacks.names import EVALUATE, TRAIN
+from callbacks.names import EVALUATE, TRAIN, VIEWS
 from callbacks.tracking import Record
 from mirage.config import Config
 from mirage.contracts import HELDOUT
@@ -29,13 +29,13 @@ def record_of(config: Config, folder: RunFolder, stage: str) -> Record:
     """
     code = find_code()
     where, job = folder[stage], stage
-    if stage == "evaluate" and folder["train"].exists() and not folder.is_shared("train"):
+    if stage == EVALUATE and (folder["train"] / "wandb").exists() and not folder.is_shared("train"):
         where, job = folder["train"], TRAIN
     return Record(
         where / "wandb",
         folder.root.name,
         TRAIN if stage == "refine" else job,
-        asdict(config) | {"provenance": {"code": code, **provenance(config, folder)}},
+        asdict(config) | {"provenance": {"code": code, **provenance(config, folder, stage)}},
         config.group or folder.root.name,
         code["commit"],
         goes_on=stage in (TRAIN, "refine", EVALUATE),
@@ -49,7 +49,7 @@ def find_code() -> dict[str, Any]:
     here = Path(mirage.__file__).parent
     if _git(here, "ls-files", "--error-unmatch", "__init__.py"):  # not some repository around it
         commit = _git(here, "rev-parse", "HEAD")
-        changed = _git(here, "status", "--porcelain", "--untracked-files=no") != ""
+        changed = bool(_git(here, "status", "--porcelain", "--untracked-files=no"))
     return {"version": metadata.version("mirage-views"), "commit": commit, "changed": changed}
 
 
@@ -64,14 +64,14 @@ def _git(folder: Path, *words: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def provenance(config: Config, folder: RunFolder) -> dict[str, Any]:
-    """Where photos, labels and model come from, as far as they are there."""
+def provenance(config: Config, folder: RunFolder, stage: str) -> dict[str, Any]:
+    """Where photos, labels and, after training, the model come from, as far as they are there."""
     found: dict[str, Any] = {}
     if folder.is_done("images"):
         found["images"] = _of_images(config, folder)
-    if (folder["poses"] / SUMMARY_FILE).exists():
+    if folder.is_done("poses"):
         found["poses"] = _of_poses(config, folder)
-    if folder.is_done("model"):
+    if folder.is_done("model") and stage in (VIEWS, EVALUATE):
         bank = hash_file(folder["model"] / BANK)
         found["model"] = {"key": folder.key("model"), "bank": bank, "steps": num_steps(config)}
     return found
@@ -115,13 +115,12 @@ def _of_poses(config: Config, folder: RunFolder) -> dict[str, Any]:
 def poses_bundle(config: Config, folder: RunFolder) -> Bundle:
     """The labels and the bank."""
     poses = folder["poses"]
-    facts = provenance(config, folder)
     settings = {name: asdict(config)[name] for name in ("backbone", "parts", "poses")}
     return Bundle(
         "poses",
         folder.key("poses"),
         {name: poses / name for name in (LABELS_FILE, BANK_FILE)},
-        {"images": facts["images"], **facts["poses"], **settings},
+        {"images": _of_images(config, folder), **_of_poses(config, folder), **settings},
     )
 
 
