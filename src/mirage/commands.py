@@ -68,6 +68,13 @@ COMMANDS = {
          "views.pose_guidance=FLOAT", "reference_pose=POSE"),
         "mirage views views.reference=car.jpg views.count=24 run=runs/mine",
     ),
+    "reconstruct": Command(
+        ("reconstruct",),
+        "Make a 3D object of views from all round: a mesh to open in Blender or a browser.",
+        "views of a whole turn (views.count=24), or a photo to turn first",
+        ("views.reference=FILE|FOLDER", "shape.views=INT", "shape.voxels=INT", "shape.steps=INT"),
+        "mirage reconstruct views.reference=car.jpg run=runs/mine",
+    ),
     "evaluate": Command(
         ("evaluate",),
         "Measure poses, and views where a model is trained; on fresh turntable objects, the truth.",

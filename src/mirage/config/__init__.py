@@ -8,6 +8,7 @@ from mirage.config.launcher import LauncherConfig
 from mirage.config.measuring import AblationConfig, EvaluateConfig
 from mirage.config.poses import BackboneConfig, PartsConfig, PosesConfig
 from mirage.config.run import Config
+from mirage.config.shape import ShapeConfig
 from mirage.config.sweep import SWEPT_COMMANDS, PlotConfig, SweepConfig, SweptConfig, road_to
 from mirage.config.training import DataConfig, ModelConfig, RefineConfig, TrainConfig
 from mirage.config.views import MODES, ViewsConfig
@@ -27,6 +28,7 @@ __all__ = [
     "PlotConfig",
     "PosesConfig",
     "RefineConfig",
+    "ShapeConfig",
     "SweepConfig",
     "SweptConfig",
     "TrainConfig",

@@ -9,6 +9,7 @@ from mirage.config.images import ImagesConfig
 from mirage.config.launcher import LauncherConfig
 from mirage.config.measuring import AblationConfig, EvaluateConfig
 from mirage.config.poses import BackboneConfig, PartsConfig, PosesConfig
+from mirage.config.shape import ShapeConfig
 from mirage.config.training import DataConfig, ModelConfig, RefineConfig, TrainConfig
 from mirage.config.views import ViewsConfig
 
@@ -32,6 +33,7 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)
     views: ViewsConfig = field(default_factory=ViewsConfig)
+    shape: ShapeConfig = field(default_factory=ShapeConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     ablation: AblationConfig = field(default_factory=AblationConfig)
 

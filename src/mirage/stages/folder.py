@@ -19,10 +19,13 @@ from mirage.errors import MirageError
 from mirage.files import replacing
 from mirage.ranks import Ranks
 
-STAGES = ("images", "poses", "train", "refine", "model", "views", "evaluate", "report")
+STAGES = ("images", "poses", "train", "refine", "model", "views", "shape", "evaluate", "report")
 # What the poses are kept in, which later stages read.
 BANK_FILE, LABELS_FILE, SUMMARY_FILE = "bank.safetensors", "labels.parquet", "summary.json"
-_MADE_BY = {"model": "train"}  # the command that makes a folder not named after itself
+_MADE_BY = {
+    "model": "train",
+    "shape": "reconstruct",
+}  # the command that makes a folder not named after itself
 
 
 @dataclass(frozen=True)

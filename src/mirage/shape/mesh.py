@@ -1,0 +1,56 @@
+"""A field's surface as a mesh that other programs open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import trimesh
+from skimage.measure import marching_cubes
+
+from mirage.errors import MirageError
+from mirage.files import replacing
+from mirage.shape.field import VoxelField
+
+
+@torch.no_grad()
+def surface(field: VoxelField) -> trimesh.Trimesh:
+    """The largest closed surface, coloured at its vertices, standing on y = 0, 1 at its longest.
+
+    Axes as of glTF: y up. Marching cubes (Lorensen and Cline 1987) on the distance.
+
+    Raises:
+        MirageError: the field has no surface.
+    """
+    distance = field.distance[0, 0].numpy()
+    if distance.min() >= 0.0:
+        raise MirageError(
+            "the views agree on no object",
+            where="shape",
+            todo="look at the views: they should show one object from all round",
+        )
+    # Empty all round, so that what reaches the side of the box is closed there.
+    padded = np.pad(distance, 1, constant_values=field.voxel)
+    places, faces, _, _ = marching_cubes(padded, 0.0)
+    size = np.array(field.size)
+    middle = ((places - 0.5) / size * 2.0 - 1.0)[:, ::-1]  # z y x → x y z
+    vertices = middle * field.reach.numpy() + field.centre.numpy()
+    colours = field.colour_at(torch.from_numpy(vertices.astype(np.float32))).numpy()
+    mesh = trimesh.Trimesh(
+        vertices, faces, vertex_colors=np.rint(255.0 * colours).astype(np.uint8), process=False
+    )
+    largest = max(mesh.split(only_watertight=False), key=lambda part: abs(part.volume))
+    if largest.volume < 0.0:
+        largest.invert()
+    low, high = largest.bounds
+    middle = np.array([(low[0] + high[0]) / 2.0, low[1], (low[2] + high[2]) / 2.0])
+    largest.apply_translation(-middle)
+    largest.apply_scale(1.0 / (high - low).max())
+    return largest
+
+
+def save_mesh(mesh: trimesh.Trimesh, path: Path) -> None:
+    """Write a mesh as its suffix says (.glb, .ply), whole or not at all."""
+    with replacing(path) as temporary:
+        mesh.export(temporary, file_type=path.suffix[1:])
