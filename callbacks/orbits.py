@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import WandbLogger
 
-from callbacks.tracking import log_pictures
+from callbacks.review import Reading, ReviewRow, log_views, review_rows
+from callbacks.tracking import runs_of
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, Orbit, PosedPhoto, PoseRing
+from mirage.contracts import ByteArray, Orbit, PosedPhoto, PoseLabels, PoseRing
 from mirage.report.films import save_gif
 from mirage.report.panels import contact_sheet
 from mirage.sampler.orbit import sample_orbit
-from mirage.sampler.targets import ring_azimuths
+from mirage.sampler.targets import nearest_pose, ring_azimuths
+
+ReadPoses = Callable[[ByteArray], PoseLabels | None]
 
 
 class OrbitViews(Callback):
@@ -26,16 +30,23 @@ class OrbitViews(Callback):
     List it before the EMA callback: the averaged weights are live then, and no longer after it.
     Every rank samples an equal share (padded), so no collective waits for a rank that has none;
     views do not depend on who sampled them.
+
+    Args:
+        references: photos by their names.
+        read: the poses of [B, H, W, 3] uint8 views, or None where they cannot be read; called only
+            where W&B is told of them.
     """
 
     def __init__(
         self,
-        references: list[PosedPhoto],
+        references: Mapping[str, PosedPhoto],
         ring: PoseRing,
         config: ViewsConfig,
         folder: Path,
+        read: ReadPoses = lambda views: None,
     ) -> None:
         self.references, self.ring, self.config, self.folder = references, ring, config, folder
+        self.read = read
 
     def on_validation_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -45,7 +56,8 @@ class OrbitViews(Callback):
         num = len(self.references)
         padded = np.resize(np.arange(num), -(-num // trainer.world_size) * trainer.world_size)
         mine = padded[trainer.global_rank :: trainer.world_size]
-        frames = np.stack([self._sample(pl_module, self.references[i]).frames for i in mine])
+        photos = list(self.references.values())
+        frames = np.stack([self._sample(pl_module, photos[i]).frames for i in mine])
         gathered: Any = pl_module.all_gather(torch.from_numpy(frames).to(pl_module.device))
         if not trainer.is_global_zero:
             return
@@ -70,19 +82,25 @@ class OrbitViews(Callback):
     def _write(self, trainer: lightning.Trainer, frames: ByteArray) -> None:
         """`frames`: [R, V, H, W, 3]."""
         azimuths = ring_azimuths(self.ring, self.config.count)
-        orbits = [
-            Orbit(r.pixels, f, azimuths, np.zeros(len(f), np.int64), r.pose)
-            for r, f in zip(self.references, frames, strict=True)
-        ]
+        poses = nearest_pose(self.ring, azimuths)
+        orbits = {
+            name: Orbit(photo.pixels, views, azimuths, poses, photo.pose)
+            for (name, photo), views in zip(self.references.items(), frames, strict=True)
+        }
         self.folder.mkdir(parents=True, exist_ok=True)
         stem = self.folder / f"step_{trainer.global_step:07d}"
-        sheet = contact_sheet(orbits)
-        sheet.save(stem.with_suffix(".png"))
+        contact_sheet(list(orbits.values())).save(stem.with_suffix(".png"))
         # All references side by side, turning together: [V, H, R·W, 3].
         save_gif(np.concatenate(list(frames), axis=2), stem.with_suffix(".gif"))
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                log_pictures(
-                    logger, "views", stem.with_suffix(".png"), stem.with_suffix(".gif"),
-                    trainer.global_step,
-                )  # fmt: skip
+        for run in runs_of(trainer.loggers):
+            rows = [row for name in orbits for row in self._review(name, orbits[name], trainer)]
+            with TemporaryDirectory() as scratch:
+                films = {name: Path(scratch) / f"{i}.gif" for i, name in enumerate(orbits)}
+                for name, film in films.items():
+                    save_gif(orbits[name].frames, film)
+                log_views(run, stem.with_suffix(".png"), films, rows, trainer.global_step)
+
+    def _review(self, name: str, orbit: Orbit, trainer: lightning.Trainer) -> list[ReviewRow]:
+        found = self.read(orbit.frames)
+        reading = None if found is None else Reading(found.pose, found.azimuth, found.confidence)
+        return review_rows(name, orbit, reading, self.config, trainer.global_step)

@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import WandbLogger
 
-from callbacks.tracking import log_poses
+from callbacks.artifacts import Bundle, use_bundle
+from callbacks.names import STEP, define
+from callbacks.tracking import log_pictures, runs_of
 
 
 class PoseRecord(Callback):
-    """Logs the pictures of the poses, and labels and bank as an artifact, when training begins.
+    """Logs the pictures of the poses, and that the training uses them, when it begins.
 
     A training that resumes goes on in the same W&B run and logs them no second time.
 
     Args:
-        pictures: PNG files. files: what goes into the artifact.
-        provenance: what the poses were found with: the artifact's metadata.
+        pictures: PNG files. poses: gives labels and bank; called only where they are recorded.
         mark: a file that is made when all is logged.
     """
 
-    def __init__(
-        self,
-        pictures: Sequence[Path],
-        files: Sequence[Path],
-        provenance: dict[str, Any],
-        mark: Path,
-    ) -> None:
-        self.pictures, self.files = pictures, files
-        self.provenance, self.mark = provenance, mark
+    def __init__(self, pictures: Sequence[Path], poses: Callable[[], Bundle], mark: Path) -> None:
+        self.pictures, self.poses, self.mark = pictures, poses, mark
 
     def on_fit_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        if not trainer.is_global_zero or self.mark.exists():
+        if not trainer.is_global_zero:
             return
-        loggers = [logger for logger in trainer.loggers if isinstance(logger, WandbLogger)]
-        for logger in loggers:
-            log_poses(logger, self.pictures, self.files, self.provenance)
-        if loggers:
+        runs = runs_of(trainer.loggers)
+        for run in runs:
+            define(run)
+            if not self.mark.exists():
+                log_pictures(run, "poses", self.pictures, **{STEP: 0})
+                use_bundle(run, self.poses())
+        if runs:
             self.mark.write_text("")

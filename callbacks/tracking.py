@@ -6,45 +6,102 @@ import os
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import wandb
 from lightning.pytorch.loggers import Logger, WandbLogger
 
+from callbacks.names import define
 from callbacks.wandb_key import has_wandb_key
+from mirage.errors import MirageError
+
+PROJECT = "mirage"
 
 
-def wandb_logger(
-    folder: Path, name: str, config: dict[str, Any], group: str | None = None
-) -> WandbLogger:
-    """A logger that resumes the same W&B run for the same folder.
+@dataclass(frozen=True)
+class Record:
+    """What W&B is told of a run, and where that is kept.
+
+    Attributes:
+        folder: of the record.
+        name: of the W&B run. job: its job type. group: of W&B runs, this one among them.
+        config: settings, and where all comes from.
+        commit: of the code; None where it is in no repository.
+        goes_on: whether what is recorded later in the same folder is the same W&B run.
+    """
+
+    folder: Path
+    name: str
+    job: str
+    config: dict[str, Any] = field(default_factory=dict)
+    group: str | None = None
+    commit: str | None = None
+    goes_on: bool = True
+
+
+def wandb_logger(record: Record) -> WandbLogger:
+    """A logger of the record's W&B run.
 
     WANDB_MODE is obeyed; where it is unset, runs are offline unless there is a key. Where an agent
     of a W&B sweep started this, the run is the one that the agent asks for.
-
-    Args:
-        group: of W&B runs, this one among them.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("WANDB_MODE", "online" if has_wandb_key() else "offline")
+    record.folder.mkdir(parents=True, exist_ok=True)
+    mode = os.environ.setdefault("WANDB_MODE", "online" if has_wandb_key() else "offline")
     os.environ.setdefault("WANDB_SILENT", "true")
-    identity = folder / "wandb_id.txt"
-    if not identity.exists():
-        asked = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
-        identity.write_text(asked or uuid.uuid4().hex[:8])
     logger = WandbLogger(
-        project="mirage",
-        name=name,
-        id=identity.read_text().strip(),
-        save_dir=str(folder.absolute()),  # W&B writes from a process with a folder of its own
+        project=PROJECT,
+        name=record.name,
+        id=_identity(record),
+        save_dir=str(
+            record.folder.absolute()
+        ),  # W&B writes from a process with a folder of its own
         resume="allow",
-        config=config,
-        group=group,
-        settings=wandb.Settings(console="off", x_disable_stats=True),
+        config=record.config,
+        group=record.group,
+        job_type=record.job,
+        mode=mode,  # W&B itself reads the environment once
+        settings=wandb.Settings(
+            console="off",
+            x_disable_stats=True,
+            disable_git=True,  # it would look where the command was called, at whatever is there
+            git_commit=record.commit,
+        ),
     )
     logger._wandb_init.pop("anonymous", None)  # wandb warns of it, and Lightning always passes it
     return logger
+
+
+def _identity(record: Record) -> str:
+    kept = record.folder / "wandb_id.txt"
+    if not (record.goes_on and kept.exists()):
+        asked = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
+        kept.write_text(asked or uuid.uuid4().hex[:8])
+    return kept.read_text().strip()
+
+
+@contextmanager
+def recording(record: Record) -> Iterator[Any]:
+    """The record's W&B run, ended afterwards.
+
+    Raises:
+        MirageError: W&B's server refuses, or cannot be reached.
+    """
+    try:
+        run = wandb_logger(record).experiment
+        try:
+            define(run)
+            yield run
+        finally:
+            run.finish()
+    except wandb.Error as error:
+        raise MirageError(
+            f"W&B could not be told: {error}",
+            where=str(record.folder),
+            todo="the files are written, and the same command goes on from here; with "
+            "WANDB_MODE=offline nobody is asked",
+        ) from error
 
 
 def finish(loggers: Sequence[Logger]) -> None:
@@ -54,58 +111,20 @@ def finish(loggers: Sequence[Logger]) -> None:
             logger.experiment.finish()
 
 
-def log_poses(
-    logger: WandbLogger, pictures: Sequence[Path], files: Sequence[Path], facts: dict[str, Any]
-) -> None:
-    """Log pictures under `poses/`, and files as one artifact of type `poses`.
-
-    Args:
-        files: go into the artifact, copied at once, so that what changes later does no harm.
-        facts: the artifact's metadata: where the files come from.
-    """
-    run = logger.experiment
-    shown = {f"poses/{path.stem}": wandb.Image(str(path)) for path in pictures}
-    run.log(shown | {"trainer/global_step": 0})
-    artifact = wandb.Artifact(f"poses-{run.id}", type="poses", metadata=facts)
-    with _staging_in(Path(str(logger.save_dir))):
-        for file in files:
-            artifact.add_file(str(file))
-    run.log_artifact(artifact)
-
-
-def log_evaluation(
-    folder: Path,
-    name: str,
-    config: dict[str, Any],
-    figures: dict[str, Any],
-    pictures: Sequence[Path],
-    group: str | None = None,
-) -> None:
-    """Add figures and pictures under `evaluate/` to a W&B run: of a training that is over, or new.
-
-    Args:
-        folder, name, config, group: as `wandb_logger` takes them, and was given by the training.
-        figures: a tree of numbers; what is no number is left out.
-    """
-    run = wandb_logger(folder, name, config, group).experiment
-    shown = {f"evaluate/{path.stem}": wandb.Image(str(path)) for path in pictures}
-    run.log(shown | dict(_numbers(figures, "evaluate")))
-    run.finish()
-
-
-def _numbers(tree: dict[str, Any], path: str) -> Iterator[tuple[str, float]]:
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            yield from _numbers(value, f"{path}/{name}")
-        elif isinstance(value, int | float):
-            yield f"{path}/{name}", float(value)
+def runs_of(loggers: Sequence[Logger]) -> list[Any]:
+    """The W&B runs among a trainer's loggers that anything is recorded of."""
+    runs = [logger.experiment for logger in loggers if isinstance(logger, WandbLogger)]
+    return [run for run in runs if not run.disabled]
 
 
 @contextmanager
-def _staging_in(folder: Path) -> Iterator[None]:
-    """W&B copies an artifact's files to the home folder, unless this variable names another."""
+def kept_with(run: Any) -> Iterator[None]:
+    """What W&B copies of artifacts and tables goes into the folder that the record is of.
+
+    It copies them to the home folder, unless WANDB_DATA_DIR names another.
+    """
     own = os.environ.get("WANDB_DATA_DIR")
-    os.environ["WANDB_DATA_DIR"] = own or str(folder)
+    os.environ["WANDB_DATA_DIR"] = own or str(data_folder(run))
     try:
         yield
     finally:
@@ -113,12 +132,18 @@ def _staging_in(folder: Path) -> Iterator[None]:
             del os.environ["WANDB_DATA_DIR"]
 
 
-def log_pictures(logger: WandbLogger, name: str, sheet: Path, film: Path, step: int) -> None:
-    """Log a contact sheet (PNG) and a film (GIF) under `name/`."""
-    logger.experiment.log(
-        {
-            f"{name}/orbits": wandb.Image(str(sheet)),
-            f"{name}/turning": wandb.Video(str(film), format="gif"),
-            "trainer/global_step": step,
-        }
-    )
+def data_folder(run: Any) -> Path:
+    """`<run>/wandb` of a record in `<run>/<stage>/wandb`.
+
+    Not in the stage's folder: W&B remembers where it copied files to, and a training that is set
+    aside is renamed.
+    """
+    return Path(run.settings.root_dir).parents[1] / "wandb"
+
+
+def log_pictures(run: Any, group: str, pictures: Sequence[Path], **more: float) -> None:
+    """Log picture files as `group`/their stems, and numbers beside them, in one row."""
+    if run.disabled:
+        return
+    shown = {f"{group}/{path.stem}": wandb.Image(str(path)) for path in pictures}
+    run.log(shown | more)

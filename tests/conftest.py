@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import shutil
 import subprocess
@@ -22,8 +23,44 @@ MakeDenoiser = Callable[..., PoseDenoiser]
 MakeData = Callable[[int], PosedImages]
 
 
+_OF_WANDB = (
+    "WANDB_API_KEY", "WANDB_MODE", "WANDB_SILENT", "WANDB_DATA_DIR", "WANDB_RUN_ID",
+    "WANDB_SWEEP_ID", "WANDB_BASE_URL", "WANDB_CONFIG_DIR", "NETRC",
+)  # fmt: skip
 _HELPERS = Path(__file__).parent / "helpers"
 _CLUSTER = Path(__file__).parents[1] / "scripts" / "slurm_cluster.sh"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unrecorded() -> Iterator[None]:
+    """W&B records nothing, which takes time, unless a test asks for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WANDB_MODE", "disabled")
+        yield
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Iterator[None]:
+    """W&B records offline."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WANDB_MODE", "offline")
+        yield
+
+
+@pytest.fixture
+def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person without a W&B key, whose terminal must not be asked anything."""
+    for name in _OF_WANDB:
+        monkeypatch.setenv(name, "")  # so that what is set below is undone afterwards
+        monkeypatch.delenv(name)
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+    def refuse(*_: object, **__: object) -> str:
+        raise AssertionError("a prompt")
+
+    monkeypatch.setattr(builtins, "input", refuse)
+    monkeypatch.setattr("getpass.getpass", refuse)
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ def test_without_slurm_a_launcher_of_slurm_says_so(
 
 
 @pytest.fixture(scope="module")
-def straight(posed: Path, cluster: None) -> Path:
+def straight(posed: Path, cluster: None, recorded: None) -> Path:
     """Trained on two nodes in one go."""
     run = shutil.copytree(posed, posed.with_name("straight"))
     assert mirage("train", f"run={run}", *LONG, *TWO_NODES, "launcher.wait=true") == 0
@@ -59,6 +59,10 @@ def straight(posed: Path, cluster: None) -> Path:
 def losses(run: Path) -> list[tuple[int, float]]:
     rows = csv.DictReader((run / "train" / "metrics.csv").read_text().splitlines())
     return [(int(row["step"]), float(row["train_loss"] or row["val_loss"])) for row in rows]
+
+
+def wandb_ids(run: Path) -> set[str]:
+    return {path.stem for path in (run / "train" / "wandb").rglob("*.wandb")}
 
 
 def assert_same_curve(run: Path, other: Path) -> None:
@@ -104,7 +108,7 @@ def test_two_nodes_train_what_one_process_trains(
             rf"train: \d+/120, [\d.]+ images/s, .*process {rank} of 2, on {node}", said
         )
         assert ("train: 120 steps" in said) == (rank == 0)
-    assert len(list((straight / "train" / "wandb").rglob("*.wandb"))) == 1
+    assert len(wandb_ids(straight)) == 1
     assert "kind: local" in (straight / "config.yaml").read_text()  # later commands run here
 
 
@@ -124,8 +128,7 @@ def test_a_job_that_makes_room_comes_back_and_goes_on(
     said = log(run, job)
     assert said.count("saved, and back in the queue") == 1
     assert_same_curve(straight, run)
-    ids = {path.name.split("-")[-1] for path in (run / "train" / "wandb").rglob("*.wandb")}
-    assert len(ids) == 1  # parts of one run of W&B
+    assert len(wandb_ids(run)) == 1  # parts of one run of W&B
 
 
 @pytest.mark.slurm

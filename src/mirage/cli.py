@@ -61,6 +61,11 @@ def _dispatch(words: list[str]) -> int:
 
         doctor.run()
         return 0
+    if name == "workspace":
+        from callbacks.workspace import apply
+
+        _tell("workspace", lambda: apply([word for word in rest if word not in flags]))
+        return 0
     # Heavy imports come after help and errors, which should be instant.
     from mirage.experiment import load_config
     from mirage.stages.folder import RunFolder

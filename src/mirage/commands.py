@@ -126,6 +126,13 @@ COMMANDS = {
         (),
         "mirage doctor",
     ),
+    "workspace": Command(
+        (),
+        "Put MIRAGE's workspace into a project of W&B: docs/dashboards.md.",
+        "a W&B key, and `pip install wandb-workspaces`",
+        ("project=NAME  (mirage by default)", "entity=NAME  (of the key by default)"),
+        "mirage workspace project=mirage",
+    ),
     "experiments": Command(
         (),
         "List the files of experiments/, by the key that names them.",

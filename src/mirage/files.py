@@ -29,6 +29,12 @@ def fingerprint(files: Iterable[tuple[str, int | None, object]]) -> str:
     return digest.hexdigest()
 
 
+def hash_file(path: Path) -> str:
+    """SHA-256 of what is in a file, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def files_at(root: Path) -> Iterator[tuple[str, int, int]]:
     """Name, size and time (ns) of a file, or of all below a folder; none where nothing is.
 

@@ -61,7 +61,7 @@ def test_orbits_show_the_averaged_weights(
 
     monkeypatch.setattr(orbits, "sample_orbit", sample)
     averages = Averages()
-    references = [PosedPhoto(photo, 1, 90.0), PosedPhoto(255 - photo, 3, 270.0)]
+    references = {"a": PosedPhoto(photo, 1, 90.0), "b": PosedPhoto(255 - photo, 3, 270.0)}
     views = OrbitViews(references, ring, ViewsConfig(count=3, steps=2, mode="soft"), tmp_path / "o")
     trainer = lightning.Trainer(
         accelerator="cpu", max_steps=STEPS, logger=False, enable_progress_bar=False,

@@ -1,9 +1,9 @@
-"""The poses in the record of a training: there once, whole, and with where they come from."""
+"""The poses in the record of a training: there once, and as what it stands on."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,26 +11,22 @@ from typing import Any
 import numpy as np
 import pytest
 import wandb
+from offline_runs import read_runs
 from PIL import Image
 
+from callbacks.artifacts import Bundle
 from callbacks.poses import PoseRecord
-from callbacks.tracking import wandb_logger
+from callbacks.tracking import Record, wandb_logger
 
 pytestmark = pytest.mark.usefixtures("nobody")
 
 PROVENANCE = {"key": "0123", "num_images": 1920, "parts": {"count": 256}}
 
 
-def end() -> None:
-    """End the run and the service that writes it, which is slow and remembers WANDB_MODE."""
-    wandb.finish()
-    wandb.teardown()
-
-
 @pytest.fixture(autouse=True)
 def end_afterwards() -> Iterator[None]:
     yield
-    end()
+    wandb.finish()
 
 
 @pytest.fixture
@@ -47,13 +43,13 @@ def poses(tmp_path: Path) -> Path:
 
 def start_training(poses: Path, is_global_zero: bool = True) -> Any:
     """What a training does when it begins or resumes; the logger's run."""
-    wandb_folder = poses.parent / "train" / "wandb"
-    logger = wandb_logger(wandb_folder, "demo", {})
+    folder = poses.parent / "train" / "wandb"
+    logger = wandb_logger(Record(folder, "demo", "train"))
+    files = {name: poses / name for name in ("labels.parquet", "bank.safetensors")}
     record = PoseRecord(
         [poses / "montage.png", poses / "ring.png"],
-        [poses / "labels.parquet", poses / "bank.safetensors"],
-        PROVENANCE,
-        wandb_folder / "poses_logged.txt",
+        lambda: Bundle("poses", "0123456789", files, PROVENANCE),
+        folder / "poses_logged.txt",
     )
     trainer: Any = SimpleNamespace(is_global_zero=is_global_zero, loggers=[logger])
     module: Any = None
@@ -61,36 +57,33 @@ def start_training(poses: Path, is_global_zero: bool = True) -> Any:
     return logger.experiment
 
 
-def test_pictures_and_artifact_are_in_the_offline_record(
-    tmp_path: Path, poses: Path, read_back: Callable[[Path], Any]
-) -> None:
+def test_pictures_and_what_is_used_are_in_the_offline_record(tmp_path: Path, poses: Path) -> None:
     assert start_training(poses).offline
-    end()
-    (file,) = (tmp_path / "run").rglob("run-*.wandb")
-    run = read_back(file)
+    wandb.finish()
+    (run,) = read_runs(tmp_path / "run")
     (row,) = (row for row in run.history if "poses/montage/path" in row)
     for name in ("montage", "ring"):
-        media = file.parent / "files" / row[f"poses/{name}/path"]
+        media = run.file.parent / "files" / row[f"poses/{name}/path"]
         assert media.read_bytes() == (poses / f"{name}.png").read_bytes()
-    (artifact,) = run.artifacts
-    assert artifact.type == "poses" and json.loads(artifact.metadata) == PROVENANCE
+    (artifact,) = run.logged("poses", used=True)
+    assert artifact.name == "poses-01234567" and json.loads(artifact.metadata) == PROVENANCE
+    assert run.config["uses_poses"] == f"poses-01234567:{artifact.digest}"
     contents = {entry.path: Path(entry.local_path) for entry in artifact.manifest.contents}
     assert set(contents) == {"labels.parquet", "bank.safetensors"}
     for name, copy in contents.items():
         assert copy.read_bytes() == (poses / name).read_bytes()
-        assert copy.is_relative_to(tmp_path / "run") and copy != poses / name
+        assert copy.is_relative_to(tmp_path / "run") and not copy.samefile(poses / name)
     assert not (tmp_path / "home" / ".local").exists()  # nothing is staged outside
 
 
-def test_a_resumed_training_logs_them_no_second_time(
-    tmp_path: Path, poses: Path, read_back: Callable[[Path], Any]
-) -> None:
+def test_a_resumed_training_logs_them_no_second_time(tmp_path: Path, poses: Path) -> None:
     for _ in range(2):
         start_training(poses)
-        end()
-    runs = [read_back(file) for file in sorted((tmp_path / "run").rglob("run-*.wandb"))]
+        wandb.finish()
+    runs = read_runs(tmp_path / "run")
     assert len(runs) == 2
     assert sum(len(run.artifacts) for run in runs) == 1
+    assert all(run.summaries["val/loss"] == {"min", "last"} for run in runs)
 
 
 def test_other_ranks_and_disabled_runs_leave_nothing(
@@ -100,4 +93,5 @@ def test_other_ranks_and_disabled_runs_leave_nothing(
     start_training(poses, is_global_zero=False)
     assert not list((tmp_path / "run").rglob("poses_logged.txt"))
     assert start_training(poses).disabled
+    assert not list((tmp_path / "run").rglob("poses_logged.txt"))
     assert not list((tmp_path / "run").rglob("run-*.wandb"))

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import lightning
 import numpy as np
 import pytest
 import wandb
+from offline_runs import read_run, read_runs
 from PIL import Image
 
 from callbacks.orbits import OrbitViews
-from callbacks.tracking import log_evaluation, wandb_logger
+from callbacks.tracking import Record, recording, wandb_logger
 from datamodules.posed import PosedImages
 from mirage.config import TrainConfig, ViewsConfig
 from mirage.contracts import PosedPhoto, PoseRing
+from mirage.errors import MirageError
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 
@@ -33,18 +35,17 @@ def test_without_a_key_a_training_is_recorded_offline_in_its_folder(
     make_data: MakeData,
     ring: PoseRing,
     photo: np.ndarray,
-    read_back: Callable[[Path], Any],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    folder = tmp_path / "run" / "wandb"
-    logger = wandb_logger(folder, "demo", {"poses": {"count": 4}})
-    views = ViewsConfig(count=3, steps=2, mode="soft")
+    folder = tmp_path / "run" / "train" / "wandb"
+    logger = wandb_logger(Record(folder, "demo", "train", {"poses": {"count": 4}}))
+    views, references = ViewsConfig(count=3, steps=2), {"one": PosedPhoto(photo, 1, 90.0)}
     trainer = lightning.Trainer(
         accelerator="cpu", max_steps=4, logger=logger, log_every_n_steps=2,
         enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
         use_distributed_sampler=False, num_sanity_val_steps=0, val_check_interval=2,
         check_val_every_n_epoch=None,
-        callbacks=[OrbitViews([PosedPhoto(photo, 1, 90.0)], ring, views, tmp_path / "orbits")],
+        callbacks=[OrbitViews(references, ring, views, tmp_path / "orbits")],
     )  # fmt: skip
     capfd.readouterr()
     try:
@@ -55,7 +56,7 @@ def test_without_a_key_a_training_is_recorded_offline_in_its_folder(
     assert "wandb" not in capfd.readouterr().err
 
     (file,) = folder.rglob("run-*.wandb")
-    run = read_back(file)
+    run = read_run(file)
     assert run.config["poses"] == {"count": 4}
     losses = {
         row["trainer/global_step"]: row["train/loss"] for row in run.history if "train/loss" in row
@@ -64,66 +65,91 @@ def test_without_a_key_a_training_is_recorded_offline_in_its_folder(
     pictures = [row for row in run.history if "views/orbits/path" in row]
     assert [row["trainer/global_step"] for row in pictures] == [2, 4]
     for row, step in zip(pictures, (2, 4), strict=True):
-        for name, suffix in (("views/orbits", ".png"), ("views/turning", ".gif")):
-            media = file.parent / "files" / row[f"{name}/path"]
-            original = tmp_path / "orbits" / f"step_{step:07d}{suffix}"
-            assert media.read_bytes() == original.read_bytes()
+        media = file.parent / "files" / row["views/orbits/path"]
+        assert media.read_bytes() == (tmp_path / "orbits" / f"step_{step:07d}.png").read_bytes()
+        (film,) = row["views/turning/videos"]
+        assert film["caption"] == "one"
+        assert Image.open(file.parent / "files" / film["path"]).n_frames == 3
+        assert "views/target_pose_accuracy" not in row  # nobody read them
+        assert 0 < row["views/colour_distance"] < 1
     assert not (tmp_path / "home" / ".local").exists()  # nothing is staged outside
     identity = (folder / "wandb_id.txt").read_text()
-    assert logger.version == wandb_logger(folder, "demo", {}).version == identity
+    assert logger.version == wandb_logger(Record(folder, "demo", "train")).version == identity
 
 
 def test_a_mode_that_is_set_is_obeyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    wandb_logger(tmp_path / "wandb", "demo", {})
+    wandb_logger(Record(tmp_path / "run" / "train" / "wandb", "demo", "train"))
     assert os.environ["WANDB_MODE"] == "disabled"
 
 
-def test_figures_join_the_run_of_the_training(
-    tmp_path: Path, read_back: Callable[[Path], Any]
-) -> None:
-    folder, picture = tmp_path / "run" / "wandb", tmp_path / "reliability.png"
-    Image.new("RGB", (30, 20), "white").save(picture)
-    figures = {"ring_score": 0.9, "error": {"median_deg": 3}, "why": "12 poses", "groups": [1]}
-    log_evaluation(folder, "demo", {}, figures, [picture])
-    (file,) = folder.rglob("run-*.wandb")
-    assert (folder / "wandb_id.txt").read_text() in file.name
-    (row,) = (row for row in read_back(file).history if "evaluate/ring_score" in row)
-    assert row["evaluate/ring_score"] == 0.9 and row["evaluate/error/median_deg"] == 3
-    media = file.parent / "files" / row["evaluate/reliability/path"]
-    assert media.read_bytes() == picture.read_bytes()
-    assert not any("why" in name or "groups" in name for name in row)
+def test_what_is_recorded_later_goes_on_or_is_a_run_of_its_own(tmp_path: Path) -> None:
+    for goes_on in (True, False):
+        record = Record(tmp_path / str(goes_on) / "wandb", "demo", "train", goes_on=goes_on)
+        for number in range(2):
+            with recording(record) as run:
+                run.log({"val/loss": number})
+    runs = {name: read_runs(tmp_path / name) for name in ("True", "False")}
+    assert [len({run.about["id"] for run in found}) for found in runs.values()] == [1, 2]
+    assert [run.history[0]["val/loss"] for found in runs.values() for run in found] == [0, 1] * 2
+    assert runs["True"][0].summaries["val/loss"] == {"min", "last"}
 
 
-def test_runs_of_a_group_say_so(tmp_path: Path, read_back: Callable[[Path], Any]) -> None:
-    wandb_logger(tmp_path / "wandb", "a", {}, "guidance").experiment.finish()
-    log_evaluation(tmp_path / "other", "b", {}, {"psnr": 20.0}, [], "guidance")
-    files = [*(tmp_path / "wandb").rglob("run-*.wandb"), *(tmp_path / "other").rglob("run-*.wandb")]
-    about = [read_back(file).about for file in files]
-    assert [run["group"] for run in about] == ["guidance", "guidance"]
-    assert about[0]["id"] != about[1]["id"]
+def test_a_server_that_refuses_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise wandb.errors.CommError("permission denied")
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    with (
+        pytest.raises(MirageError, match="W&B could not be told: permission denied") as caught,
+        recording(Record(tmp_path / "run" / "views" / "wandb", "a", "views")),
+    ):
+        pass
+    assert "WANDB_MODE=offline" in caught.value.todo
+
+
+def test_a_record_says_what_it_is_of(tmp_path: Path) -> None:
+    """And not of the repository that the command happens to be called in."""
+    record = Record(
+        tmp_path / "run" / "train" / "wandb", "a", "views", {"seed": 3}, "guidance", "c0ffee"
+    )
+    with recording(record):
+        pass
+    with recording(replace(record, folder=tmp_path / "other" / "wandb", commit=None)):
+        pass
+    one, other = read_runs(tmp_path / "run") + read_runs(tmp_path / "other")
+    assert one.about | {"id": ""} == {
+        "id": "", "name": "a", "group": "guidance", "job": "views", "sweep": "",
+        "commit": "c0ffee",
+    }  # fmt: skip
+    assert one.config["seed"] == 3
+    assert other.about["commit"] == "" and other.about["id"] != one.about["id"]
 
 
 def test_an_agents_run_is_the_one_that_it_asks_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_back: Callable[[Path], Any]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In training, and in what is measured afterwards elsewhere."""
     monkeypatch.setenv("WANDB_SWEEP_ID", "sweep1")
     monkeypatch.setenv("WANDB_RUN_ID", "run7")
     wandb.teardown()  # it reads the environment once
+    names = ("train", "evaluate", "views")
     try:
-        wandb_logger(tmp_path / "train", "a", {}).experiment.finish()
-        log_evaluation(tmp_path / "evaluate", "a", {}, {"psnr": 20.0}, [])
+        for name in names:
+            record = Record(tmp_path / name / "wandb", "a", name, goes_on=name != "views")
+            with recording(record):
+                pass
     finally:
         wandb.teardown()
-    files = [next((tmp_path / name).rglob("run-*.wandb")) for name in ("train", "evaluate")]
-    for file in files:
-        about = read_back(file).about
-        assert (about["id"], about["sweep"]) == ("run7", "sweep1")
-        assert (file.parents[2] / "wandb_id.txt").read_text() == "run7"
+    for name in names:
+        (run,) = read_runs(tmp_path / name)
+        assert (run.about["id"], run.about["sweep"]) == ("run7", "sweep1")
+        assert (tmp_path / name / "wandb" / "wandb_id.txt").read_text() == "run7"
 
 
 def test_a_run_id_alone_is_not_an_agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Several trainings of one process would go into one run."""
     monkeypatch.setenv("WANDB_RUN_ID", "run7")
-    assert wandb_logger(tmp_path / "wandb", "a", {}).version != "run7"
+    assert (
+        wandb_logger(Record(tmp_path / "run" / "train" / "wandb", "a", "train")).version != "run7"
+    )

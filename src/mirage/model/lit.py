@@ -100,7 +100,5 @@ class PoseDiffusion(lightning.LightningModule):
                 step, config.warmup_steps, config.steps, config.final_learning_rate
             ),
         )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        named = {"scheduler": schedule, "interval": "step", "name": "train/learning_rate"}
+        return {"optimizer": optimizer, "lr_scheduler": named}

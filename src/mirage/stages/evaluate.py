@@ -11,7 +11,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from callbacks.tracking import log_evaluation
 from mirage.config import Config
 from mirage.files import replacing
 from mirage.ranks import join_ranks
@@ -24,6 +23,7 @@ from mirage.stages.measure.view_figures import COPY, NEAREST, measure_views
 from mirage.stages.measure.view_tables import view_tables
 from mirage.stages.measure.view_turns import measure_turns, turn_tables
 from mirage.stages.poses import SUMMARY_FILE
+from mirage.stages.record import record_evaluation
 from mirage.stages.show.pose_panels import draw_reliability
 from mirage.stages.turn.turner import Turner
 from mirage.stages.views import with_mode
@@ -54,7 +54,8 @@ def run(config: Config, folder: RunFolder) -> str:
             write_json(path, figures)
             with replacing(folder["evaluate"] / TABLES) as temporary:
                 temporary.write_text("\n".join(map(to_markdown, tables_of(figures))))
-            _show(config, folder, figures)
+            written = [path, folder["evaluate"] / TABLES]
+            record_evaluation(config, folder, key, figures, written, _draw(folder, figures))
 
     folder.make("evaluate", key, ranks, measure)
     figures = read_json(path)
@@ -66,31 +67,13 @@ def run(config: Config, folder: RunFolder) -> str:
     return f"evaluate: poses, {len(figures['views'])} rows of views{without} → {path}"
 
 
-def _show(config: Config, folder: RunFolder, figures: dict[str, Any]) -> None:
-    """The plot of the reliability; it and the figures also in the run's record, if it has one."""
-    pictures = []
-    if figures["poses"].get("reliability"):
-        pictures.append(folder["evaluate"] / RELIABILITY)
-        save_picture(pictures[0], draw_reliability(figures["poses"]["reliability"]))
-    record = _record(config, folder)
-    if record is not None:
-        shown = figures["poses"] | {
-            "views": {row["mode"]: row for row in figures["views"]},
-            "differences": {f"{r['of']} - {r['minus']}": r for r in figures.get("differences", ())},
-        }
-        name = folder.root.name
-        log_evaluation(record, name, asdict(config), shown, pictures, config.group)
-
-
-def _record(config: Config, folder: RunFolder) -> Path | None:
-    """The folder of the W&B run: that of the training, unless other runs share it.
-
-    Runs of a group are there to be compared, and each has a record, of its own if need be.
-    """
-    trained = folder["train"] / "wandb"
-    if trained.exists() and not folder.is_shared("train"):
-        return trained
-    return None if config.group is None else folder["evaluate"] / "wandb"
+def _draw(folder: RunFolder, figures: dict[str, Any]) -> list[Path]:
+    """The plot of the reliability, where that was measured."""
+    reliability = figures["poses"].get("reliability")
+    if not reliability:
+        return []
+    save_picture(folder["evaluate"] / RELIABILITY, draw_reliability(reliability))
+    return [folder["evaluate"] / RELIABILITY]
 
 
 def _measure(config: Config, folder: RunFolder, has_model: bool) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from mirage.files import replacing
 from mirage.ranks import Ranks
 
 STAGES = ("images", "poses", "train", "refine", "model", "views", "shape", "evaluate", "report")
+# What the poses are kept in, which later stages read.
+BANK_FILE, LABELS_FILE, SUMMARY_FILE = "bank.safetensors", "labels.parquet", "summary.json"
 _MADE_BY = {
     "model": "train",
     "shape": "reconstruct",

@@ -17,6 +17,7 @@ from mirage.contracts import TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.features.extract import extract_features
+from mirage.files import hash_file
 from mirage.images.manifest import ImageSet, open_images
 from mirage.poses.bank import PoseBank
 from mirage.poses.describe import describe
@@ -24,11 +25,18 @@ from mirage.poses.fit import fit_bank
 from mirage.poses.labels import read_labels, write_labels
 from mirage.progress import show_progress
 from mirage.ranks import Ranks, find_ranks, join_ranks
-from mirage.stages.folder import RunFolder, hash_of, read_json, write_json
+from mirage.stages.folder import (
+    BANK_FILE,
+    LABELS_FILE,
+    SUMMARY_FILE,
+    RunFolder,
+    hash_of,
+    read_json,
+    write_json,
+)
 from mirage.stages.learn.pretrained import find_pretrained, match_pretrained
 from mirage.stages.show.pose_pictures import draw_poses
 
-BANK_FILE, LABELS_FILE, SUMMARY_FILE = "bank.safetensors", "labels.parquet", "summary.json"
 WORK = "work"
 _SURE = 0.5  # mean confidence: sets whose poses came out wrong had 0.3 at most, see docs/poses.md
 _STRANGERS = 0.05  # share of outliers: of fresh objects of the same kind 0.031 at most, see there
@@ -44,8 +52,13 @@ def run(config: Config, folder: RunFolder) -> str:
         with threadpool_limits(1, user_api="blas"):
             _discover(config, folder, ranks)
 
+    found_before = folder.is_done("poses", key)
     folder.make("poses", key, ranks, discover)
     if ranks.is_first:
+        if not found_before:
+            from mirage.stages.record import record_poses  # takes seconds
+
+            record_poses(config, folder)
         shutil.rmtree(folder["poses"] / WORK, ignore_errors=True)
     return closing_line(read_json(folder["poses"] / SUMMARY_FILE), folder["poses"])
 
@@ -149,6 +162,7 @@ def _discover(config: Config, folder: RunFolder, ranks: Ranks) -> None:
         "outliers": int(labels.outlier.sum()),
         "count": asdict(bank.choice) | {"asked": config.poses.count},
         "pretrained": pretrained,
+        "labels": hash_file(target / LABELS_FILE),  # as they were written: tells if they are edited
     }
     draw_poses(target, images, backbone, bank, labels, summary, config.poses.seed)
     write_json(target / SUMMARY_FILE, summary)

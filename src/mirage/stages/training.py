@@ -24,6 +24,7 @@ from mirage.stages.learn.rehearsal import rehearse
 from mirage.stages.learn.trainer import fit, load_averaged, set_aside_other
 from mirage.stages.learn.training_data import TrainingData, keep_images
 from mirage.stages.poses import BANK_FILE, SUMMARY_FILE
+from mirage.stages.record import record_model
 
 # These do not change what training computes, or only how far it goes.
 _MAY_CHANGE = ("steps", "checkpoint_every", "validate_every", "callbacks", "compile")
@@ -52,6 +53,7 @@ def run(config: Config, folder: RunFolder) -> str:
         codec, _, _ = keep_images(config, folder)
         if ranks.is_first:
             _export(config, folder, last, codec)
+            record_model(config, folder, exported)
 
     folder.make("model", exported, ranks, export)
     more = f" and {config.refine.steps} on pairs" if refined else ""

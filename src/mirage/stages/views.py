@@ -57,7 +57,11 @@ def run(config: Config, folder: RunFolder) -> str:
             _write(views, config, target, key)
             said += [f"{reference.name}: {entry_line(entry)}" for entry in views.orbit.entries]
     print(*said, sep="\n", end="\n" if said else "", flush=True)
-    ranks.wait()
+    some_made = any(ranks.gather(bool(said)))
+    if some_made and ranks.is_first:
+        from mirage.stages.record import record_views  # takes seconds
+
+        record_views(config, folder, [folder["views"] / r.name for r in references])
     if config.views.reference == "heldout" and ranks.is_first:
         write_json(folder["views"] / "heldout.json", [r.name for r in references])
         orbits = [read_orbit(folder["views"] / r.name) for r in references]

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from offline_runs import read_runs
 
 from mirage.cli import main
 
@@ -23,10 +24,12 @@ TINY = [
 
 
 def test_jobs_of_one_training_are_measured_and_recorded_apart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    recorded: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WANDB_MODE", "offline")
     words = [*TINY, "views.pose_guidance=0,3", "sweep.commands=[images,poses,train,evaluate]",
              "run=runs/tiny"]  # fmt: skip
     with pytest.raises(SystemExit) as stop:
@@ -43,5 +46,9 @@ def test_jobs_of_one_training_are_measured_and_recorded_apart(
         assert float(row["views.mode.psnr"]) == figures["views"][0]["psnr"]
     (trained,) = root.glob("_shared/*/train/wandb")
     records = [*(job / "evaluate" / "wandb" for job in jobs), trained]
-    assert len({(record / "wandb_id.txt").read_text() for record in records}) == 3
-    assert [len(list(record.rglob("run-*.wandb"))) for record in records] == [1, 1, 1]
+    runs = [read_runs(record) for record in records]
+    assert len({run.about["id"] for parts in runs for run in parts}) == 3
+    assert {run.about["group"] for parts in runs for run in parts} == {"tiny"}
+    made = {run.config.get("logs_model") for run in runs[2]} - {None}
+    assert len(made) == 1
+    assert all(run.config["uses_model"] in made for part in runs[:2] for run in part)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -14,28 +15,31 @@ import lightning
 import numpy as np
 import torch
 from lightning.fabric.plugins.environments import SLURMEnvironment
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 
 from callbacks.ema import WarmupEMA
 from callbacks.history import MetricsFile
-from callbacks.orbits import OrbitViews
+from callbacks.orbits import OrbitViews, ReadPoses
 from callbacks.pace import Pace
 from callbacks.poses import PoseRecord
 from callbacks.stopping import StoppedError, StopWhenTold
 from callbacks.tracking import finish, wandb_logger
 from datamodules.posed import PosedImages
 from mirage.config import Config, ViewsConfig
-from mirage.contracts import PosedPhoto, PoseLabels, PoseRing
+from mirage.contracts import ByteArray, PosedPhoto, PoseLabels, PoseRing
 from mirage.errors import MirageError
 from mirage.experiment import build_targets
+from mirage.features.backbone import load_backbone
 from mirage.images.manifest import ImageSet, open_images
 from mirage.model.codec import PIXELS, Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
+from mirage.poses.bank import PoseBank
 from mirage.ranks import ALONE, Ranks, find_ranks
-from mirage.stages.folder import RunFolder, read_json
+from mirage.stages.folder import RunFolder
 from mirage.stages.learn.checkpoints import LAST, WholeCheckpoints, is_whole, newest_whole
-from mirage.stages.poses import BANK_FILE, LABELS_FILE, SUMMARY_FILE
+from mirage.stages.poses import BANK_FILE, device
+from mirage.stages.provenance import poses_bundle, record_of
 from mirage.stages.show.pose_panels import pose_files
 
 VALIDATION_REFERENCES = 4  # turned at every validation, to be looked at
@@ -151,14 +155,16 @@ def validation_views(config: Config) -> ViewsConfig:
 
 def _pick_references(
     images: ImageSet, size: int, labels: PoseLabels, ids: np.ndarray
-) -> list[PosedPhoto]:
-    """Held-out photos spread over the ids, the same for the same set."""
+) -> dict[str, PosedPhoto]:
+    """Held-out photos spread over the ids by their names, the same for the same set."""
     count = min(VALIDATION_REFERENCES, len(ids))
     chosen = ids[np.linspace(0, len(ids) - 1, count).round().astype(int)]
-    return [
-        PosedPhoto(images.load_square(int(i), size), int(labels.pose[i]), float(labels.azimuth[i]))
+    return {
+        f"heldout-{i:05d}": PosedPhoto(
+            images.load_square(int(i), size), int(labels.pose[i]), float(labels.azimuth[i])
+        )
         for i in chosen
-    ]
+    }
 
 
 def _trainer(
@@ -166,20 +172,22 @@ def _trainer(
     folder: RunFolder,
     where: Path,
     ring: PoseRing,
-    references: Sequence[PosedPhoto],
+    references: Mapping[str, PosedPhoto],
 ) -> lightning.Trainer:
     quieten_lightning()
-    poses = folder["poses"]
+    ranks, poses = find_ranks(), folder["poses"]
     views = validation_views(config)
     callbacks: list[Callback] = [
-        OrbitViews(list(references), ring, views, where / "orbits"),  # sees the EMA: before it
+        OrbitViews(  # sees the EMA: before it
+            references, ring, views, where / "orbits", _pose_reader(poses / BANK_FILE)
+        ),
         *build_targets(config.train.callbacks),
         WarmupEMA(config.train.ema_decay),
         MetricsFile(where / "metrics.csv", every=10),
         Pace(where.name, config.data.batch_size),
         PoseRecord(
-            pose_files(poses), [poses / LABELS_FILE, poses / BANK_FILE],
-            _provenance(config, folder), where / "wandb" / "poses_logged.txt",
+            pose_files(poses), lambda: poses_bundle(config, folder),
+            where / "wandb" / "poses_logged.txt",
         ),
         ModelCheckpoint(
             where, filename="best", monitor="val/loss", save_top_k=1, enable_version_counter=False,
@@ -189,10 +197,9 @@ def _trainer(
             where, filename="last", every_n_train_steps=config.train.checkpoint_every,
             save_top_k=1, enable_version_counter=False,
         ),
+        *([LearningRateMonitor("step")] if ranks.is_first else []),  # only that one logs
         StopWhenTold(where / LAST),
     ]  # fmt: skip
-    ranks = find_ranks()
-    named = (where / "wandb", folder.root.name, asdict(config), config.group)
     return lightning.Trainer(
         accelerator="gpu" if torch.cuda.is_available() else "cpu",
         devices=ranks.local_world,
@@ -200,7 +207,7 @@ def _trainer(
         strategy="auto" if ranks.world == 1 else "ddp",
         plugins=_plugins(),
         max_steps=config.train.steps,
-        logger=wandb_logger(*named) if ranks.is_first else False,
+        logger=wandb_logger(record_of(config, folder, where.name)) if ranks.is_first else False,
         callbacks=callbacks,
         precision=precision_of(config.train.precision),
         gradient_clip_val=config.train.gradient_clip,
@@ -221,17 +228,24 @@ def _plugins() -> list[Any]:
     return [WholeCheckpoints(), *slurm]
 
 
-def _provenance(config: Config, folder: RunFolder) -> dict[str, Any]:
-    """What the poses were found with, and what was found."""
-    summary = read_json(folder["poses"] / SUMMARY_FILE)
-    return {
-        "key": folder.key("poses"),
-        "images": asdict(config.images),
-        "backbone": asdict(config.backbone),
-        "parts": asdict(config.parts),
-        "poses": asdict(config.poses),
-        **{name: summary[name] for name in ("num_images", "num_poses", "ring_score")},
-    }
+def _pose_reader(bank_file: Path) -> ReadPoses:
+    """Reads the poses of views; what that takes is loaded when the first are there."""
+
+    @cache
+    def load() -> ReadPoses | None:
+        bank = PoseBank.load(bank_file)
+        try:
+            backbone = load_backbone(bank.backbone, device())
+        except MirageError as error:  # its weights are not at hand: no reason to end a training
+            print(f"views are not scored during training: {error.what}", flush=True)
+            return None
+        return lambda views: bank.assign(backbone(views))
+
+    def read(views: ByteArray) -> PoseLabels | None:
+        reader = load()
+        return None if reader is None else reader(views)
+
+    return read
 
 
 def precision_of(asked: str) -> Literal["bf16-mixed", "32-true"]:
