@@ -24,7 +24,7 @@ from mirage.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray
 from mirage.errors import MirageError
 from mirage.files import files_at, fingerprint, replacing
 from mirage.images.column import Column
-from mirage.images.decode import UndecodableError, decode, to_square
+from mirage.images.decode import UndecodableError, decode
 from mirage.images.entry import SUFFIXES, Entry
 from mirage.images.remote import absolute
 from mirage.images.shards import ShardsSource
@@ -32,6 +32,7 @@ from mirage.images.sources import open_source
 from mirage.images.survey import Survey, in_order
 from mirage.images.turntable.render import name_set, render_set
 from mirage.ranks import ALONE, Ranks
+from mirage.squares import to_square
 
 MANIFEST, REJECTED, SOURCE = "manifest.parquet", "rejected.csv", "source.json"
 # A column that a manifest does not have yet is read as unknown.
