@@ -22,6 +22,7 @@ from mirage.poses.bank import PoseBank
 from mirage.poses.describe import describe
 from mirage.poses.fit import fit_bank
 from mirage.poses.labels import read_labels, write_labels
+from mirage.poses.stability import FEWEST_PHOTOS
 from mirage.progress import show_progress
 from mirage.ranks import Ranks, find_ranks, join_ranks
 from mirage.stages.folder import RunFolder, hash_of, read_json, write_json
@@ -30,6 +31,7 @@ from mirage.stages.show.pose_pictures import draw_poses
 
 BANK_FILE, LABELS_FILE, SUMMARY_FILE = "bank.safetensors", "labels.parquet", "summary.json"
 WORK = "work"
+_FEWEST = 12  # photos: fewer have no neighbours to tell an order by
 _SURE = 0.5  # mean confidence: sets whose poses came out wrong had 0.3 at most, see docs/poses.md
 _STRANGERS = 0.05  # share of outliers: of fresh objects of the same kind 0.031 at most, see there
 
@@ -103,13 +105,7 @@ def _discover(config: Config, folder: RunFolder, ranks: Ranks) -> None:
     """All processes describe the photos; the first one finds the poses."""
     images = open_images(folder["images"])
     train = images.ids(TRAIN)
-    asked = max(config.poses.counts, default=0)
-    if len(train) < asked:
-        raise MirageError(
-            f"{len(train)} training photos cannot form {asked} poses",
-            where="configuration key poses.count",
-            todo="add photos or ask for fewer poses",
-        )
+    _refuse_too_few(min(len(train), config.poses.sample), config, folder)
     backbone = load_backbone(config.backbone, device())
     work = _work_folder(config, folder, ranks)
     described = describe(
@@ -154,6 +150,19 @@ def _discover(config: Config, folder: RunFolder, ranks: Ranks) -> None:
     write_json(target / SUMMARY_FILE, summary)
     if pretrained is not None:
         print(pretrained["verdict"])
+
+
+def _refuse_too_few(num: int, config: Config, folder: RunFolder) -> None:
+    """Raise MirageError where `num` photos are too few to look for the poses asked for."""
+    asked = max(config.poses.counts, default=0)
+    needed = max(_FEWEST, asked) if asked else FEWEST_PHOTOS
+    if num < needed:
+        raise MirageError(
+            f"{num} training photos are too few to find {asked or 'a good number of'} poses in",
+            where=str(folder["images"]),
+            todo=f"add photos: at least {needed}, and hundreds for poses that mean something "
+            "(docs/poses.md); those held out do not count",
+        )
 
 
 _FIT_ONLY = (
