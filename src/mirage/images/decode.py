@@ -86,6 +86,15 @@ def _open_heic() -> None:
     register_heif_opener()
 
 
+def reads_heic() -> bool:
+    """Whether the package that reads HEIC is there."""
+    try:
+        _open_heic()
+    except UndecodableError:
+        return False
+    return True
+
+
 @contextmanager
 def _reasons() -> Iterator[None]:
     """Whatever goes wrong inside, as UndecodableError with the reason in a few words."""
