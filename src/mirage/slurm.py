@@ -6,6 +6,7 @@ no accounts that sacct could tell of.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -132,6 +133,8 @@ def complaint(folder: Path, job: str) -> str:
         for line in path.read_text(errors="replace").splitlines():
             if line.startswith("mirage: "):
                 return line.removeprefix("mirage: ")
+            if line.startswith('{"error": '):  # of a job that was submitted with --json
+                return str(json.loads(line)["error"])
     return ""
 
 
