@@ -56,7 +56,8 @@ def fit(
         MirageError: it cannot be saved, no checkpoint can be read, or another process died.
     """
     images = open_images(folder["images"])
-    references = _pick_references(images, config.data.resolution, data.labels, data.heldout_ids)
+    size, labels = config.data.resolution, data.images.labels
+    references = _pick_references(images, size, labels, data.heldout_ids)
     trainer = _trainer(config, folder, where, data.ring, references)
     last = where / LAST
     # One looks, lest another find what the first has set aside.
