@@ -24,7 +24,7 @@ from callbacks.poses import PoseRecord
 from callbacks.stopping import StoppedError, StopWhenTold
 from callbacks.tracking import finish, wandb_logger
 from datamodules.posed import PosedImages
-from mirage.config import Config, ViewsConfig
+from mirage.config import Config, TrainConfig, ViewsConfig
 from mirage.contracts import PosedPhoto, PoseLabels, PoseRing
 from mirage.errors import MirageError
 from mirage.experiment import build_targets
@@ -58,7 +58,7 @@ def fit(
     images = open_images(folder["images"])
     size, labels = config.data.resolution, data.images.labels
     references = _pick_references(images, size, labels, data.heldout_ids)
-    trainer = _trainer(config, folder, where, data.ring, references)
+    trainer = _trainer_of_run(config, folder, where, data.ring, references)
     last = where / LAST
     # One looks, lest another find what the first has set aside.
     ranks = find_ranks()
@@ -162,14 +162,13 @@ def _pick_references(
     ]
 
 
-def _trainer(
+def _trainer_of_run(
     config: Config,
     folder: RunFolder,
     where: Path,
     ring: PoseRing,
     references: Sequence[PosedPhoto],
 ) -> lightning.Trainer:
-    quieten_lightning()
     poses = folder["poses"]
     views = validation_views(config)
     callbacks: list[Callback] = [
@@ -194,25 +193,43 @@ def _trainer(
     ]  # fmt: skip
     ranks = find_ranks()
     named = (where / "wandb", folder.root.name, asdict(config), config.group)
-    return lightning.Trainer(
-        accelerator="gpu" if torch.cuda.is_available() else "cpu",
+    return make_trainer(
+        config.train,
+        where,
+        callbacks,
         devices=ranks.local_world,
         num_nodes=ranks.machines,
         strategy="auto" if ranks.world == 1 else "ddp",
         plugins=_plugins(),
-        max_steps=config.train.steps,
         logger=wandb_logger(*named) if ranks.is_first else False,
-        callbacks=callbacks,
-        precision=precision_of(config.train.precision),
-        gradient_clip_val=config.train.gradient_clip,
         val_check_interval=config.train.validate_every,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
+        log_every_n_steps=10,
+    )
+
+
+def make_trainer(
+    train: TrainConfig, where: Path, callbacks: list[Callback], **settings: Any
+) -> lightning.Trainer:
+    """What every training has in common, a run's and one that is only tried.
+
+    Args:
+        where: Lightning may leave files there.
+        settings: the others that `lightning.Trainer` takes.
+    """
+    _quieten_lightning()
+    return lightning.Trainer(
+        accelerator="gpu" if torch.cuda.is_available() else "cpu",
+        max_steps=train.steps,
+        callbacks=callbacks,
+        precision=_precision_of(train.precision),
+        gradient_clip_val=train.gradient_clip,
         use_distributed_sampler=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        log_every_n_steps=10,
         default_root_dir=str(where),
+        **settings,
     )
 
 
@@ -235,13 +252,13 @@ def _provenance(config: Config, folder: RunFolder) -> dict[str, Any]:
     }
 
 
-def precision_of(asked: str) -> Literal["bf16-mixed", "32-true"]:
+def _precision_of(asked: str) -> Literal["bf16-mixed", "32-true"]:
     """bf16 where it is faster: on a GPU. On a CPU small convolutions are slower in it."""
     if asked == "bf16" or (asked == "auto" and torch.cuda.is_available()):
         return "bf16-mixed"
     return "32-true"
 
 
-def quieten_lightning() -> None:
+def _quieten_lightning() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
