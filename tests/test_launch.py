@@ -194,8 +194,9 @@ def test_what_slurm_and_a_job_complain_of_is_told(
 
 @pytest.mark.slurm
 def test_points_run_as_jobs_and_one_that_is_cancelled_is_told_of(
-    cluster: None, tmp_path: Path
+    cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("mirage.slurm._FOR_FILES", 1.0)  # on one machine they are seen at once
     launcher = LauncherConfig(kind="slurm", cpus_per_task=1, at_once=2)
     configs = [Config(run=str(tmp_path / name), launcher=launcher) for name in ("a", "b", "c")]
     outcomes = launch_all(_tell, configs, tmp_path)
