@@ -185,8 +185,9 @@ def mine(world: Path) -> Path:
     return world / "runs" / "mine"
 
 
-# Told of in docs/files.md, and made by no run here: by other settings, by damage, by Slurm.
+# Told of in docs/files.md, and made by no run here: by other settings, damage, Slurm, W&B.
 NOT_MADE = {
+    "wandb/",
     "images/latents-<px>-<key>.npy", "images/latents-<px>-<key>-mirrored.npy",
     "poses/stability.png", "train/last.ckpt.damaged", "refine/turned.npy", "refine/turned.json",
     "refine/turned.done", "refine/turned.lock", "model/autoencoder/",
@@ -212,7 +213,7 @@ STRUCTURED = (
     "images/manifest.parquet", "images/rejected.csv", "images/source.json", "poses/labels.parquet",
     "poses/summary.json", "poses/bank.safetensors", "poses/gallery.npz", "train/metrics.csv",
     "model/model_index.json", "views/<photo>/views.json", "shape/<photo>/shape.json",
-    "evaluate/figures.json",
+    "evaluate/figures.json", "evaluate/turned/<number>/turned.json",
 )  # fmt: skip
 
 
