@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
+from mirage.circle import in_degrees
 from mirage.contracts import ByteArray, Orbit
 from mirage.errors import MirageError
 from mirage.report.canvas import Row, Tile, draw_rows, enlarge
@@ -44,7 +45,7 @@ def contact_sheet(
     def row(index: int, orbit: Orbit) -> Row:
         photo = Tile(enlarge(orbit.reference), f"photo · pose {orbit.reference_pose}", framed=True)
         views = [
-            Tile(enlarge(frame), f"{azimuth:.0f}°")
+            Tile(enlarge(frame), in_degrees(azimuth))
             for frame, azimuth in zip(orbit.frames, orbit.azimuth, strict=True)
         ]
         return Row(names[index] if names else "", [photo, *views])
