@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 EXTRA ?= cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types imports unit bench format clean
+.PHONY: help setup demo docs test lint types imports unit bench format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,11 +16,14 @@ setup: $(READY) ## Make .venv with everything installed (EXTRA=gpu for faiss-gpu
 $(READY): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRA),dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRA),dev,docs]'
 	touch $@
 
 demo: $(READY) ## Turn cars: render, find poses, train, sample, report (about 10 minutes)
 	$(BIN)/mirage run experiment=demo
+
+docs: $(READY) ## Build the documentation: open site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 test: lint types imports unit ## Format, lint, types, import order and tests
 
@@ -51,4 +54,4 @@ format: $(READY) ## Format and mend what the linter can
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove the environment and caches; runs/ stays
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -27,6 +27,7 @@ from lightning.pytorch.callbacks import Callback
 from paired import print_versions, take_turns
 from torch.utils.flop_counter import FlopCounterMode
 
+from datamodules.labelled import LabelledImages
 from datamodules.posed import PosedImages
 from mirage.config import ModelConfig, TrainConfig
 from mirage.contracts import PoseCondition, PoseLabels, PoseRing
@@ -112,7 +113,8 @@ def work(args: argparse.Namespace) -> None:
     pixels = random.integers(0, 256, (256, 32, 32, 3), dtype=np.uint8)
     ring = PoseRing(np.arange(NUM_POSES) * 15.0, 1.0)
     ids = np.arange(256)
-    data = PosedImages(pixels, labels, ring, ids, ids[:1], args.share, 0.0, args.steps, 0)
+    images = LabelledImages(pixels, labels)
+    data = PosedImages(images, ring, ids, ids[:1], args.share, 0.0, args.steps, 0)
     config, side = NETWORKS["turntable_cars, 32 px"]
     module = PoseDiffusion(PoseDenoiser.build(config, side, NUM_POSES), TrainConfig())
     clock = Clock()

@@ -40,6 +40,7 @@ from torchvision import transforms
 from callbacks.ema import WarmupEMA
 from callbacks.history import MetricsFile, read_history
 from datamodules.cache import build_cache, open_cache
+from datamodules.labelled import LabelledImages
 from datamodules.posed import PosedImages
 from mirage.config import ImagesConfig, ModelConfig, TrainConfig
 from mirage.contracts import ByteArray, PoseLabels, PoseRing
@@ -85,8 +86,8 @@ class Ours:
         azimuth = np.arange(NUM_POSES) * 360.0 / NUM_POSES
         ids = np.arange(count)
         data = PosedImages(
-            self.pixels, make_labels(count), PoseRing(azimuth, 1.0), ids, ids[:1],
-            args.batch_size, 0.5, steps, self.round, 0, make_labels(count),
+            LabelledImages(self.pixels, make_labels(count), make_labels(count)),
+            PoseRing(azimuth, 1.0), ids, ids[:1], args.batch_size, 0.5, steps, self.round,
         )  # fmt: skip
         trainer = lightning.Trainer(
             accelerator="cuda" if args.device == "cuda" else "cpu",

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from torch.utils.data import Dataset
 
-from datamodules.posed import Batch, PosedBatches, PosedImages, mirror_some, posed_batch
-from mirage.contracts import IntArray, KeptArray, PoseLabels
+from datamodules.labelled import Batch, LabelledImages, posed_batch
+from datamodules.posed import PosedBatches, PosedImages
+from mirage.contracts import IntArray
 
 
 @dataclass(frozen=True)
@@ -17,18 +19,12 @@ class TurnedPhotos:
     """Views that a model made of training photos, one each.
 
     Attributes:
-        pixels: [M, h, w, C] as the model's codec keeps images, usually a memory map.
+        views: the M views, labelled with what was asked for.
         ids: [M] the photo that each was made of.
-        labels: of the M views: what was asked for.
-        flipped: of their mirror images, or None where those are not used.
-        mirrored: [M, h, w, C] the mirror images; None where turning `pixels` round makes them.
     """
 
-    pixels: KeptArray
+    views: LabelledImages
     ids: IntArray
-    labels: PoseLabels
-    flipped: PoseLabels | None
-    mirrored: KeptArray | None = None
 
 
 class PairedBatches(Dataset[dict[str, Any]]):
@@ -43,7 +39,6 @@ class PairedBatches(Dataset[dict[str, Any]]):
 
     def __init__(self, alone: PosedBatches, turned: TurnedPhotos) -> None:
         self.alone, self.turned = alone, turned
-        self.mirrored = turned.pixels[:, :, ::-1] if turned.mirrored is None else turned.mirrored
 
     def __len__(self) -> int:
         return len(self.alone)
@@ -57,25 +52,13 @@ class PairedBatches(Dataset[dict[str, Any]]):
         drawn = rng.integers(len(turned.ids), size=total)[mine]
         flip = rng.random(total)[mine] < 0.5
         pair = {
-            "photo": self._take(
-                alone.pixels, alone.mirrored, alone.labels, alone.flipped, turned.ids[drawn], flip
-            ),
-            "view": self._take(
-                turned.pixels, self.mirrored, turned.labels, turned.flipped, drawn, flip
-            ),
+            "photo": self._take(alone.images, turned.ids[drawn], flip),
+            "view": self._take(turned.views, drawn, flip),
         }
         return alone[step] | {"pair": pair}
 
-    def _take(
-        self, pixels: KeptArray, mirrored: KeptArray, labels: PoseLabels,
-        flipped: PoseLabels | None, ids: IntArray, flip: Any,
-    ) -> Batch:  # fmt: skip
-        likeliest = np.zeros_like(ids)
-        batch = posed_batch(pixels, labels, self.alone.ring, ids, likeliest)
-        if flipped is None:
-            return batch
-        other = posed_batch(mirrored, flipped, self.alone.ring, ids, likeliest)
-        return mirror_some(batch, other, flip)
+    def _take(self, images: LabelledImages, ids: IntArray, flip: npt.NDArray[np.bool_]) -> Batch:
+        return posed_batch(images, self.alone.ring, ids, np.zeros_like(ids), flip)
 
 
 class PairedImages(PosedImages):

@@ -9,14 +9,12 @@ import lightning
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.balance import balanced_probabilities
 from datamodules.epochs import Epochs
-from mirage.contracts import FloatArray, IntArray, KeptArray, PoseLabels, PoseRing
-
-Batch = dict[str, Tensor]  # image [B, h, w, C] as kept, pose, azimuth (degrees), confidence [B]
+from datamodules.labelled import Batch, LabelledImages, posed_batch
+from mirage.contracts import FloatArray, IntArray, PoseRing
 
 
 class PosedBatches(Dataset[Batch]):
@@ -29,9 +27,6 @@ class PosedBatches(Dataset[Batch]):
     ring. Where the labels of mirror images are known, half of the images are drawn as these.
 
     Args:
-        pixels: [N, h, w, C] as the model's codec keeps images, usually a memory map.
-        labels: of the same N images. flipped: of their mirror images, or None.
-        mirrored: [N, h, w, C] the mirror images; None where turning `pixels` round makes them.
         ids: the images to draw from. probabilities: of them; None draws in epochs.
         batch_size: of this rank.
         soft_labels: false takes each image's likeliest candidate.
@@ -39,9 +34,7 @@ class PosedBatches(Dataset[Batch]):
 
     def __init__(
         self,
-        pixels: KeptArray,
-        labels: PoseLabels,
-        flipped: PoseLabels | None,
+        images: LabelledImages,
         ring: PoseRing,
         ids: IntArray,
         probabilities: FloatArray | None,
@@ -50,12 +43,9 @@ class PosedBatches(Dataset[Batch]):
         seed: int,
         rank: int,
         world_size: int,
-        mirrored: KeptArray | None = None,
         soft_labels: bool = True,
     ) -> None:
-        self.soft_labels = soft_labels
-        self.pixels, self.labels, self.flipped, self.ring = pixels, labels, flipped, ring
-        self.mirrored = pixels[:, :, ::-1] if mirrored is None else mirrored
+        self.images, self.ring, self.soft_labels = images, ring, soft_labels
         self.ids, self.epochs = ids, Epochs(ids, seed)
         self.probabilities, self.batch_size, self.num_steps = probabilities, batch_size, num_steps
         self.seed, self.rank, self.world_size = seed, rank, world_size
@@ -71,13 +61,10 @@ class PosedBatches(Dataset[Batch]):
         else:
             drawn = rng.choice(self.ids, size=total, p=self.probabilities)
         uniform = rng.random(total) if self.soft_labels else np.zeros(total)
-        column = _draw_columns(self.labels.topk_weight[drawn], uniform)
+        column = _draw_columns(self.images.labels.topk_weight[drawn], uniform)
+        flip = rng.random(total) < 0.5
         mine = slice(self.rank * self.batch_size, (self.rank + 1) * self.batch_size)
-        batch = posed_batch(self.pixels, self.labels, self.ring, drawn[mine], column[mine])
-        if self.flipped is None:
-            return batch
-        mirrored = posed_batch(self.mirrored, self.flipped, self.ring, drawn[mine], column[mine])
-        return mirror_some(batch, mirrored, rng.random(total)[mine] < 0.5)
+        return posed_batch(self.images, self.ring, drawn[mine], column[mine], flip[mine])
 
 
 def _draw_columns(weights: FloatArray, uniform: FloatArray) -> IntArray:
@@ -87,47 +74,23 @@ def _draw_columns(weights: FloatArray, uniform: FloatArray) -> IntArray:
     return np.minimum(columns, weights.shape[1] - 1)
 
 
-def posed_batch(
-    pixels: KeptArray, labels: PoseLabels, ring: PoseRing, ids: IntArray, column: IntArray
-) -> Batch:
-    """The images `ids` with the candidate `column` of their soft labels (0: the most likely)."""
-    pose = labels.topk[ids, column]
-    azimuth = np.where(column == 0, labels.azimuth[ids], ring.azimuth[pose])
-    return {
-        "image": torch.from_numpy(pixels[ids]),
-        "pose": torch.from_numpy(pose.astype(np.int64)),
-        "azimuth": torch.from_numpy(azimuth.astype(np.float32)),
-        "confidence": torch.from_numpy(labels.confidence[ids].astype(np.float32)),
-    }
-
-
-def mirror_some(batch: Batch, mirrored: Batch, flip: npt.NDArray[np.bool_]) -> Batch:
-    """The batch with the rows of `mirrored`, its mirror images, where `flip` [B] holds."""
-    chosen = torch.from_numpy(flip)
-    return {
-        name: torch.where(chosen.view(-1, *[1] * (value.ndim - 1)), mirrored[name], value)
-        for name, value in batch.items()
-    }
-
-
 class _HeldoutBatches(Dataset[Batch]):
     """Held-out images in order, with their most likely labels."""
 
     def __init__(
         self,
-        pixels: KeptArray,
-        labels: PoseLabels,
+        images: LabelledImages,
         ring: PoseRing,
         batches: Sequence[tuple[npt.NDArray[Any], ...]],
     ) -> None:
-        self.pixels, self.labels, self.ring, self.batches = pixels, labels, ring, batches
+        self.images, self.ring, self.batches = images, ring, batches
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def __getitem__(self, item: int) -> Batch:
         ids, counts = self.batches[item]
-        batch = posed_batch(self.pixels, self.labels, self.ring, ids, np.zeros_like(ids))
+        batch = posed_batch(self.images, self.ring, ids, np.zeros_like(ids))
         return batch | {"counts": torch.from_numpy(counts.astype(np.float32))}
 
 
@@ -154,11 +117,8 @@ class PosedImages(lightning.LightningDataModule):
     """Training batches by step, balanced over poses, and held-out batches for validation.
 
     Args:
-        pixels: [N, h, w, C] as the model's codec keeps images. labels: of the N images.
         ring: the poses' azimuths.
-        flipped: labels of the images' mirror images, which double the data; None leaves them out.
-        mirrored: [N, h, w, C] the mirror images; None where turning `pixels` round makes them.
-        train_ids, heldout_ids: which of the N images are whose.
+        train_ids, heldout_ids: which of the images are whose.
         balance: 0 draws every image once an epoch; above 0, see `balanced_probabilities`.
         num_steps: optimizer steps of the whole training.
         soft_labels: whether an image's pose is drawn from its candidates.
@@ -166,8 +126,7 @@ class PosedImages(lightning.LightningDataModule):
 
     def __init__(
         self,
-        pixels: KeptArray,
-        labels: PoseLabels,
+        images: LabelledImages,
         ring: PoseRing,
         train_ids: IntArray,
         heldout_ids: IntArray,
@@ -176,13 +135,10 @@ class PosedImages(lightning.LightningDataModule):
         num_steps: int,
         seed: int,
         workers: int = 0,
-        flipped: PoseLabels | None = None,
-        mirrored: KeptArray | None = None,
         soft_labels: bool = True,
     ) -> None:
         super().__init__()
-        self.mirrored, self.soft_labels = mirrored, soft_labels
-        self.pixels, self.labels, self.ring, self.flipped = pixels, labels, ring, flipped
+        self.images, self.ring, self.soft_labels = images, ring, soft_labels
         self.train_ids, self.heldout_ids = train_ids, heldout_ids
         self.batch_size, self.balance, self.num_steps = batch_size, balance, num_steps
         self.seed, self.workers = seed, workers
@@ -197,12 +153,11 @@ class PosedImages(lightning.LightningDataModule):
         """Item s is what this rank trains on at optimizer step s."""
         probabilities = None
         if self.balance > 0:
-            pose = self.labels.pose[self.train_ids]
+            pose = self.images.labels.pose[self.train_ids]
             probabilities = balanced_probabilities(pose, self.ring.num_poses, self.balance)
         return PosedBatches(
-            self.pixels, self.labels, self.flipped, self.ring, self.train_ids, probabilities,
-            self.batch_size, self.num_steps, self.seed, *self.place, self.mirrored,
-            self.soft_labels,
+            self.images, self.ring, self.train_ids, probabilities, self.batch_size,
+            self.num_steps, self.seed, *self.place, self.soft_labels,
         )  # fmt: skip
 
     @property
@@ -224,5 +179,5 @@ class PosedImages(lightning.LightningDataModule):
             tuple(np.array_split(x[i : i + total], world_size)[rank] for x in (even, counts))
             for i in range(0, len(even), total)
         ]
-        held = _HeldoutBatches(self.pixels, self.labels, self.ring, batches)
+        held = _HeldoutBatches(self.images, self.ring, batches)
         return DataLoader(held, batch_size=None)

@@ -14,6 +14,7 @@ import pytest
 import torch
 from tiny_runs import TINY, mirage
 
+from datamodules.labelled import LabelledImages
 from datamodules.posed import PosedImages
 from mirage.config import ModelConfig
 from mirage.contracts import PoseLabels, PoseRing
@@ -131,6 +132,7 @@ def make_data(ring: PoseRing) -> MakeData:
         )
         pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 16, 3), dtype=np.uint8)
         train_ids, heldout_ids = np.arange(12), np.arange(12, 16)
-        return PosedImages(pixels, labels, ring, train_ids, heldout_ids, 4, 0.0, num_steps, 0)
+        images = LabelledImages(pixels, labels)
+        return PosedImages(images, ring, train_ids, heldout_ids, 4, 0.0, num_steps, 0)
 
     return make

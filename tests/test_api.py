@@ -103,6 +103,24 @@ def test_an_exported_folder_reads_and_turns_too(
     assert np.array_equal(exported.orbit(photos[0], **asked).frames, as_framed.frames)
 
 
+def test_an_exported_folder_makes_photos_squares_as_its_run_did(
+    run: Path, photos: list[Path], tmp_path: Path
+) -> None:
+    cropped = shutil.copytree(run, tmp_path / "cropped")
+    facts = json.loads((cropped / "images" / "source.json").read_text())
+    (cropped / "images" / "source.json").write_text(json.dumps(facts | {"fit": "crop"}))
+    shutil.rmtree(cropped / "model")
+    assert mirage("train", *SHORT, f"run={cropped}") == 0  # it is trained: exports only
+    wide = Image.open(photos[0]).convert("RGB").resize((96, 32))
+    asked: dict[str, Any] = SAME | {"steps": 3, "placement": "keep"}
+    in_run, exported = Mirage.load(cropped), Mirage.load(cropped / "model")
+    assert exported.poses(wide).azimuth.tolist() == in_run.poses(wide).azimuth.tolist()
+    frames = exported.orbit(wide, **asked).frames
+    assert np.array_equal(frames, in_run.orbit(wide, **asked).frames)
+    padded = Mirage.load(run / "model").orbit(wide, **asked).frames
+    assert not np.array_equal(frames, padded)
+
+
 def test_shipped_weights_are_loaded_by_name(photos: list[Path]) -> None:
     cars = Mirage.load("turntable_cars")
     views = cars.orbit(photos[0], count=2, steps=2, mode="start", reference_pose=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from tiny_runs import mirage
 from mirage.config import Config, LauncherConfig
 from mirage.errors import MirageError
 from mirage.launch import launch_all, sbatch_header
+from mirage.slurm import complaint
 
 LONG = ["train.steps=120", "train.checkpoint_every=20", "train.validate_every=60", "views.steps=2"]
 TWO_NODES = ["launcher=slurm", "launcher.nodes=2", "launcher.cpus_per_task=1"]
@@ -46,6 +48,15 @@ def test_without_slurm_a_launcher_of_slurm_says_so(
     config = Config(run=str(tmp_path / "run"), launcher=LauncherConfig(kind="slurm"))
     with pytest.raises(MirageError, match="srun is not found"):
         launch_all(lambda config: "", [config], tmp_path)
+
+
+@pytest.mark.parametrize("line", ["mirage: no poses", '{"error": "no poses", "todo": "find them"}'])
+def test_what_a_job_says_went_wrong_is_found_in_its_logs(tmp_path: Path, line: str) -> None:
+    (tmp_path / "7_0_log.out").write_text("starting\n")
+    (tmp_path / "7_1_log.out").write_text(f"starting\n{line}\n  where: here\n")
+    (tmp_path / "71_0_log.out").write_text("mirage: of another job\n")
+    assert complaint(tmp_path, "7") == "no poses"
+    assert complaint(tmp_path, "8") == ""
 
 
 @pytest.fixture(scope="module")
@@ -167,20 +178,25 @@ def process_of(job: str, rank: int) -> str:
 
 @pytest.mark.slurm
 def test_what_slurm_and_a_job_complain_of_is_told(
-    cluster: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cluster: None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     words = ["train", f"run={tmp_path / 'run'}", *TWO_NODES]
     assert mirage(*words, "launcher.partition=nosuch") == 1
-    assert "Invalid partition name" in capsys.readouterr().err
-    assert mirage(*words, "launcher.wait=true") == 1
-    said = capsys.readouterr().err
-    assert "this needs the poses of the run" in said and "Traceback" not in said
+    assert "Invalid partition name" in capfd.readouterr().err
+    assert mirage(*words, "launcher.wait=true", "--json") == 1
+    submitted, failed = map(json.loads, capfd.readouterr().out.splitlines())
+    assert "this needs the poses of the run" in failed["error"]
+    said = Path(submitted["log"]).read_text().splitlines()
+    assert not any(line.startswith("mirage: ") for line in said)
+    (told,) = [json.loads(line) for line in said if line.startswith("{")]
+    assert told["error"] in failed["error"] and told["todo"]
 
 
 @pytest.mark.slurm
 def test_points_run_as_jobs_and_one_that_is_cancelled_is_told_of(
-    cluster: None, tmp_path: Path
+    cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("mirage.slurm._FOR_FILES", 1.0)  # on one machine they are seen at once
     launcher = LauncherConfig(kind="slurm", cpus_per_task=1, at_once=2)
     configs = [Config(run=str(tmp_path / name), launcher=launcher) for name in ("a", "b", "c")]
     outcomes = launch_all(_tell, configs, tmp_path)

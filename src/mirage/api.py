@@ -16,7 +16,7 @@ from mirage.errors import MirageError
 from mirage.experiment import SAVED, change_config, load_config
 from mirage.images.decode import Photo, photo_name, read_photo
 from mirage.images.manifest import open_images
-from mirage.sampler.pipeline import BANK
+from mirage.sampler.pipeline import BANK, read_fit
 from mirage.stages.assign import PoseReader
 from mirage.stages.folder import RunFolder
 from mirage.stages.learn.pretrained import shipped
@@ -37,7 +37,8 @@ class Mirage:
     Attributes:
         config: all settings, as the run last used them.
         folder: of the run; None of exported weights, which do not know their run's photos: there a
-            photo is turned as it is framed, and is not refused for being cut off.
+            photo is made a square as they were, but its object is left where it is, and it is not
+            refused for being cut off.
         model: the folder of the weights.
     """
 
@@ -128,7 +129,7 @@ class Mirage:
     def _reader(self) -> PoseReader:
         most = self.config.images.max_pixels
         if self.folder is None:
-            return PoseReader.open(self.model / BANK, "pad", most)
+            return PoseReader.open(self.model / BANK, read_fit(self.model), most)
         self.folder.key("poses")
         images = open_images(self.folder["images"])
         return PoseReader.open(self.folder["poses"] / BANK_FILE, images.fit, most)

@@ -19,25 +19,37 @@ from mirage.progress import choose, chosen, tell_json
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exits 0, or 1 with a message, or 130 when interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    choose(_style(words))
+    sys.exit(_status(lambda: _dispatch(words)))
+
+
+def run_as_job(name: str, config: Config) -> None:
+    """`run_command` as a job of its own does it: it fails as a process, with a message."""
+    if status := _status(lambda: run_command(name, config)):
+        sys.exit(status)
+
+
+def _status(work: Callable[[], None]) -> int:
+    """What the process ends with after `work`; whoever started it is told why it is not 0."""
     try:
-        status = _dispatch(words)
+        work()
     except MirageError as error:
         if chosen() == "json":
             tell_json(error=error.what, where=error.where, todo=error.todo)
         else:
             print(f"mirage: {error}", file=sys.stderr)
-        status = 1
+        return 1
     except KeyboardInterrupt:
         print("mirage: interrupted; the same command goes on from here", file=sys.stderr)
-        status = 130
-    sys.exit(status)
+        return 130
+    return 0
 
 
-def _dispatch(words: list[str]) -> int:
+def _dispatch(words: list[str]) -> None:
     asks_help = any(word in ("--help", "-h") for word in words)
     if not words or (asks_help and words[0] not in COMMANDS):
         print(general_help())
-        return 0
+        return
     name, rest = words[0], words[1:]
     if name not in COMMANDS:
         raise MirageError(
@@ -45,7 +57,7 @@ def _dispatch(words: list[str]) -> int:
         )
     if asks_help:
         print(command_help(name))
-        return 0
+        return
     flags = [word for word in rest if word in (*MULTIRUN, "-q") or word.startswith("--")]
     photos = [word for word in rest if name == "assign" and not _is_override(word)]
     photos = [word for word in photos if word not in flags]
@@ -54,62 +66,48 @@ def _dispatch(words: list[str]) -> int:
         raise MirageError(
             f"unknown option {sorted(unknown)[0]}", where="command line", todo="write key=value"
         )
-    choose(_style(flags, name))
     if name == "doctor":
         _refuse_words(name, rest)
         from mirage import doctor
 
         doctor.run()
-        return 0
+        return
     if name == "workspace":
         from callbacks.workspace import apply
 
         _tell("workspace", lambda: apply([word for word in rest if word not in flags]))
-        return 0
+        return
     # Heavy imports come after help and errors, which should be instant.
     from mirage.experiment import load_config
     from mirage.stages.folder import RunFolder
 
     if name == "experiments":
         print(_experiments(rest))
-        return 0
+        return
     if name == "sweep" or set(flags) & set(MULTIRUN):
         _tell("sweep", lambda: _sweep(name, [word for word in rest if word not in flags]))
-        return 0
+        return
     if name == "compare":
         _tell("compare", lambda: _compare([word for word in rest if word not in flags]))
-        return 0
+        return
     config = load_config([w for w in rest if w not in flags and w not in photos])
     folder = RunFolder(Path(config.run))
     if name == "assign":
         print(_stage("assign")(config, folder, photos, "--json" in flags, "--explain" in flags))
-        return 0
+        return
     if config.launcher.kind == "slurm" and not config.dry_run:
         from mirage.launch import submit
 
         _tell(name, lambda: submit(name, partial(run_as_job, name), config))
-        return 0
+        return
     run_command(name, config)
-    return 0
 
 
-def run_as_job(name: str, config: Config) -> None:
-    """`run_command` as a job of its own does it: it fails as a process, with a message."""
-    try:
-        run_command(name, config)
-    except MirageError as error:
-        print(f"mirage: {error}", flush=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("mirage: interrupted; the same command goes on from here", flush=True)
-        sys.exit(130)
-
-
-def _style(flags: Sequence[str], name: str) -> str:
+def _style(words: Sequence[str]) -> str:
     """How progress is told of; the JSON of `assign` is its result, which nothing may disturb."""
-    if set(flags) & set(QUIET) or (name == "assign" and "--json" in flags):
+    if set(words) & set(QUIET) or ("--json" in words and words[0] == "assign"):
         return "quiet"
-    return "json" if "--json" in flags else "auto"
+    return "json" if "--json" in words else "auto"
 
 
 def run_command(name: str, config: Config) -> None:

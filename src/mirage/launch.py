@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from submitit.core.utils import DelayedSubmission
 
 from mirage.config import Config
 from mirage.errors import MirageError
+from mirage.progress import choose, chosen, tell_json
 from mirage.slurm import batch_file, complaint, explained, is_at_work, open_executor, wait_for
 
 LOGS = "slurm"  # in the folder that jobs write to: <job>_<rank>_log.out
@@ -27,12 +28,18 @@ _LATEST = "job.txt"
 
 @dataclass(frozen=True)
 class Resumable:
-    """What a job does; put back in the queue, it is done once more, and finds what is done."""
+    """What a job does; put back in the queue, it is done once more, and finds what is done.
+
+    Attributes:
+        style: how it tells of its progress, one of `mirage.progress.STYLES`.
+    """
 
     work: Callable[[Config], Any]
     config: Config
+    style: str = field(default_factory=chosen)
 
     def __call__(self) -> Any:
+        choose(self.style)
         return self.work(self.config)
 
     def checkpoint(self) -> DelayedSubmission:
@@ -58,7 +65,10 @@ def submit(name: str, work: Callable[[Config], Any], config: Config) -> str:
         job = executor.submit(Resumable(work, config))
     (folder / _LATEST).write_text(job.job_id)
     processes = f"{settings.nodes} × {settings.tasks_per_node} processes"
-    print(f"{name}: job {job.job_id}, {processes} → {folder}/{job.job_id}_0_log.out", flush=True)
+    log = f"{folder}/{job.job_id}_0_log.out"
+    print(f"{name}: job {job.job_id}, {processes} → {log}", flush=True)
+    if chosen() == "json":
+        tell_json(submitted=name, job=job.job_id, log=log)
     if not settings.wait:
         return f"  `squeue -j {job.job_id}` tells of it, `scancel {job.job_id}` ends it"
     _, reason = wait_for([job])[0]

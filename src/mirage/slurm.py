@@ -6,6 +6,7 @@ no accounts that sacct could tell of.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -115,15 +116,23 @@ def wait_for(jobs: Sequence[Job[Any]]) -> list[tuple[Any, str]]:
                 continue
             first = job.task(0)
             state = "" if states is None else states.get(job.job_id, _GONE)
+            # One that told what it failed of has no result to wait for.
+            told = state == "FAILED" and bool(complaint(first.paths.folder, job.job_id))
             if first.paths.result_pickle.exists():
                 found[job.job_id] = _returned(first)
             elif state not in _ENDED | {_GONE}:
                 ended.pop(job.job_id, None)
-            elif time.monotonic() - ended.setdefault(job.job_id, time.monotonic()) > _FOR_FILES:
+            elif told or _since(ended, job.job_id) > _FOR_FILES:
                 found[job.job_id] = None, f"is {_GONE}" if state == _GONE else f"ended as {state}"
         if len(found) == len(jobs):
             return [found[job.job_id] for job in jobs]
         time.sleep(_LOOK_EVERY)
+
+
+def _since(seen: dict[str, float], job: str) -> float:
+    """Seconds since this was asked of a job first."""
+    now = time.monotonic()
+    return now - seen.setdefault(job, now)
 
 
 def complaint(folder: Path, job: str) -> str:
@@ -132,6 +141,8 @@ def complaint(folder: Path, job: str) -> str:
         for line in path.read_text(errors="replace").splitlines():
             if line.startswith("mirage: "):
                 return line.removeprefix("mirage: ")
+            if line.startswith('{"error": '):  # of a job that was submitted with --json
+                return str(json.loads(line)["error"])
     return ""
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from datamodules.labelled import LabelledImages
 from datamodules.pairs import PairedBatches, TurnedPhotos
 from datamodules.posed import PosedBatches
 from mirage.contracts import PoseLabels, PoseRing
@@ -37,10 +38,10 @@ def batches(ring: PoseRing, mirror: bool, rank: int = 0, world_size: int = 1) ->
         return replace(labels, pose=-labels.pose % 4, topk=-labels.topk % 4) if mirror else None
 
     alone = PosedBatches(
-        numbered(np.arange(NUM)), photos, flip(photos), ring, np.arange(NUM),
+        LabelledImages(numbered(np.arange(NUM)), photos, flip(photos)), ring, np.arange(NUM),
         np.full(NUM, 1 / NUM), 32 // world_size, 5, 3, rank, world_size,
     )  # fmt: skip
-    turned = TurnedPhotos(numbered(IDS), IDS, views, flip(views))
+    turned = TurnedPhotos(LabelledImages(numbered(IDS), views, flip(views)), IDS)
     return PairedBatches(alone, turned)
 
 

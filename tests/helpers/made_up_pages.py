@@ -63,6 +63,7 @@ def make_page(text: str = "cars", references: int = 1) -> ReportPage:
         summary=text,
         facts=[(text, text), ("NMI", 0.871)],
         orbits=[make_view(f"{i} {text}", text, i % NUM_POSES, i + 0.5) for i in range(references)],
+        compared=[make_view(f"both of {text}", text)],
         tables=[Table(text, [text, "PSNR"], [[text, 18.13], ["none", None]], text)],
         plots=[Panel(text, picture, text, text, whole=True)],
         rings=[make_ring(text)],

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,13 +18,14 @@ from PIL import Image
 from mirage.config import ImagesConfig, TurntableConfig
 from mirage.contracts import HELDOUT, TRAIN
 from mirage.errors import MirageError
-from mirage.images import manifest, survey
+from mirage.images import decode, manifest, survey
 from mirage.images.entry import Entry, Source
 from mirage.images.manifest import (
     build_manifest,
     highest_heldout,
     object_hashes,
     open_images,
+    source_fingerprint,
 )
 from mirage.images.sources import FolderSource
 
@@ -93,6 +96,25 @@ def test_photos_of_phones_are_rejected_with_what_would_read_them(
             file.write(name.encode())
     build_manifest(config, folder)
     assert len(open_images(folder)) == 3
+
+
+def test_a_folder_is_another_one_when_its_photos_of_phones_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_photos(tmp_path / "photos", 3)
+    save_photos(tmp_path / "phone", 3)
+    (tmp_path / "phone" / "a.HEIC").write_bytes(b"whatever is in it")
+    package: Any = ModuleType("pillow_heif")
+    package.register_heif_opener = lambda: None
+    told = []
+    for there in (None, None, package):
+        monkeypatch.setitem(sys.modules, "pillow_heif", there)
+        decode._open_heic.cache_clear()
+        folders = (tmp_path / "photos", tmp_path / "phone")
+        told.append([source_fingerprint(config_for(folder)) for folder in folders])
+    decode._open_heic.cache_clear()
+    assert told[0] == told[1] and told[2][0] == told[0][0]  # no other run is begun again
+    assert told[2][1] != told[0][1]
 
 
 def held_out(objects: list[str], fraction: float, seed: int) -> set[str]:

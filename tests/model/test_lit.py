@@ -14,6 +14,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from callbacks.ema import WarmupEMA
+from datamodules.labelled import LabelledImages
 from datamodules.posed import PosedImages
 from mirage.config import TrainConfig
 from mirage.contracts import PoseLabels, PoseRing
@@ -49,7 +50,8 @@ def posed_images(ring: PoseRing, num_steps: int = STEPS) -> PosedImages:
         np.tile([0.8, 0.2], (24, 1)), np.zeros(24, bool),
     )  # fmt: skip
     pixels = rng.integers(0, 256, (24, 16, 16, 3), dtype=np.uint8)
-    return PosedImages(pixels, labels, ring, np.arange(20), np.arange(20, 24), 4, 0.5, num_steps, 7)
+    images = LabelledImages(pixels, labels)
+    return PosedImages(images, ring, np.arange(20), np.arange(20, 24), 4, 0.5, num_steps, 7)
 
 
 def train(

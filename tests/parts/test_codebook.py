@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from mirage.config import PartsConfig
+from mirage.errors import MirageError
 from mirage.parts.codebook import fit_codebook, fit_pca
 
 CONFIG = PartsConfig(count=4, dims=6, temperature=0.05)
@@ -41,6 +42,11 @@ def test_kinds_of_patch_become_parts() -> None:
     part = maps.argmax(dim=-1).flatten().numpy()
     assert all(len(np.unique(part[kinds == k])) == 1 for k in range(4))
     assert len(np.unique(part)) == 4
+
+
+def test_more_parts_than_patches_are_refused() -> None:
+    with pytest.raises(MirageError, match="4 parts cannot"):
+        fit_codebook(patches()[0][:3], CONFIG)
 
 
 def test_the_share_is_the_softmax_of_cosines() -> None:

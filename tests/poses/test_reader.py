@@ -47,6 +47,17 @@ def test_agreeing_members_are_sure_and_quarrelling_ones_are_not(reader: CurveRea
     assert np.median(halfway) == pytest.approx(0.5, abs=0.02)
 
 
+def test_no_photo_is_more_than_sure() -> None:
+    """Of photos close to a curve without noise the shares add up to 1 in all ways of rounding."""
+    angle = np.linspace(0.0, 360.0, 180, endpoint=False, dtype=np.float32)
+    curve = 40 * np.stack([np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))], axis=1)
+    plain = np.eye(2, dtype=np.float32), curve, np.zeros(180, np.float32)
+    reader = CurveReader(np.zeros(2, np.float32), *plain, angle)
+    photos = curve + np.random.default_rng(0).normal(0, 0.3, (10, 180, 2)).astype(np.float32)
+    confidence = CircleReader((reader,)).confidence(photos.reshape(-1, 2))
+    assert confidence.max() == 1.0 and confidence.min() > 0.99
+
+
 def test_strangers_lie_far_from_the_curve(reader: CurveReader) -> None:
     circle = CircleReader((reader,))
     strangers = np.random.default_rng(0).normal(size=(50, 6))

@@ -15,6 +15,7 @@ from PIL import Image
 
 from mirage.errors import MirageError
 from mirage.report import page as pages
+from mirage.report import sprites
 from mirage.report.orbit_view import OrbitView
 from mirage.report.page import Panel, ReportPage, write_page
 from mirage.report.tables import Cell, Table, format_cell
@@ -119,6 +120,28 @@ def test_sprite_holds_each_frame_where_its_position_says(html: str) -> None:
         cell = sprite[top + 3 : top + height - 3, left + 3 : left + width - 3]
         assert abs(cell.mean() - 20 * index) < 3
     assert data[0]["labels"][3] == "108° · pose 3"
+
+
+def test_frames_are_kept_as_small_as_the_page_s_budget_needs_and_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 240 px, of which there are more than the budget holds in full."""
+    coarse = np.random.default_rng(0).integers(0, 256, (8, 15, 15, 3), dtype=np.uint8)
+    frames = np.stack([np.asarray(Image.fromarray(f).resize((240, 240))) for f in coarse])
+    views = [OrbitView(str(i), 45.0 * np.arange(8), {"soft": frames}) for i in range(5)]
+    sizes, said = [], []
+    for budget in (16_000_000, 150_000):
+        monkeypatch.setattr(sprites, "_BUDGET", budget)
+        write_page(tmp_path / "x.html", ReportPage("x", orbits=views))
+        html = (tmp_path / "x.html").read_text()
+        packed = re.findall(r"background-image: url\(\"data:image/webp;base64,(.*?)\"", html)
+        assert len(packed) == 5 and sum(map(len, packed)) < budget
+        cells = Image.open(io.BytesIO(base64.b64decode(packed[0])))
+        sizes.append(cells.height - 2 * sprites.GUTTER)
+        said.append(re.findall(r"frames of 240 px are kept at (\d+) px", html))
+    assert sizes == [192, 96] and said == [["192"], ["96"]]
+    write_page(tmp_path / "x.html", make_page())  # of 32 px, which are enlarged
+    assert "are kept at" not in (tmp_path / "x.html").read_text()
 
 
 def test_panels_keep_their_order_and_only_whole_ones_are_fitted(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_pages import HOSTILE, make_page
+from made_up_pages import HOSTILE, make_page, make_view
 from PIL import Image
 
 from mirage.report.compared import compare_pages
@@ -138,11 +138,27 @@ def test_references_are_found_by_name_pose_and_score(visit: Opener) -> None:
 
 def test_modes_are_hidden_but_never_the_last(visit: Opener) -> None:
     page = visit(make_page())
-    hard, negative = page.locator(".modes label").all()
-    hard.click()
-    assert page.locator("#views .stage:visible").count() == 1
-    negative.click()
-    assert page.locator("#views .stage:visible").count() == 1
+    for section, other in (("#views", "#modes"), ("#modes", "#views")):
+        before = page.locator(f"{other} .stage:visible").count()
+        hard, negative = page.locator(f"{section} .modes label").all()
+        hard.click()
+        assert page.locator(f"{section} .stage:visible").count() == 1
+        negative.click()
+        assert page.locator(f"{section} .stage:visible").count() == 1
+        assert page.locator(f"{other} .stage:visible").count() == before
+
+
+@pytest.mark.parametrize("scores", [[2 / 3, 0.7, 1.0], [1 / 3, 2 / 3, 8 / 9, 2 / 3], [1 / 7] * 2])
+def test_at_rest_a_slider_hides_nothing_and_at_its_end_the_best_stay(
+    visit: Opener, scores: list[float]
+) -> None:
+    """A browser rounds what a slider holds: two thirds to 0.666667, which is more."""
+    views = [make_view(f"{i} car", "soft", 0, score) for i, score in enumerate(scores)]
+    page = visit(ReportPage("rounded", orbits=views))
+    assert len(names_shown(page)) == len(scores)
+    page.get_by_label("at least").press("End")
+    best = [f"{i} car" for i, score in enumerate(scores) if score == max(scores)]
+    assert names_shown(page) == best
 
 
 def test_a_pose_picked_on_the_ring_shows_its_photos_and_those_turned(visit: Opener) -> None:

@@ -21,26 +21,29 @@ from mirage.errors import MirageError
 from mirage.model.codec import Latents
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.orbit import sample_orbit
-from mirage.sampler.pipeline import BANK, MiragePipeline, export_pipeline, load_pipeline
+from mirage.sampler.pipeline import BANK, MiragePipeline, export_pipeline, load_pipeline, read_fit
+from mirage.squares import to_square
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 AZIMUTHS = [0.0, 45.0, 200.0]
 
 ELSEWHERE = """
 import json, sys
+from pathlib import Path
 import numpy as np, torch
 from diffusers import DiffusionPipeline
-folder, photo, out = sys.argv[1:]
 assert not any(name.startswith("mirage") for name in sys.modules)
-for dtype in (torch.float32, torch.bfloat16):
-    pipeline = DiffusionPipeline.from_pretrained(
-        folder, custom_pipeline=folder, trust_remote_code=True, torch_dtype=dtype
-    )
-    shown = pipeline(np.load(photo), 1, azimuths=[0.0, 45.0, 200.0], steps=3, seed=4)
-    frames = np.stack([np.asarray(image) for image in shown.images])
-    np.save(f"{out}/{dtype}.npy".replace("torch.", ""), frames)
-facts = {"azimuths": shown.azimuths, "poses": shown.poses, "type": type(pipeline).__name__}
-open(f"{out}/facts.json", "w").write(json.dumps(facts))
+for case in map(Path, sys.argv[1:]):
+    for dtype in ("float32", "bfloat16"):
+        pipeline = DiffusionPipeline.from_pretrained(
+            case / "model", custom_pipeline=str(case / "model"), trust_remote_code=True,
+            torch_dtype=getattr(torch, dtype),
+        )
+        photo = np.load(case / "photo.npy")
+        shown = pipeline(photo, 1, azimuths=[0.0, 45.0, 200.0], steps=3, seed=4)
+        np.save(case / f"{dtype}.npy", np.stack([np.asarray(image) for image in shown.images]))
+    facts = {"azimuths": shown.azimuths, "poses": shown.poses, "type": type(pipeline).__name__}
+    (case / "facts.json").write_text(json.dumps(facts))
 """
 
 
@@ -59,31 +62,34 @@ def of_latents() -> PoseDenoiser:
     return PoseDenoiser.build(config, 32, 4, codec).eval()
 
 
-@pytest.mark.parametrize("latent", [False, True])
 def test_a_fresh_process_gives_the_same_views(
-    tmp_path: Path, folder: Path, make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray,
-    latent: bool,
-) -> None:  # fmt: skip
-    denoiser = of_latents() if latent else make_denoiser()
-    if latent:
-        photo = photo.repeat(2, axis=0).repeat(2, axis=1)
-        export_pipeline(denoiser, ring, tmp_path / "bank", folder)
-        read = load_pipeline(folder).denoiser
-        assert read.resolution == 32 and read.shape == (4, 8, 8)
-    np.save(tmp_path / "photo.npy", photo)
+    tmp_path: Path, make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
+) -> None:
+    cases = {
+        tmp_path / "pixels": (make_denoiser(), photo),
+        tmp_path / "latents": (of_latents(), photo.repeat(2, axis=0).repeat(2, axis=1)),
+    }
+    (tmp_path / "bank").write_bytes(b"the bank")
+    for case, (denoiser, shown) in cases.items():
+        export_pipeline(denoiser, ring, tmp_path / "bank", case / "model")
+        np.save(case / "photo.npy", shown)
+        read = load_pipeline(case / "model").denoiser
+        assert (read.resolution, read.shape) == (denoiser.resolution, denoiser.shape)
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")}
     done = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, folder, tmp_path / "photo.npy", tmp_path],
+        [sys.executable, "-c", ELSEWHERE, *cases],
         env=os.environ | offline, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    config = ViewsConfig(steps=3, seed=4)
-    orbit = sample_orbit(denoiser, ring, [PosedPhoto(photo, 1, 90.0)], np.array(AZIMUTHS), config)
-    assert np.array_equal(np.load(tmp_path / "float32.npy"), orbit.frames)
-    rough = np.load(tmp_path / "bfloat16.npy").astype(int) - orbit.frames
-    assert 0 < np.abs(rough).mean() < 12
-    facts = json.loads((tmp_path / "facts.json").read_text())
-    assert facts == {"azimuths": AZIMUTHS, "poses": orbit.pose.tolist(), "type": "MiragePipeline"}
+    settings, asked = ViewsConfig(steps=3, seed=4), np.array(AZIMUTHS)
+    for case, (denoiser, shown) in cases.items():
+        orbit = sample_orbit(denoiser, ring, [PosedPhoto(shown, 1, 90.0)], asked, settings)
+        assert np.array_equal(np.load(case / "float32.npy"), orbit.frames)
+        rough = np.load(case / "bfloat16.npy").astype(int) - orbit.frames
+        assert 0 < np.abs(rough).mean() < 12
+        facts = json.loads((case / "facts.json").read_text())
+        assert (facts["azimuths"], facts["poses"]) == (AZIMUTHS, orbit.pose.tolist())
+        assert facts["type"] == "MiragePipeline"
 
 
 def test_the_folder_holds_what_the_model_needs_and_nothing_half_written(
@@ -152,6 +158,30 @@ def test_the_references_azimuth_is_its_poses_unless_said(
     assert not np.array_equal(first(None), first(200.0))
 
 
+@pytest.mark.parametrize("fit", ["crop", "stretch", "pad", None])
+def test_photos_become_squares_as_the_training_photos_did(
+    tmp_path: Path, folder: Path, make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray,
+    fit: str | None,
+) -> None:  # fmt: skip
+    """None stands for folders of before `fit` was kept in them."""
+    if fit is None:
+        facts = json.loads((folder / "model_index.json").read_text())
+        del facts["fit"]
+        (folder / "model_index.json").write_text(json.dumps(facts))
+    else:
+        export_pipeline(make_denoiser(), ring, tmp_path / "bank", folder, fit)
+    assert read_fit(folder) == (fit or "pad")
+    pipeline, wide = load_pipeline(folder), photo.repeat(3, axis=1)
+    square = to_square(Image.fromarray(wide), 16, fit or "pad")
+    given, expected = (
+        np.stack([np.asarray(image) for image in pipeline(of, 1, azimuths=2, steps=2).images])
+        for of in (wide, square)
+    )
+    assert np.array_equal(given, expected)
+    others = {"crop", "stretch", "pad"} - {fit or "pad"}
+    assert all((to_square(Image.fromarray(wide), 16, other) != square).any() for other in others)
+
+
 @pytest.mark.parametrize("pose", [4, -1])
 def test_a_pose_that_does_not_exist_is_refused(
     pipeline: MiragePipeline, photo: np.ndarray, pose: int
@@ -163,8 +193,6 @@ def test_a_pose_that_does_not_exist_is_refused(
 def test_bad_settings_and_photos_are_refused_in_words(
     pipeline: MiragePipeline, photo: np.ndarray
 ) -> None:
-    with pytest.raises(MirageError, match="not square"):
-        pipeline(photo[:8], 0)
     with pytest.raises(MirageError, match="medium"):
         pipeline(photo, 0, mode="medium")
     with pytest.raises(MirageError, match="stepps"):

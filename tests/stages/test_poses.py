@@ -107,9 +107,25 @@ def test_two_processes_find_what_one_finds(images: Path, straight: Path, tmp_pat
     assert_same(run, straight)
 
 
+@pytest.mark.parametrize(("asked", "needed"), [("auto", 80), ("4", 12), ("30", 30)])
+def test_too_few_photos_are_refused_before_anything_is_looked_at(
+    images: Path, tmp_path: Path, asked: str, needed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = sorted((images.parent / "photos").iterdir())[:3]
+    (tmp_path / "photos").mkdir()
+    for photo in photos:
+        shutil.copy(photo, tmp_path / "photos")
+    run = f"run={tmp_path / 'run'}"
+    assert mirage("images", f"images.path={tmp_path / 'photos'}", "images.min_count=3", run) == 0
+    assert mirage("poses", "backbone=effnet_lite", f"poses.count={asked}", run) == 1
+    said = capsys.readouterr().err
+    assert "2 training photos are too few" in said and f"at least {needed}" in said
+
+
 GOOD = {
     "num_poses": 12, "ring_score": 0.98, "mean_confidence": 0.76, "circle_found": True,
     "span": [0.0, 360.0], "outliers": 31, "num_images": 1000,
+    "groups": {"shared": 0.68, "smaller": 0.3},
 }  # fmt: skip
 
 
@@ -119,6 +135,8 @@ GOOD = {
     ({"span": [0.0, 180.0], "ring_score": 0.1}, ["ring.png"]),
     ({"circle_found": False, "ring_score": 0.2}, ["ring.png"]),
     ({"outliers": 60}, ["doubts.png"]),
+    ({"groups": {"shared": 0.54, "smaller": 0.2}}, ["montage.png"]),
+    ({"groups": {"shared": 0.54, "smaller": 0.05}}, []),
     ({"outliers": 60, "mean_confidence": 0.31}, ["montage.png", "doubts.png"]),
 ])  # fmt: skip
 def test_what_is_doubtful_is_told_with_the_picture_to_look_at(

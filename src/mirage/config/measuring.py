@@ -17,7 +17,7 @@ class EvaluateConfig:
     baselines: bool = True  # also find poses in simpler ways, which takes as long again
     views: int = 12  # views per object for the view figures
     turn: int = 36  # views of a whole turn whose evenness is measured; 0 leaves it out
-    modes: list[str] = field(default_factory=lambda: list(MODES))
+    modes: list[str] = field(default_factory=lambda: list(MODES))  # of views.mode, a row each
     json: str | None = None  # also write the figures here
 
     def __post_init__(self) -> None:
@@ -31,17 +31,17 @@ class EvaluateConfig:
 class AblationConfig:
     """Settings of the sampler to compare: a file of experiments/ablation/."""
 
-    name: str = ""
+    name: str = ""  # its table is kept below this name
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)  # name → what it changes of views
     seed: int = 1000  # of fresh turntable objects, other ones than `evaluate` reports on
     objects: int = 12  # fresh objects
     views: int = 8  # views per object
+    # Drawn, a panel each.
     figures: list[str] = field(
         default_factory=lambda: [
             "target_pose_accuracy", "psnr", "feature_distance", "colour_distance", "fd",
         ]
     )  # fmt: skip
-    # drawn, a panel each
 
     def __post_init__(self) -> None:
         positive("ablation", self, "objects", "views")

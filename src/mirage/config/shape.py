@@ -13,7 +13,7 @@ class ShapeConfig:
     voxels: int = 80_000  # of the grid that the object is fitted on, about
     steps: int = 120  # of fitting, for each of three grids, coarse to fine
     rays: int = 2048  # pixels of every step
-    seed: int = 0
+    seed: int = 0  # of the pixels drawn
 
     def __post_init__(self) -> None:
         positive("shape", self, "views", "steps", "rays")

@@ -28,7 +28,7 @@ class DataConfig:
 @dataclass
 class ModelConfig:
     channels: list[int] = field(default_factory=lambda: [32, 64, 64])  # per level; each halves H, W
-    layers_per_block: int = 2
+    layers_per_block: int = 2  # residual layers a level
     norm_groups: int = 8  # groups of the group norms
     attention_levels: list[int] = field(
         default_factory=lambda: [1, 2]
@@ -37,7 +37,7 @@ class ModelConfig:
     azimuth_frequencies: int = 4  # Fourier features of the azimuth: sin and cos of 1..n times it
     autoencoder: str | None = None  # diffusers autoencoder, folder or hub name; null: pixels
     sigma_data: float = 0.5  # EDM: standard deviation of the images in [-1, 1]
-    dropout: float = 0.0
+    dropout: float = 0.0  # in the residual layers
 
     def __post_init__(self) -> None:
         positive(
@@ -76,21 +76,21 @@ class ModelConfig:
 class TrainConfig:
     steps: int = 20_000  # optimizer steps
     learning_rate: float = 3e-4  # peak
-    warmup_steps: int = 200
+    warmup_steps: int = 200  # over which the learning rate rises to its peak
     final_learning_rate: float = 0.1  # fraction of the peak that the cosine ends at
-    weight_decay: float = 0.01
-    gradient_clip: float = 1.0  # norm
-    ema_decay: float = 0.999
+    weight_decay: float = 0.01  # of AdamW
+    gradient_clip: float = 1.0  # largest norm of a step's gradient
+    ema_decay: float = 0.999  # of the averaged weights, which are sampled and exported
     null_probability: float = 0.1  # classifier-free guidance: share of labels dropped
     null_unsure: float = 0.5  # additional share dropped from labels of confidence 0
     p_mean: float = -0.8  # EDM: mean of ln σ in training
     p_std: float = 1.4  # EDM: standard deviation of ln σ in training
     weight: str = "edm"  # edm | min_snr | flow: how much an error counts at a noise level
-    precision: str = "auto"  # auto | fp32 | bf16
+    precision: str = "auto"  # auto | fp32 | bf16; auto takes bf16 on a GPU
     compile: bool = False  # torch.compile the network for training
-    checkpoint_every: int = 250  # steps
-    validate_every: int = 1000  # steps
-    seed: int = 0
+    checkpoint_every: int = 250  # steps from one saved checkpoint to the next
+    validate_every: int = 1000  # steps from one validation to the next
+    seed: int = 0  # of the first weights, the batches and their noise
     callbacks: dict[str, Any] = field(default_factory=dict)  # name → {_target_: …}, added to ours
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ class ViewsConfig:
     photos: int = 1  # photos of one object that its views look at; above 1, a folder is one object
     count: int = 12  # views round the circle, the first at the photo's own azimuth
     azimuths: list[float] | None = None  # in place of count: degrees on the run's ring
-    seed: int = 0
+    seed: int = 0  # of the noise: the same seed gives the same views, whatever their number
     mode: str = "soft"  # each adds one thing to the last: none (of the photo) | start | soft | hard
     start: float = 1.0  # how much of the photo's own noise is in the noise that views start from
     share: str = "replace"  # replace | concat: the reference's keys and values, alone or joined
@@ -32,8 +32,8 @@ class ViewsConfig:
     best_of: int = 1  # samples of each view, of which the best by pose and colours is kept
     steps: int = 20  # solver steps
     solver: str = "dpmpp_2m"  # euler | heun | dpmpp_2m
-    sigma_max: float = 20.0
-    sigma_min: float = 0.02
+    sigma_max: float = 20.0  # noise level σ that sampling starts from
+    sigma_min: float = 0.02  # last noise level above 0
     rho: float = 7.0  # EDM schedule exponent
     pose_guidance: float = 1.0  # w: D + w (D_pose − D_null); 0 turns it off
     pose_interval: list[float] = field(default_factory=lambda: [0.3, 20.0])  # σ where it acts
@@ -42,11 +42,12 @@ class ViewsConfig:
     hard_temperature: float = 0.0  # of the hard attention's softmax: 0 is argmax, 1 is soft
     hard_best: int | None = None  # keys that a query sees in hard attention, its best; null: all
     share_guidance: float = 0.0  # D_soft + s (D_soft − D_alone), of views that see no photo
-    share_guidance_interval: list[float] = field(default_factory=lambda: [0.0, 20.0])  # σ
+    # σ where it acts
+    share_guidance_interval: list[float] = field(default_factory=lambda: [0.0, 20.0])
     perturbed_guidance: float = 0.0  # D + s (D − D_blind), of attention that sees one pixel
-    perturbed_interval: list[float] = field(default_factory=lambda: [0.0, 20.0])  # σ
+    perturbed_interval: list[float] = field(default_factory=lambda: [0.0, 20.0])  # σ where it acts
     weak_guidance: float = 0.0  # D + s (D − D_weak), of the model below (autoguidance)
-    weak_interval: list[float] = field(default_factory=lambda: [0.0, 20.0])  # σ
+    weak_interval: list[float] = field(default_factory=lambda: [0.0, 20.0])  # σ where it acts
     weak_model: str | None = None  # model/ folder of a worse version of this model, of its poses
     chunk: int = 64  # views denoised at once; bounds memory
 

@@ -1,4 +1,4 @@
-"""Bytes → an RGB photo → a square of pixels."""
+"""Bytes → an RGB photo."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from mirage.contracts import ByteArray
 from mirage.errors import MirageError
-
-RESAMPLE = Image.Resampling.LANCZOS
+from mirage.squares import to_rgb
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom: pixels from 0, the last two excluded
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
@@ -89,6 +86,15 @@ def _open_heic() -> None:
     register_heif_opener()
 
 
+def reads_heic() -> bool:
+    """Whether the package that reads HEIC is there."""
+    try:
+        _open_heic()
+    except UndecodableError:
+        return False
+    return True
+
+
 @contextmanager
 def _reasons() -> Iterator[None]:
     """Whatever goes wrong inside, as UndecodableError with the reason in a few words."""
@@ -110,7 +116,7 @@ def _read(image: Image.Image, max_pixels: int, box: Box | None) -> Image.Image:
         raise UndecodableError(f"too large: {image.width} × {image.height} pixels")
     image.load()
     kept = image if box is None else _crop(image, box)
-    return _to_rgb(ImageOps.exif_transpose(kept))
+    return to_rgb(kept)
 
 
 def _crop(image: Image.Image, box: Box) -> Image.Image:
@@ -119,41 +125,3 @@ def _crop(image: Image.Image, box: Box) -> Image.Image:
     if inside[0] >= inside[2] or inside[1] >= inside[3]:
         raise UndecodableError(f"box outside the picture: {image.width} × {image.height} pixels")
     return image.crop(inside)
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):  # 16- and 32-bit greys: Pillow would clip them
-        values = np.asarray(image, dtype=np.float64)
-        deep = image.mode.startswith("I;16") or values.max() > 255
-        full = 65535.0 if deep else 255.0
-        return Image.fromarray((values.clip(0, full) * (255 / full)).astype(np.uint8)).convert(
-            "RGB"
-        )
-    if "A" in image.getbands() or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def to_square(image: Image.Image, size: int, fit: str) -> ByteArray:
-    """[size, size, 3] uint8, antialiased.
-
-    Args:
-        fit: `pad` keeps all of the photo and its aspect, filling with the median colour of its
-            border; `crop` takes the middle; `stretch` ignores the aspect.
-    """
-    if fit == "stretch":
-        return np.asarray(image.resize((size, size), RESAMPLE))
-    if fit == "crop":
-        return np.asarray(ImageOps.fit(image, (size, size), RESAMPLE))
-    scale = size / max(image.size)
-    width, height = (max(1, round(side * scale)) for side in image.size)
-    inner = image.resize((width, height), RESAMPLE)
-    pixels = np.asarray(inner)
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    square = np.empty((size, size, 3), np.uint8)
-    square[:] = np.median(border, axis=0).astype(np.uint8)
-    top, left = (size - pixels.shape[0]) // 2, (size - pixels.shape[1]) // 2
-    square[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
-    return square

@@ -10,10 +10,10 @@ from mirage.contracts import HELDOUT, TRAIN
 from mirage.errors import MirageError
 from mirage.images.decode import Box
 
-SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif",
-     ".heic", ".heif"}
-)  # fmt: skip
+HEIC_SUFFIXES = frozenset({".heic", ".heif"})
+SUFFIXES = HEIC_SUFFIXES | {
+    ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

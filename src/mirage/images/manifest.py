@@ -7,8 +7,8 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -24,14 +24,15 @@ from mirage.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray
 from mirage.errors import MirageError
 from mirage.files import files_at, fingerprint, replacing
 from mirage.images.column import Column
-from mirage.images.decode import UndecodableError, decode, to_square
-from mirage.images.entry import SUFFIXES, Entry
+from mirage.images.decode import UndecodableError, decode, reads_heic
+from mirage.images.entry import HEIC_SUFFIXES, SUFFIXES, Entry
 from mirage.images.remote import absolute
 from mirage.images.shards import ShardsSource
 from mirage.images.sources import open_source
 from mirage.images.survey import Survey, in_order
 from mirage.images.turntable.render import name_set, render_set
 from mirage.ranks import ALONE, Ranks
+from mirage.squares import to_square
 
 MANIFEST, REJECTED, SOURCE = "manifest.parquet", "rejected.csv", "source.json"
 # A column that a manifest does not have yet is read as unknown.
@@ -141,7 +142,15 @@ def source_fingerprint(config: ImagesConfig) -> str:
     if config.source == "shards":
         shards = ShardsSource(absolute(config.path)).shards()
         return fingerprint((shard.name, shard.size, shard.time) for shard in shards)
-    return fingerprint(files_at(Path(config.path).expanduser()))
+    return fingerprint(_as_readable(files_at(Path(config.path).expanduser())))
+
+
+def _as_readable(files: Iterable[tuple[str, int, int]]) -> Iterator[tuple[str, int, str]]:
+    """The files, where a photo is another one from when what reads it was installed."""
+    installed = cache(reads_heic)
+    for name, size, time in files:
+        waits = Path(name).suffix.lower() in HEIC_SUFFIXES
+        yield name, size, f"{time} readable" if waits and installed() else str(time)
 
 
 def object_hashes(objects: Sequence[str], seed: int) -> Hashes:

@@ -13,6 +13,7 @@ from torch import Tensor
 from mirage import kmeans
 from mirage.config import PartsConfig
 from mirage.contracts import FloatArray, check_shape
+from mirage.errors import MirageError
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,12 @@ def fit_codebook(patches: FloatArray, config: PartsConfig) -> PartCodebook:
     if len(patches) > config.sample:
         random = np.random.default_rng(config.seed)
         patches = patches[np.sort(random.choice(len(patches), config.sample, replace=False))]
+    if len(patches) < config.count:
+        raise MirageError(
+            f"{config.count} parts cannot be told apart in the {len(patches)} patches seen",
+            where="configuration key parts.count",
+            todo="add photos, or ask for fewer parts",
+        )
     mean, basis = fit_pca(patches, config.dims)
     reduced = kmeans.normalize_rows((patches.astype(np.float32) - mean) @ basis)
     clusters = kmeans.fit(reduced, config.count, seed=config.seed, spherical=True)

@@ -75,6 +75,11 @@ class PoseBank:
         """[B, h, w, C] patch features → [B, h, w, P] shares of every part."""
         return self.encoder.codebook.part_maps(features)
 
+    def part_mass(self, features: Tensor) -> FloatArray:
+        """[B, h, w, C] patch features → [B, P], how much of the object is of each part."""
+        mass = self.part_maps(features).sum(dim=(1, 2)).cpu().numpy()
+        return np.asarray(mass * self.encoder.weights)
+
     def masks(self, features: Tensor) -> Tensor:
         """[B, h, w, C] patch features → [B, h, w] in [0, 1], how surely a patch is the object."""
         return self.encoder.masks(features)

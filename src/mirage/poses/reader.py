@@ -110,7 +110,7 @@ class CircleReader:
     ) -> FloatArray:
         near = circular_distance(member.azimuth, reading[:, None]) <= _TRUST
         share: FloatArray = (member.posterior(descriptors) * near).sum(axis=1)
-        return share
+        return np.minimum(share, 1.0)  # sums of shares round to a little above it
 
     def strangeness(self, descriptors: FloatArray) -> FloatArray:
         """[N, D] → [N] squared distance to the curve, in variances of the noise."""

@@ -14,6 +14,7 @@ from mirage.errors import MirageError
 
 CANDIDATES = (4, 6, 8, 10, 12, 16, 20, 24, 30, 36, 48, 60, 72)
 _FEWEST = 20  # photos a pose must have on average
+FEWEST_PHOTOS = CANDIDATES[0] * _FEWEST  # that a number of poses can be chosen by
 _OPEN = 1.0  # bits: two poses are left to choose from
 
 
@@ -60,7 +61,7 @@ def choose_count(readings: Sequence[FloatArray], seed: int, max_points: int) -> 
         raise MirageError(
             f"{num} photos are too few to choose a number of poses by",
             where="configuration key poses.count=auto",
-            todo=f"add photos (at least {CANDIDATES[0] * _FEWEST}), or set poses.count",
+            todo=f"add photos (at least {FEWEST_PHOTOS}), or set poses.count",
         )
     trials = tuple(_try(readings, count, seed, max_points) for count in counts)
     stable = [trial for trial in trials if trial.open_bits <= _OPEN]

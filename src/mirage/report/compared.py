@@ -29,11 +29,8 @@ def compare_pages(pages: Mapping[str, ReportPage], settings: Table) -> ReportPag
         parts=[replace(parts, title=run) for run, page in each for parts in page.parts],
         poses=_titled({run: page.poses for run, page in each}),
         training=_titled({run: page.training for run, page in each}),
-        checkpoints=[
-            replace(view, name=f"{run} · {view.name}")
-            for run, page in each
-            for view in page.checkpoints
-        ],
+        compared=_named({run: page.compared for run, page in each}),
+        checkpoints=_named({run: page.checkpoints for run, page in each}),
         listings=[
             Listing(f"{run} · {listing.title}", listing.text, listing.folded)
             for run, page in each
@@ -44,6 +41,15 @@ def compare_pages(pages: Mapping[str, ReportPage], settings: Table) -> ReportPag
 
 def _summaries(pages: Mapping[str, ReportPage]) -> str:
     return " ".join(f"{run}: {page.summary}" for run, page in pages.items())
+
+
+def _named(views: Mapping[str, Sequence[OrbitView]]) -> list[OrbitView]:
+    """Turntables of all runs, each named after its run too."""
+    return [
+        replace(view, name=f"{run} · {view.name}")
+        for run, of_run in views.items()
+        for view in of_run
+    ]
 
 
 def _titled(panels: Mapping[str, Sequence[Panel]]) -> list[Panel]:

@@ -72,6 +72,11 @@ class OrbitView:
         )  # fmt: skip
 
     @property
+    def height(self) -> int:
+        """H, pixels."""
+        return int(next(iter(self.modes.values())).shape[1])
+
+    @property
     def labels(self) -> list[str]:
         """[V] what each frame is."""
         if self.pose is None:
@@ -89,15 +94,23 @@ class OrbitView:
         return {}
 
 
-def orbit_context(index: int, view: OrbitView) -> dict[str, object]:
-    """What the template is told of one orbit; the script gets the `script` entry as JSON."""
+def orbit_context(index: int, view: OrbitView, height: int) -> dict[str, object]:
+    """What the template is told of one orbit; the script gets the `script` entry as JSON.
+
+    Args:
+        index: of the orbit among all of the page.
+        height: that frames have at most, pixels.
+    """
     count = len(view.azimuth)
     columns, rows = grid(count)
-    pictures = {mode: [page_frame(f) for f in frames] for mode, frames in view.modes.items()}
+    pictures = {
+        mode: [page_frame(frame, height) for frame in frames] for mode, frames in view.modes.items()
+    }
     width, height = next(iter(pictures.values()))[0].size
     own = np.zeros(count, bool) if view.pose is None else view.pose == view.photo_pose
     positions = [position(frame, count) for frame in range(count)]
     return {
+        "index": index,
         "name": view.name,
         "photo": None if view.photo is None else page_frame(view.photo),
         "photo_pose": view.photo_pose,
@@ -110,6 +123,7 @@ def orbit_context(index: int, view: OrbitView) -> dict[str, object]:
             (f"{azimuth:.0f}°", bool(is_own), at)
             for azimuth, is_own, at in zip(view.azimuth, own, positions, strict=True)
         ],
+        "mode_names": list(view.modes),
         "modes": [_mode_context(index, i, mode, view, pictures) for i, mode in enumerate(pictures)],
         "script": {
             "positions": positions,

@@ -15,7 +15,7 @@ from PIL import Image
 from mirage.files import replacing
 from mirage.report.browsers import PartBrowser, PoseBrowser
 from mirage.report.orbit_view import OrbitView, orbit_context
-from mirage.report.sprites import data_uri
+from mirage.report.sprites import data_uri, frame_height
 from mirage.report.tables import Cell, Table, format_cell
 
 _SCRIPTS = ("turn.js", "filter.js", "browse.js")
@@ -59,6 +59,7 @@ class ReportPage:
         title, summary: the heading and one line below it.
         facts: (name, value) of a few figures to see first.
         orbits: one turntable a reference; the first turns in the heading.
+        compared: objects turned in every mode, one turntable each.
         tables, plots: figures.
         rings, parts: poses and parts to look through.
         poses: pictures of the poses found, in the order in which to read them.
@@ -71,6 +72,7 @@ class ReportPage:
     summary: str = ""
     facts: Sequence[tuple[str, Cell]] = ()
     orbits: Sequence[OrbitView] = ()
+    compared: Sequence[OrbitView] = ()
     tables: Sequence[Table] = ()
     plots: Sequence[Panel] = ()
     rings: Sequence[PoseBrowser] = ()
@@ -84,16 +86,20 @@ class ReportPage:
 def write_page(path: Path, page: ReportPage) -> None:
     """Write `page` as one HTML file that needs no network, through a temporary name."""
     script = "\n".join(_asset(name) for name in _SCRIPTS)
-    turned = [orbit_context(i, view) for i, view in enumerate([*page.orbits, *page.checkpoints])]
+    views = [*page.orbits, *page.compared, *page.checkpoints]
+    height = frame_height(sum(len(view.azimuth) * len(view.modes) for view in views))
+    turned = [orbit_context(index, view, height) for index, view in enumerate(views)]
+    of_orbits, of_compared = len(page.orbits), len(page.orbits) + len(page.compared)
     html = (
         _environment()
         .get_template("page.html")
         .render(
             page=page,
             turned=turned,
-            orbits=turned[: len(page.orbits)],
-            checkpoints=turned[len(page.orbits) :],
-            modes=list(dict.fromkeys(mode for view in page.orbits for mode in view.modes)),
+            orbits=turned[:of_orbits],
+            compared=turned[of_orbits:of_compared],
+            checkpoints=turned[of_compared:],
+            shrunk=_shrunk(views, height),
             photo_poses=sorted({v.photo_pose for v in page.orbits if v.photo_pose is not None}),
             scores=list(dict.fromkeys(name for v in page.orbits for name in v.first_scores)),
             rings=[ring.context() for ring in page.rings],
@@ -105,6 +111,17 @@ def write_page(path: Path, page: ReportPage) -> None:
     )
     with replacing(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
+
+
+def _shrunk(views: Sequence[OrbitView], height: int) -> str:
+    """What the page says where it keeps frames smaller than they are; nothing where it does not."""
+    largest = max((view.height for view in views), default=0)
+    if largest <= height:
+        return ""
+    return (
+        f"To keep the page small, frames of {largest} px are kept at {height} px here; the run's "
+        "folder has them whole."
+    )
 
 
 def _asset(name: str) -> str:

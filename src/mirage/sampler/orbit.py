@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from operator import itemgetter
 
 import numpy as np
@@ -99,59 +100,78 @@ def sample_orbit(
     """
     device = denoiser.embedding.pose.weight.device
     sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho).to(device)
-    targets = between_poses(ring, azimuths).map(lambda x: x.to(device))
-    keys = [image_key(photo.pixels) for photo in photos]
-    noise = view_noise(config.seed, "".join(keys), [float(a) for a in azimuths], denoiser.shape)
-    noise = noise.to(device)
-    entries: list[ReferenceEntry] = []
-    reference = None
     with ExitStack() as tapes:
         shared = _on_tape(denoiser, config, tapes)
         critic = None if weak is None else _on_tape(weak, config, tapes)
-        if config.mode != "none":
-            entered = [
-                _enter(shared, photo, key, sigmas, config)
-                for photo, key in zip(photos, keys, strict=True)
-            ]
-            tracks, entries = [track for track, _ in entered], [entry for _, entry in entered]
-            own = np.array([photo.azimuth for photo in photos])
-            starts = torch.cat([track.at(sigmas[0]) / sigmas[0] for track in tracks])
-            noise = mix_noise(noise, nearest_noise(starts, own, azimuths), config.start)
-            if config.mode != "start":
-                mask = (
-                    _masks(photos, denoiser.shape[1], device) if config.share_foreground else None
-                )
-                reference = Reference(tracks, _own_poses(photos, device), mask=mask)
-        corrections = guidances(config, critic)
-
-        def solve(seen: Reference | None, rows: slice, watch: Watch = lambda same: same) -> Tensor:
-            shared.look_at(seen)
-            if critic is not None:
-                critic.look_at(seen)
-            guided = guide(shared, targets.map(itemgetter(rows)), corrections)
-            return SOLVERS[config.solver](watch(guided), noise[rows], sigmas, observe)
-
+        entering = [] if config.mode == "none" else photos
+        entered = [_enter(shared, photo, sigmas, config) for photo in entering]
+        tracks = [track for track, _ in entered]
+        targets = between_poses(ring, azimuths).map(lambda x: x.to(device))
+        noise = _first_noise(denoiser, photos, tracks, azimuths, sigmas, config)
+        solve = _Solve(shared, critic, targets, noise, sigmas, config, observe)
+        shares = config.mode in ("soft", "hard")
+        reference = _look_at(photos, tracks, denoiser, config) if shares else None
         if reference is None or config.previous == 0:
             views = solve(reference, slice(None))
         else:
             order = circular_distance(azimuths, photos[0].azimuth).argsort(kind="stable")
             views = solve_in_turn(solve, reference, targets, azimuths, order, config.previous)
-    forwards = shared.num_forwards + (0 if critic is None else critic.num_forwards)
     return Orbit(
         reference=photos[0].pixels,
         frames=denoiser.codec.show(views).cpu().numpy(),
         azimuth=np.asarray(azimuths, dtype=np.float64),
         pose=nearest_pose(ring, azimuths),
         reference_pose=photos[0].pose,
-        entries=tuple(entries),
-        num_forwards=forwards,
+        entries=tuple(entry for _, entry in entered),
+        num_forwards=shared.num_forwards + (0 if critic is None else critic.num_forwards),
     )
+
+
+@dataclass(frozen=True)
+class _Solve:
+    """Makes some of the views, which look at what they are given (see `sequence.Solve`).
+
+    Attributes:
+        critic: the weak model; None where there is none.
+        targets: the V poses asked for. noise: [V, C, H, W] that the views start from.
+        sigmas: [T + 1] falling to 0.
+    """
+
+    shared: SharedDenoiser
+    critic: SharedDenoiser | None
+    targets: PoseCondition
+    noise: Tensor
+    sigmas: Tensor
+    config: ViewsConfig
+    observe: Observer | None
+
+    def __call__(
+        self, seen: Reference | None, rows: slice, watch: Watch = lambda same: same
+    ) -> Tensor:
+        self.shared.look_at(seen)
+        if self.critic is not None:
+            self.critic.look_at(seen)
+        corrections = guidances(self.config, self.critic)
+        guided = guide(self.shared, self.targets.map(itemgetter(rows)), corrections)
+        solver = SOLVERS[self.config.solver]
+        return solver(watch(guided), self.noise[rows], self.sigmas, self.observe)
 
 
 def _on_tape(denoiser: PoseDenoiser, config: ViewsConfig, tapes: ExitStack) -> SharedDenoiser:
     low, high = config.share_interval
     tape = tapes.enter_context(taped(denoiser.unet, make_tape(config)))
     return SharedDenoiser(denoiser, tape, None, config.chunk, (low, high))
+
+
+def _enter(
+    shared: SharedDenoiser, photo: PosedPhoto, sigmas: Tensor, config: ViewsConfig
+) -> tuple[ReferenceTrack, ReferenceEntry]:
+    image = shared.denoiser.encode(torch.from_numpy(np.array(photo.pixels[None])).to(sigmas.device))
+    own = _own_poses([photo], sigmas.device)
+    noise = reference_noise(config.seed, image_key(photo.pixels), tuple(image.shape[1:]))
+    return enter_reference(
+        lambda x, sigma: shared.alone(x, sigma, own), image, noise.to(sigmas.device), sigmas, config
+    )
 
 
 def _own_poses(photos: Sequence[PosedPhoto], device: torch.device) -> PoseCondition:
@@ -161,15 +181,35 @@ def _own_poses(photos: Sequence[PosedPhoto], device: torch.device) -> PoseCondit
     )
 
 
-def _enter(
-    shared: SharedDenoiser, photo: PosedPhoto, key: str, sigmas: Tensor, config: ViewsConfig
-) -> tuple[ReferenceTrack, ReferenceEntry]:
-    image = shared.denoiser.encode(torch.from_numpy(np.array(photo.pixels[None])).to(sigmas.device))
-    own = _own_poses([photo], sigmas.device)
-    noise = reference_noise(config.seed, key, tuple(image.shape[1:])).to(sigmas.device)
-    return enter_reference(
-        lambda x, sigma: shared.alone(x, sigma, own), image, noise, sigmas, config
-    )
+def _first_noise(
+    denoiser: PoseDenoiser,
+    photos: Sequence[PosedPhoto],
+    tracks: Sequence[ReferenceTrack],
+    azimuths: FloatArray,
+    sigmas: Tensor,
+    config: ViewsConfig,
+) -> Tensor:
+    """[V, C, H, W] of each view's own, mixed with the nearest photo's where photos entered."""
+    key = "".join(image_key(photo.pixels) for photo in photos)
+    noise = view_noise(config.seed, key, [float(a) for a in azimuths], denoiser.shape)
+    noise = noise.to(sigmas.device)
+    if not tracks:
+        return noise
+    own = np.array([photo.azimuth for photo in photos])
+    starts = torch.cat([track.at(sigmas[0]) / sigmas[0] for track in tracks])
+    return mix_noise(noise, nearest_noise(starts, own, azimuths), config.start)
+
+
+def _look_at(
+    photos: Sequence[PosedPhoto],
+    tracks: Sequence[ReferenceTrack],
+    denoiser: PoseDenoiser,
+    config: ViewsConfig,
+) -> Reference:
+    """The photos, for views to look at."""
+    device = denoiser.embedding.pose.weight.device
+    mask = _masks(photos, denoiser.shape[1], device) if config.share_foreground else None
+    return Reference(tracks, _own_poses(photos, device), mask=mask)
 
 
 def _masks(photos: Sequence[PosedPhoto], side: int, device: torch.device) -> Tensor:

@@ -2,14 +2,15 @@
 
     DiffusionPipeline.from_pretrained(folder, custom_pipeline=folder, trust_remote_code=True)
 
-The folder holds the network, the pose embedding, the ring and the pose bank that gave the labels:
-pose numbers mean nothing without it.
+The folder holds the network, the pose embedding, the ring, how photos become squares, and the pose
+bank that gave the labels: pose numbers mean nothing without it.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -29,8 +30,10 @@ from mirage.model.conditioning import PoseEmbedding
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
+from mirage.squares import to_rgb, to_square
 
 BANK = "bank.safetensors"
+_FIT = "pad"  # of folders that were written before it was kept in them
 _LOADER = '''"""Lets diffusers find the pipeline; needs the `mirage` package."""
 
 from mirage.sampler.pipeline import MiragePipeline
@@ -49,7 +52,7 @@ class OrbitOutput(BaseOutput):  # type: ignore[misc]
 
 
 class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
-    """Turns the object of a square photo through the poses of its ring.
+    """Turns the object of a photo through the poses of its ring.
 
     Args:
         unet: the network. embedding: the pose embedding.
@@ -58,6 +61,7 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
         latent_factor: pixels to a latent, a side. latent_mean, latent_std: of each channel.
         ring_azimuth: azimuth of every pose, degrees. ring_score: how well they close a circle.
         ring_span: degrees that the photos covered, (0, 360) unless only an arc.
+        fit: how the training photos became squares, as in `to_square`.
     """
 
     _optional_components = ("autoencoder",)
@@ -74,6 +78,7 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
         latent_mean: Sequence[float] = (),
         latent_std: Sequence[float] = (),
         autoencoder: Any = None,
+        fit: str = _FIT,
     ) -> None:
         super().__init__()
         self.register_modules(unet=unet, embedding=embedding, autoencoder=autoencoder)
@@ -85,7 +90,12 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
             ring_azimuth=list(ring_azimuth),
             ring_score=ring_score,
             ring_span=list(ring_span),
+            fit=fit,
         )
+
+    @property
+    def fit(self) -> str:
+        return str(self.config.fit)
 
     @property
     def ring(self) -> PoseRing:
@@ -120,7 +130,7 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
         """Views of the photo's object.
 
         Args:
-            image: square photo, any size; resized to the network's resolution.
+            image: photo of any size and mode; becomes a square as the training photos did.
             reference_pose: its pose, in [0, K); `mirage assign` or the bank tells.
             reference_azimuth: its azimuth on the ring, degrees; the pose's own if None.
             azimuths: degrees on the ring, or how many views round the whole circle, the first at
@@ -128,7 +138,7 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
             views: fields of ViewsConfig: mode, steps, seed, pose_guidance, …
 
         Raises:
-            MirageError: no such pose or field, or the photo is not square.
+            MirageError: no such pose or field.
         """
         ring, denoiser = self.ring, self.denoiser
         if not 0 <= reference_pose < ring.num_poses:
@@ -137,7 +147,8 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
                 where="reference_pose",
                 todo=f"poses are numbered 0 to {ring.num_poses - 1}",
             )
-        photo = _square_photo(image, denoiser.resolution)
+        picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+        photo = to_square(to_rgb(picture), denoiser.resolution, self.fit)
         own = ring.azimuth[reference_pose] if reference_azimuth is None else reference_azimuth
         asked = (
             ring_azimuths(ring, azimuths, float(own))
@@ -166,27 +177,19 @@ def _views_config(views: dict[str, Any]) -> ViewsConfig:
     return replace(ViewsConfig(), **views)
 
 
-def _square_photo(image: Image.Image | ByteArray, resolution: int) -> ByteArray:
-    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    if picture.width != picture.height:
-        raise MirageError(
-            f"the photo is {picture.width} × {picture.height}, not square",
-            where="image",
-            todo="pad or crop it as the training photos were (`mirage.images.decode.to_square`)",
-        )
-    if picture.width != resolution:
-        picture = picture.resize((resolution, resolution), Image.Resampling.LANCZOS)
-    return np.asarray(picture.convert("RGB"))
-
-
 def export_pipeline(
     denoiser: PoseDenoiser,
     ring: PoseRing,
     bank: Path,
     folder: Path,
+    fit: str = _FIT,
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Write the pipeline's folder, by way of a temporary one; `bank` travels with it."""
+    """Write the pipeline's folder, by way of a temporary one; `bank` travels with it.
+
+    Args:
+        fit: how the training photos became squares, as in `to_square`.
+    """
     codec = denoiser.codec
     latents: dict[str, Any] = {}
     if isinstance(codec, Latents):
@@ -203,6 +206,7 @@ def export_pipeline(
         ring_azimuth=[float(a) for a in ring.azimuth],
         ring_score=ring.score,
         ring_span=list(ring.span),
+        fit=fit,
         **latents,
     )
     temporary = folder.with_name(f".{folder.name}.tmp")
@@ -222,7 +226,7 @@ def load_pipeline(folder: Path) -> MiragePipeline:
     Raises:
         MirageError: the folder is missing or damaged.
     """
-    try:
+    with _explained(folder):
         how = {"torch_dtype": torch.float32, "low_cpu_mem_usage": False}
         unet = UNet2DModel.from_pretrained(folder / "unet", **how)
         embedding = PoseEmbedding.from_pretrained(folder / "embedding", **how)
@@ -231,7 +235,7 @@ def load_pipeline(folder: Path) -> MiragePipeline:
         if (folder / "autoencoder").exists():
             autoencoder = load_autoencoder(str(folder / "autoencoder"), str(folder))
         known = ("sigma_data", "ring_azimuth", "ring_score")
-        later = ("ring_span", "latent_factor", "latent_mean", "latent_std")
+        later = ("ring_span", "latent_factor", "latent_mean", "latent_std", "fit")
         return MiragePipeline(
             unet,
             embedding,
@@ -239,6 +243,23 @@ def load_pipeline(folder: Path) -> MiragePipeline:
             **{name: facts[name] for name in known},
             **{name: facts[name] for name in later if name in facts},
         )
+
+
+def read_fit(folder: Path) -> str:
+    """How photos become squares for the model of an exported folder, without loading it.
+
+    Raises:
+        MirageError: the folder is missing or damaged.
+    """
+    with _explained(folder):
+        return str(MiragePipeline.load_config(folder).get("fit", _FIT))
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """What goes wrong in reading an exported folder becomes a MirageError."""
+    try:
+        yield
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MirageError(
             f"no trained model can be read: {str(error).splitlines()[0][:200]}",

@@ -17,11 +17,12 @@ from mirage.config import Config
 from mirage.contracts import ByteArray, PoseLabels
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
-from mirage.images.decode import Photo, read_photo, to_square
+from mirage.images.decode import Photo, read_photo
 from mirage.images.manifest import open_images
 from mirage.images.sources import SUFFIXES
 from mirage.poses.bank import PoseBank
 from mirage.progress import show_progress
+from mirage.squares import to_square
 from mirage.stages.folder import RunFolder
 from mirage.stages.poses import BANK_FILE, device
 from mirage.stages.show.explain import Explainer

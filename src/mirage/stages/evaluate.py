@@ -6,6 +6,7 @@ have no truth; for them the held-out ones are turned, and what needs the truth i
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
@@ -28,7 +29,7 @@ from mirage.stages.show.pose_panels import draw_reliability
 from mirage.stages.turn.turner import Turner
 from mirage.stages.views import with_mode
 
-FIGURES, TABLES, RELIABILITY = "figures.json", "tables.md", "reliability.png"
+FIGURES, TABLES, RELIABILITY, TURNED = "figures.json", "tables.md", "reliability.png", "turned"
 
 _VERSION = 2  # raised when what is measured changes, so that a run is measured anew
 
@@ -49,6 +50,9 @@ def run(config: Config, folder: RunFolder) -> str:
     ranks = join_ranks()
 
     def measure() -> None:
+        if ranks.is_first:
+            shutil.rmtree(folder["evaluate"] / TURNED, ignore_errors=True)
+        ranks.wait()
         figures = _measure(config, folder, has_model)
         if ranks.is_first:
             write_json(path, figures)
@@ -89,7 +93,8 @@ def _measure(config: Config, folder: RunFolder, has_model: bool) -> dict[str, An
     rows = {mode: with_mode(config, mode) for mode in config.evaluate.modes}
     pairs = list(combinations(rows, 2)) + [(b, mode) for b in (COPY, NEAREST) for mode in rows]
     seed = config.evaluate.seed
-    figures = measure_views(rows, pairs, folder, turner, cases, azimuths, seed)
+    keep = folder["evaluate"] / TURNED
+    figures = measure_views(rows, pairs, folder, turner, cases, azimuths, seed, keep)
     if config.evaluate.turn:
         figures["turn"] = measure_turns(config, turner, cases, seed)
     return {"poses": poses} | figures

@@ -19,10 +19,12 @@ from mirage.features.backbone import Backbone, load_backbone
 from mirage.features.extract import extract_features
 from mirage.files import hash_file
 from mirage.images.manifest import ImageSet, open_images
+from mirage.parts.groups import TwoGroups, find_two_groups
 from mirage.poses.bank import PoseBank
 from mirage.poses.describe import describe
 from mirage.poses.fit import fit_bank
 from mirage.poses.labels import read_labels, write_labels
+from mirage.poses.stability import FEWEST_PHOTOS
 from mirage.progress import show_progress
 from mirage.ranks import Ranks, find_ranks, join_ranks
 from mirage.stages.folder import (
@@ -35,11 +37,12 @@ from mirage.stages.folder import (
     write_json,
 )
 from mirage.stages.learn.pretrained import find_pretrained, match_pretrained
+from mirage.stages.show.pose_doubts import find_doubts
 from mirage.stages.show.pose_pictures import draw_poses
 
 WORK = "work"
-_SURE = 0.5  # mean confidence: sets whose poses came out wrong had 0.3 at most, see docs/poses.md
-_STRANGERS = 0.05  # share of outliers: of fresh objects of the same kind 0.031 at most, see there
+_GROUPED = 256  # photos by which it is told whether all are of one kind
+_FEWEST = 12  # photos: fewer have no neighbours to tell an order by
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -74,35 +77,7 @@ def closing_line(summary: dict[str, Any], where: Path) -> str:
         f"poses: {summary['num_poses']} poses, ring score {summary['ring_score']:.2f}, "
         f"mean confidence {summary['mean_confidence']:.2f} → {where}"
     )
-    return "\n  ".join([line, *_doubts(summary, where)])
-
-
-def _doubts(summary: dict[str, Any], where: Path) -> list[str]:
-    """What a person should look at before training; nothing where all is as it should be."""
-    doubts = []
-    low, high = summary.get("span", (0.0, 360.0))
-    if not summary["circle_found"]:
-        doubts.append(
-            f"no circle was found, the order of the poses is a guess: look at {where}/ring.png; is "
-            "it one kind of object, with sides that differ, seen from all round?"
-        )
-    elif high - low < 360.0:
-        doubts.append(
-            f"the photos pass for an arc, not a full circle: look at {where}/ring.png; if all "
-            "sides are there, more photos help; if not, only what was photographed can be made"
-        )
-    if summary["mean_confidence"] < _SURE:
-        doubts.append(
-            f"few photos are sure of their pose: look at {where}/montage.png before you "
-            "train; more photos, tighter crops or plainer backgrounds help"
-        )
-    share = summary["outliers"] / summary["num_images"]
-    if share > _STRANGERS:
-        doubts.append(
-            f"{share:.0%} of the photos are outliers: look at {where}/doubts.png; take out what is "
-            "of another kind, or not the object at all"
-        )
-    return doubts
+    return "\n  ".join([line, *find_doubts(summary, where)])
 
 
 def device() -> torch.device:
@@ -116,13 +91,7 @@ def _discover(config: Config, folder: RunFolder, ranks: Ranks) -> None:
     """All processes describe the photos; the first one finds the poses."""
     images = open_images(folder["images"])
     train = images.ids(TRAIN)
-    asked = max(config.poses.counts, default=0)
-    if len(train) < asked:
-        raise MirageError(
-            f"{len(train)} training photos cannot form {asked} poses",
-            where="configuration key poses.count",
-            todo="add photos or ask for fewer poses",
-        )
+    _refuse_too_few(min(len(train), config.poses.sample), config, folder)
     backbone = load_backbone(config.backbone, device())
     work = _work_folder(config, folder, ranks)
     described = describe(
@@ -160,6 +129,7 @@ def _discover(config: Config, folder: RunFolder, ranks: Ranks) -> None:
         "mirror": bank.mirror.tolist(),
         "parents": None if bank.parents is None else bank.parents.tolist(),
         "outliers": int(labels.outlier.sum()),
+        "groups": asdict(_groups(images, backbone, bank, config.poses.seed)),
         "count": asdict(bank.choice) | {"asked": config.poses.count},
         "pretrained": pretrained,
         "labels": hash_file(target / LABELS_FILE),  # as they were written: tells if they are edited
@@ -168,6 +138,30 @@ def _discover(config: Config, folder: RunFolder, ranks: Ranks) -> None:
     write_json(target / SUMMARY_FILE, summary)
     if pretrained is not None:
         print(pretrained["verdict"])
+
+
+def _refuse_too_few(num: int, config: Config, folder: RunFolder) -> None:
+    """Raise MirageError where `num` photos are too few to look for the poses asked for."""
+    asked = max(config.poses.counts, default=0)
+    needed = max(_FEWEST, asked) if asked else FEWEST_PHOTOS
+    if num < needed:
+        raise MirageError(
+            f"{num} training photos are too few to find {asked or 'a good number of'} poses in",
+            where=str(folder["images"]),
+            todo=f"add photos: at least {needed}, and hundreds for poses that mean something "
+            "(docs/poses.md); those held out do not count",
+        )
+
+
+def _groups(images: ImageSet, backbone: Backbone, bank: PoseBank, seed: int) -> TwoGroups:
+    """Of photos drawn at random."""
+    some = np.random.default_rng(seed).permutation(len(images))[:_GROUPED]
+    size = backbone.config.batch_size
+    batches = show_progress(
+        images.batches(some, backbone.size, size), "groups", -(-len(some) // size)
+    )
+    mass = [bank.part_mass(features) for _, features in extract_features(batches, backbone)]
+    return find_two_groups(np.concatenate(mass))
 
 
 _FIT_ONLY = (

@@ -45,7 +45,7 @@ def record_of(config: Config, folder: RunFolder, stage: str) -> Record:
 def find_code() -> dict[str, Any]:
     """The package's version and, where it runs from a checkout, the commit, and if that changed."""
     commit, changed = None, None
-    here = Path(__file__).parents[1]
+    here = Path(__file__).parents[1]  # the package
     if _git(here, "ls-files", "--error-unmatch", "__init__.py"):  # not some repository around it
         commit = _git(here, "rev-parse", "HEAD")
         changed = bool(_git(here, "status", "--porcelain", "--untracked-files=no"))

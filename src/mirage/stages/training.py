@@ -8,6 +8,7 @@ from pathlib import Path
 import lightning
 
 from mirage.config import Config
+from mirage.images.manifest import open_images
 from mirage.model.codec import Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
@@ -106,4 +107,5 @@ def _export(config: Config, folder: RunFolder, checkpoint: Path, codec: Codec) -
     bank_file = folder["poses"] / BANK_FILE
     bank = PoseBank.load(bank_file)
     denoiser = load_averaged(config, bank.num_poses, checkpoint, codec)
-    export_pipeline(denoiser, bank.ring, bank_file, folder["model"])
+    fit = open_images(folder["images"]).fit
+    export_pipeline(denoiser, bank.ring, bank_file, folder["model"], fit)

@@ -17,8 +17,9 @@ from mirage.contracts import PosedPhoto
 from mirage.model.denoiser import PoseDenoiser
 from mirage.stages.folder import RunFolder
 from mirage.stages.measure import view_figures
+from mirage.stages.measure.turned import TurnedObject
 from mirage.stages.measure.view_cases import Case
-from mirage.stages.measure.view_figures import COPY, NEAREST, measure_views
+from mirage.stages.measure.view_figures import COPY, NEAREST, NUM_KEPT, measure_views
 from mirage.stages.turn.references import Reference
 from mirage.stages.turn.turner import Turner
 
@@ -46,13 +47,15 @@ def measure(
     monkeypatch.setattr(view_figures, "read_labels", lambda path: labels_of(np.arange(20) % 4))
     turner = Turner(make_denoiser(), MadeUpBank(), MadeUpBackbone())  # type: ignore[arg-type]
 
-    def run(cases: list[Case], modes: tuple[str, ...] = ("soft", "hard")) -> dict[str, Any]:
+    def run(
+        cases: list[Case], modes: tuple[str, ...] = ("soft", "hard"), keep: Path | None = None
+    ) -> dict[str, Any]:
         views = ViewsConfig(
             steps=2, solver="euler", pose_interval=[0.0, 99.0], reference_path="fixed_noise"
         )
         rows = {mode: replace(Config(), views=replace(views, mode=mode)) for mode in modes}
         pairs = [*combinations(modes, 2), *product((COPY, NEAREST), modes)]
-        return measure_views(rows, pairs, RunFolder(tmp_path), turner, cases, AZIMUTHS, seed=0)
+        return measure_views(rows, pairs, RunFolder(tmp_path), turner, cases, AZIMUTHS, 0, keep)
 
     return run
 
@@ -102,6 +105,23 @@ def test_differences_are_those_of_the_rows(figures: dict[str, Any]) -> None:
         for name in ("psnr", "feature_distance", "target_pose_accuracy", "fd", "kid"):
             assert row[name] == pytest.approx(of[name] - minus[name])
         assert "azimuth_error" not in row  # a difference of medians is of no object
+
+
+def test_the_first_objects_are_kept_as_every_mode_turned_them(
+    measure: Measure, tmp_path: Path
+) -> None:
+    cases = [case(i) for i in range(NUM_KEPT + 1)]
+    measure(cases, keep=tmp_path / "turned")
+    kept = [TurnedObject.load(folder) for folder in sorted((tmp_path / "turned").iterdir())]
+    assert [each.name for each in kept] == [str(i) for i in range(NUM_KEPT)]
+    for known, each in zip(cases, kept, strict=False):
+        assert list(each.rows) == ["soft", "hard", "true renders"]
+        np.testing.assert_array_equal(each.rows["true renders"], known.truth)
+        assert each.azimuth.tolist() == AZIMUTHS.tolist() and each.photo_pose == 1
+        assert set(each.scores["true renders"]) == {"target_pose_accuracy", "colour_distance"}
+    alone = by_mode(measure(cases[:1], keep=tmp_path / "one"))["soft"]
+    (one,) = [TurnedObject.load(folder) for folder in (tmp_path / "one").iterdir()]
+    assert one.scores["soft"]["psnr"] == pytest.approx(alone["psnr"])
 
 
 def test_views_that_are_the_truth_have_no_distance_from_it(

@@ -12,6 +12,8 @@ from PIL import Image
 
 from mirage.errors import MirageError
 from mirage.experiment import load_config
+from mirage.stages.evaluate import TURNED
+from mirage.stages.measure.turned import TurnedObject
 from mirage.stages.show.gallery import GALLERY, Gallery
 from mirage.stages.show.run_page import _summary, _tables, page_of_run
 
@@ -24,7 +26,14 @@ CHANGED = [
 
 def test_all_that_a_run_left_is_on_its_page(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
+    photo, frames = np.zeros((8, 8, 3), np.uint8), np.zeros((2, 8, 8, 3), np.uint8)
+    rows, scores = {"none": frames, "soft": frames + 1}, {"none": {}, "soft": {"psnr": 18.5}}
+    turned = TurnedObject("car 7", photo, 1, np.array([0.0, 180.0]), np.array([1, 0]), rows, scores)
+    turned.save(folder["evaluate"] / TURNED / "00")
     page = page_of_run(load_config([f"run={folder.root}"]), folder)
+    (modes,) = page.compared
+    assert (modes.name, list(modes.modes)) == ("car 7", ["none", "soft"])
+    assert modes.first_scores == {"PSNR, dB": 18.5}
     (orbit,) = page.orbits
     assert (orbit.name, list(orbit.modes), orbit.photo_pose) == ("cars/car.png", ["soft"], 0)
     assert orbit.first_scores == {

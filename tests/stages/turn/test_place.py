@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from mirage.contracts import FloatArray
-from mirage.images.decode import to_square
 from mirage.parts.framing import Frame, differ, object_frame
+from mirage.squares import to_square
 from mirage.stages.turn.place import cut, place
 
 USUAL = Frame(0.5, 0.55, 0.7)

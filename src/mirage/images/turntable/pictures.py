@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from mirage.contracts import ByteArray
 from mirage.images.turntable.objects import ObjectSpec, build_meshes, view_scene
-from mirage.images.turntable.studio import Studio, open_studio
+
+if TYPE_CHECKING:
+    from mirage.images.turntable.studio import Studio
 
 
 def render(spec: ObjectSpec, azimuth_deg: float, size: int) -> ByteArray:
@@ -38,6 +42,9 @@ def render_mask(spec: ObjectSpec, azimuth_deg: float, size: int) -> npt.NDArray[
 
 def _stage(spec: ObjectSpec, size: int) -> Studio:
     """The studio with `spec` on its turntable; setting up is skipped if it is there already."""
+    # VTK takes a second to load, and most commands take no pictures.
+    from mirage.images.turntable.studio import open_studio
+
     studio = open_studio(size)
     if studio.subject != spec:
         studio.set_up(build_meshes(spec), spec)

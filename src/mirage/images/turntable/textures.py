@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyvista as pv
 
 from mirage.contracts import ByteArray, FloatArray
 from mirage.images.turntable.palette import sample_contrast, sample_paint
@@ -101,6 +100,8 @@ def _has_colour(mesh: ColouredMesh, colour: Colour) -> BoolArray:
 
 def _refined(mesh: ColouredMesh, max_edge: float) -> ColouredMesh:
     """The same surface in triangles no edge of which is longer than `max_edge`."""
+    import pyvista as pv  # as slow to load as VTK: see `pictures`
+
     data = pv.PolyData.from_regular_faces(
         mesh.vertices.astype(np.float64), mesh.triangles.astype(int)
     )

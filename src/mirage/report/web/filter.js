@@ -1,12 +1,12 @@
 // Which modes are compared, and which references are listed.
 
-const choices = [...document.querySelectorAll(".modes input")];
-for (const choice of choices) {
-  choice.addEventListener("change", () => {
+for (const fieldset of document.querySelectorAll(".modes")) {
+  const choices = [...fieldset.querySelectorAll("input")];
+  fieldset.addEventListener("change", ({ target }) => {
     // one mode always stays in sight
-    if (!choices.some((other) => other.checked)) choice.checked = true;
-    const shown = new Set(choices.filter((other) => other.checked).map((other) => other.value));
-    for (const part of document.querySelectorAll("#views [data-mode]")) {
+    if (!choices.some((choice) => choice.checked)) target.checked = true;
+    const shown = new Set(choices.filter((choice) => choice.checked).map((choice) => choice.value));
+    for (const part of fieldset.closest("section").querySelectorAll("[data-mode]")) {
       part.hidden = !shown.has(part.dataset.mode);
     }
   });

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from datamodules.cache import build_cache, open_cache
+from datamodules.labelled import LabelledImages
 from datamodules.pairs import TurnedPhotos
 from mirage.config import Config, ViewsConfig
 from mirage.contracts import FloatArray, IntArray, KeptArray, PoseCondition, PoseLabels
@@ -87,12 +88,12 @@ def turn_photos(
     flipped = data.bank.flipped(labels) if config.data.mirror else None
     shown = open_cache(path)
     if data.mirrored is None:
-        return TurnedPhotos(shown, ids, labels, flipped)
+        return TurnedPhotos(LabelledImages(shown, labels, flipped), ids)
     kept, mirrored = (
         keep_all(data.codec, views, path.with_stem(f"{path.stem}-{name}"), key)
         for views, name in ((shown, "kept"), (shown[:, :, ::-1], "mirrored"))
     )
-    return TurnedPhotos(kept, ids, labels, flipped, mirrored)
+    return TurnedPhotos(LabelledImages(kept, labels, flipped, mirrored), ids)
 
 
 def _condition(pose: IntArray, azimuth: FloatArray) -> PoseCondition:

@@ -14,7 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import lightning
 import numpy as np
 import torch
 from lightning.fabric.plugins.environments import LightningEnvironment
@@ -39,12 +38,7 @@ from mirage.sampler.targets import ring_azimuths
 from mirage.stages.folder import RunFolder
 from mirage.stages.learn.latents import open_codec
 from mirage.stages.learn.refine import turn_photos
-from mirage.stages.learn.trainer import (
-    VALIDATION_REFERENCES,
-    precision_of,
-    quieten_lightning,
-    validation_views,
-)
+from mirage.stages.learn.trainer import VALIDATION_REFERENCES, make_trainer, validation_views
 from mirage.stages.learn.training_data import TrainingData, share_of_batch, without_outliers
 from mirage.stages.measure.view_cost import Cost, measure_cost
 from mirage.stages.poses import BANK_FILE, LABELS_FILE, device
@@ -147,24 +141,17 @@ class _Clock(Callback):
 
 def _time_steps(config: Config, module: PoseDiffusion, data: PosedImages) -> tuple[float, Cost]:
     """Seconds a step, and what all of them cost."""
-    quieten_lightning()
     clock = _Clock()
     with TemporaryDirectory() as scratch:
-        trainer = lightning.Trainer(
-            accelerator="auto",
+        trainer = make_trainer(
+            replace(config.train, steps=_STEPS),
+            Path(scratch),
+            [WarmupEMA(config.train.ema_decay), clock],
             devices=1,
             plugins=[LightningEnvironment()],  # alone, also within a job
-            max_steps=_STEPS,
-            callbacks=[WarmupEMA(config.train.ema_decay), clock],
-            precision=precision_of(config.train.precision),
-            gradient_clip_val=config.train.gradient_clip,
             limit_val_batches=0,
             logger=False,
             enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-            default_root_dir=scratch,
         )
         _, cost = measure_cost(module.denoiser.unet, lambda: trainer.fit(module, data))
     return float(np.diff(clock.ends).mean()), cost

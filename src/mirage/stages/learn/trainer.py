@@ -25,7 +25,7 @@ from callbacks.poses import PoseRecord
 from callbacks.stopping import StoppedError, StopWhenTold
 from callbacks.tracking import finish, wandb_logger
 from datamodules.posed import PosedImages
-from mirage.config import Config, ViewsConfig
+from mirage.config import Config, TrainConfig, ViewsConfig
 from mirage.contracts import ByteArray, PosedPhoto, PoseLabels, PoseRing
 from mirage.errors import MirageError
 from mirage.experiment import build_targets
@@ -60,8 +60,9 @@ def fit(
         MirageError: it cannot be saved, no checkpoint can be read, or another process died.
     """
     images = open_images(folder["images"])
-    references = _pick_references(images, config.data.resolution, data.labels, data.heldout_ids)
-    trainer = _trainer(config, folder, where, data.ring, references)
+    size, labels = config.data.resolution, data.images.labels
+    references = _pick_references(images, size, labels, data.heldout_ids)
+    trainer = _trainer_of_run(config, folder, where, data.ring, references)
     last = where / LAST
     # One looks, lest another find what the first has set aside.
     ranks = find_ranks()
@@ -167,14 +168,13 @@ def _pick_references(
     }
 
 
-def _trainer(
+def _trainer_of_run(
     config: Config,
     folder: RunFolder,
     where: Path,
     ring: PoseRing,
     references: Mapping[str, PosedPhoto],
 ) -> lightning.Trainer:
-    quieten_lightning()
     ranks, poses = find_ranks(), folder["poses"]
     views = validation_views(config)
     callbacks: list[Callback] = [
@@ -200,25 +200,43 @@ def _trainer(
         *([LearningRateMonitor("step")] if ranks.is_first else []),  # only that one logs
         StopWhenTold(where / LAST),
     ]  # fmt: skip
-    return lightning.Trainer(
-        accelerator="gpu" if torch.cuda.is_available() else "cpu",
+    return make_trainer(
+        config.train,
+        where,
+        callbacks,
         devices=ranks.local_world,
         num_nodes=ranks.machines,
         strategy="auto" if ranks.world == 1 else "ddp",
         plugins=_plugins(),
-        max_steps=config.train.steps,
         logger=wandb_logger(record_of(config, folder, where.name)) if ranks.is_first else False,
-        callbacks=callbacks,
-        precision=precision_of(config.train.precision),
-        gradient_clip_val=config.train.gradient_clip,
         val_check_interval=config.train.validate_every,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
+        log_every_n_steps=10,
+    )
+
+
+def make_trainer(
+    train: TrainConfig, where: Path, callbacks: list[Callback], **settings: Any
+) -> lightning.Trainer:
+    """What every training has in common, a run's and one that is only tried.
+
+    Args:
+        where: Lightning may leave files there.
+        settings: the others that `lightning.Trainer` takes.
+    """
+    _quieten_lightning()
+    return lightning.Trainer(
+        accelerator="gpu" if torch.cuda.is_available() else "cpu",
+        max_steps=train.steps,
+        callbacks=callbacks,
+        precision=_precision_of(train.precision),
+        gradient_clip_val=train.gradient_clip,
         use_distributed_sampler=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        log_every_n_steps=10,
         default_root_dir=str(where),
+        **settings,
     )
 
 
@@ -248,13 +266,13 @@ def _pose_reader(bank_file: Path) -> ReadPoses:
     return read
 
 
-def precision_of(asked: str) -> Literal["bf16-mixed", "32-true"]:
+def _precision_of(asked: str) -> Literal["bf16-mixed", "32-true"]:
     """bf16 where it is faster: on a GPU. On a CPU small convolutions are slower in it."""
     if asked == "bf16" or (asked == "auto" and torch.cuda.is_available()):
         return "bf16-mixed"
     return "32-true"
 
 
-def quieten_lightning() -> None:
+def _quieten_lightning() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")

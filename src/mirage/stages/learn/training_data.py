@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datamodules.cache import build_cache, open_cache
+from datamodules.labelled import LabelledImages
 from datamodules.pairs import PairedImages, TurnedPhotos
 from datamodules.posed import PosedImages
 from mirage.config import Config
@@ -65,10 +66,9 @@ class TrainingData:
         return PairedImages(turned, **self._settings(config))
 
     def _settings(self, config: Config) -> dict[str, Any]:
+        flipped = self.bank.flipped(self.labels) if config.data.mirror else None
         return {
-            "pixels": self.kept,
-            "mirrored": self.mirrored,
-            "labels": self.labels,
+            "images": LabelledImages(self.kept, self.labels, flipped, self.mirrored),
             "ring": self.bank.ring,
             "train_ids": self.train,
             "heldout_ids": self.held_out,
@@ -78,7 +78,6 @@ class TrainingData:
             "seed": config.train.seed,
             "soft_labels": config.data.soft_labels,
             "workers": config.data.workers,
-            "flipped": self.bank.flipped(self.labels) if config.data.mirror else None,
         }
 
 

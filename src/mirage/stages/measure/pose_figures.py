@@ -17,7 +17,6 @@ from mirage.circle import RingAlignment, align_rings
 from mirage.config import Config
 from mirage.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
 from mirage.features.backbone import Backbone, load_backbone
-from mirage.images.decode import to_square
 from mirage.images.manifest import ImageSet, open_images
 from mirage.images.turntable.objects import CATEGORIES, ObjectSpec, sample_objects
 from mirage.images.turntable.pictures import render, render_mask
@@ -27,6 +26,7 @@ from mirage.poses.labels import read_labels
 from mirage.poses.ring import ring_from_distances
 from mirage.progress import show_progress
 from mirage.report import pose_metrics as metrics
+from mirage.squares import to_square
 from mirage.stages.folder import RunFolder
 from mirage.stages.poses import BANK_FILE, LABELS_FILE, device
 

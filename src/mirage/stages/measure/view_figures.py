@@ -7,6 +7,7 @@ rows alike. All figures of a row are of the same pictures.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from mirage.report import view_metrics as metrics
 from mirage.sampler.targets import nearest_pose
 from mirage.stages.folder import RunFolder
 from mirage.stages.measure.nearest_photos import NearestPhotos
+from mirage.stages.measure.turned import TurnedObject
 from mirage.stages.measure.view_cases import Case
 from mirage.stages.measure.view_cost import Cost, measure_cost
 from mirage.stages.measure.view_sets import heldout_features, set_figures
@@ -30,6 +32,9 @@ from mirage.stages.poses import LABELS_FILE
 from mirage.stages.turn.turner import Turner
 from mirage.stages.views import turn
 
+NUM_KEPT = 4  # objects: they are drawn at random, and so are the first of them
+_TOLD = ("target_pose_accuracy", "psnr", "colour_distance")
+_Looked = tuple[dict[str, FloatArray], FloatArray, Cost | None]  # figures, features, cost
 COPY, NEAREST, TRUTH = "copy the reference", "nearest training image", "true renders"
 
 
@@ -41,6 +46,7 @@ def measure_views(
     cases: Sequence[Case],
     azimuths: FloatArray,
     seed: int,
+    keep: Path | None = None,
 ) -> dict[str, Any]:
     """Rows of figures with intervals over objects, and the differences between rows.
 
@@ -49,6 +55,7 @@ def measure_views(
         pairs: (minus, of), names of rows whose difference is wanted.
         azimuths: [V] degrees on the ring that every row is asked for.
         seed: of what is drawn: training photos, held-out photos, resamples.
+        keep: where the first few objects are kept as they were turned in every row.
 
     Keys: views, a list of rows, each with mode, figures by name, and intervals by the same names;
     differences, likewise, with `of` and `minus`; view_set, what the rows were measured on.
@@ -60,7 +67,7 @@ def measure_views(
         turner.denoiser.resolution, seed,
     )  # fmt: skip
     heldout = heldout_features(images, turner, cases, seed)
-    found = _measure_rows(rows, turner, cases, azimuths, nearest)
+    found = _measure_rows(rows, turner, cases, azimuths, nearest, keep)
     sets = {name: set_figures(row.pooled, heldout) for name, row in found.items()}
     return {
         "views": [{"mode": name} | summarise(row, sets[name], seed) for name, row in found.items()],
@@ -84,18 +91,21 @@ def _measure_rows(
     cases: Sequence[Case],
     azimuths: FloatArray,
     nearest: NearestPhotos,
+    keep: Path | None,
 ) -> dict[str, Row]:
     ranks = join_ranks()
     mine = ranks.share(len(cases))
     for settings in list(rows.values())[:1]:  # a view for what only the first call pays
         turn(turner, cases[0].reference, azimuths[:1], settings)
-    measured: dict[int, dict[str, tuple[dict[str, FloatArray], FloatArray, Cost | None]]] = {}
+    measured: dict[int, dict[str, _Looked]] = {}
     for index in show_progress(mine, "evaluate views", len(mine)):
-        case = cases[index]
-        measured[index] = {
-            name: (*_look(turner, case, frames, azimuths, name), cost)
-            for name, frames, cost in _pictures(rows, turner, case, azimuths, nearest)
-        }
+        case, measured[index], shown = cases[index], {}, {}
+        for name, frames, cost in _pictures(rows, turner, case, azimuths, nearest):
+            measured[index][name] = (*_look(turner, case, frames, azimuths, name), cost)
+            shown[name] = frames
+        if keep is not None and index < NUM_KEPT:
+            turned = _turned(case, azimuths, turner, shown, measured[index])
+            turned.save(keep / f"{index:02d}")
     everyones = {index: found for part in ranks.gather(measured) for index, found in part.items()}
     in_order = [everyones[index] for index in range(len(cases))]
     found = {name: [each[name] for each in in_order] for name in in_order[0]}
@@ -107,6 +117,20 @@ def _measure_rows(
         )
         for row, parts in found.items()
     }
+
+
+def _turned(
+    case: Case, azimuths: FloatArray, turner: Turner, shown: Mapping[str, ByteArray],
+    looked: Mapping[str, _Looked],
+) -> TurnedObject:  # fmt: skip
+    """What of one object is kept: its views in each row, and the true ones."""
+    rows = {name: frames for name, frames in shown.items() if name not in (COPY, NEAREST)}
+    scores = {name: {figure: float(np.mean(values[figure])) for figure in _TOLD if figure in values}
+              for name, (values, _, _) in looked.items() if name in rows}  # fmt: skip
+    first, asked = case.reference.first, nearest_pose(turner.bank.ring, azimuths)
+    return TurnedObject(
+        case.reference.name, first.pixels, first.pose, azimuths, asked, rows, scores
+    )
 
 
 def _pictures(

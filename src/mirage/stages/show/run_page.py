@@ -19,13 +19,20 @@ from mirage.report.orbit_view import OrbitView
 from mirage.report.page import Listing, Panel, ReportPage
 from mirage.report.ring import FULL_CIRCLE, arc_of
 from mirage.report.tables import Table
-from mirage.stages.evaluate import FIGURES
+from mirage.stages.evaluate import FIGURES, TURNED
 from mirage.stages.folder import RunFolder, read_json
+from mirage.stages.measure.turned import FACTS, TurnedObject
 from mirage.stages.measure.view_tables import view_tables
 from mirage.stages.show.gallery import GALLERY, Gallery
 from mirage.stages.show.pose_panels import open_picture, pose_panels
 from mirage.stages.views import read_orbit
 
+# Figures of single objects as the page names them.
+_TOLD = {
+    "target_pose_accuracy": "views re-read as the pose asked for",
+    "psnr": "PSNR, dB",
+    "colour_distance": "colour distance from the photo",
+}
 _CHECKPOINTS = 6  # of a training, evenly chosen, turned side by side
 
 
@@ -44,6 +51,7 @@ def page_of_run(config: Config, folder: RunFolder) -> ReportPage:
         title=f"MIRAGE · {folder.root.name}",
         summary=_summary(summary),
         orbits=_orbits(folder),
+        compared=_compared(folder["evaluate"] / TURNED),
         tables=_tables(figures),
         plots=_plots(folder["evaluate"] / "ablations"),
         rings=[] if gallery is None else [_ring(gallery, summary)],
@@ -107,12 +115,24 @@ def _orbits(folder: RunFolder) -> list[OrbitView]:
         facts = read_json(facts_path)
         hits = np.mean([v["pose_asked"] == v["pose_found"] for v in facts["views"]])
         scores = {
-            "views re-read as the pose asked for": float(hits),
+            _TOLD["target_pose_accuracy"]: float(hits),
             "confidence in the photo’s pose": float(facts["reference_confidence"]),
         }
         name = "/".join(Path(facts["reference"]).parts[-2:])  # file names alone often repeat
         orbit = read_orbit(facts_path.parent)
         views.append(OrbitView.of_orbit(name, orbit, facts["mode"], scores))
+    return views
+
+
+def _compared(kept: Path) -> list[OrbitView]:
+    """What `evaluate` kept of objects that it turned in every mode."""
+    views = []
+    for facts in sorted(kept.glob(f"*/{FACTS}")):
+        turned = TurnedObject.load(facts.parent)
+        scores = {mode: {_TOLD[name]: value for name, value in of.items()}
+                  for mode, of in turned.scores.items()}  # fmt: skip
+        views.append(OrbitView(turned.name, turned.azimuth, turned.rows, turned.pose,
+                               turned.photo, turned.photo_pose, scores))  # fmt: skip
     return views
 
 

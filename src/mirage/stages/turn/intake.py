@@ -8,9 +8,9 @@ from PIL import Image
 
 from mirage.config import ViewsConfig
 from mirage.contracts import ByteArray, FloatArray, PosedPhoto, PoseLabels
-from mirage.images.decode import to_square
 from mirage.parts.backdrop import plain_background
 from mirage.parts.silhouette import find_silhouettes
+from mirage.squares import to_square
 from mirage.stages.turn.place import place
 from mirage.stages.turn.refuse import Judge
 from mirage.stages.turn.turner import Turner

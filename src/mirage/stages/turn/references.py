@@ -105,7 +105,7 @@ def open_intake(
 ) -> Intake:
     """How photos get to a model, given its run's own photos where they are at hand."""
     if images is None:
-        return Intake(turner, "pad", None, Judge(turner.bank, None))
+        return Intake(turner, turner.fit, None, Judge(turner.bank, None))
     usual = UsualPhotos(images, turner.backbone, turner.bank)
     return Intake(turner, images.fit, usual, Judge(turner.bank, usual, pictures))
 

@@ -18,11 +18,16 @@ from mirage.stages.poses import device
 
 @dataclass(frozen=True)
 class Turner:
-    """A trained model with the bank that reads poses for it."""
+    """A trained model with the bank that reads poses for it.
+
+    Attributes:
+        fit: how the training photos became squares, as in `to_square`.
+    """
 
     denoiser: PoseDenoiser
     bank: PoseBank
     backbone: Backbone
+    fit: str = "pad"
 
     @classmethod
     def open(cls, model: Path) -> Turner:
@@ -30,7 +35,7 @@ class Turner:
         pipeline = load_pipeline(model)
         bank = PoseBank.load(model / BANK)
         backbone = load_backbone(bank.backbone, device())
-        return cls(pipeline.denoiser.to(device()), bank, backbone)
+        return cls(pipeline.denoiser.to(device()), bank, backbone, pipeline.fit)
 
     def weak(self, config: ViewsConfig) -> PoseDenoiser | None:
         """The worse version of the model that `config` names, where it is made use of.

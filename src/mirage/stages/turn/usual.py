@@ -8,10 +8,10 @@ import numpy as np
 
 from mirage.contracts import TRAIN, FloatArray
 from mirage.features.backbone import Backbone
-from mirage.images.decode import to_square
 from mirage.images.manifest import ImageSet
 from mirage.parts.framing import Frame, border_share, object_frame, usual_frame
 from mirage.poses.bank import PoseBank
+from mirage.squares import to_square
 
 _LOOKED_AT, _PERCENTILE = 64, 95
 
