@@ -11,11 +11,16 @@ from mirage.circle import (
     circular_difference,
     circular_distance,
     circular_mean,
+    in_degrees,
     wrap,
 )
 from mirage.errors import MirageError
 
 RNG = np.random.default_rng(0)
+
+
+def test_people_read_whole_degrees_below_a_full_turn() -> None:
+    assert [in_degrees(a) for a in (0.2, 359.4, 359.7, 90.0)] == ["0°", "359°", "0°", "90°"]
 
 
 def test_means_and_differences_wrap_round() -> None:

@@ -18,6 +18,11 @@ def wrap(degrees: npt.ArrayLike) -> FloatArray:
     return np.where(wrapped >= 360.0, 0.0, wrapped)
 
 
+def in_degrees(azimuth: float) -> str:
+    """An azimuth as a person reads it, in whole degrees from 0° to 359°: 359.7° is 0°."""
+    return f"{round(azimuth) % 360}°"
+
+
 def circular_difference(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
     """a − b the short way round, in [−180, 180); a and b broadcast."""
     return np.mod(np.subtract(a, b) + 180.0, 360.0) - 180.0

@@ -185,11 +185,11 @@ def mine(world: Path) -> Path:
     return world / "runs" / "mine"
 
 
-# Told of in docs/files.md, and made by no run here: by other settings, by damage, by Slurm.
+# Told of in docs/files.md, and made by no run here: by other settings, damage, Slurm, W&B.
 NOT_MADE = {
     "images/latents-<px>-<key>.npy", "images/latents-<px>-<key>-mirrored.npy",
     "poses/stability.png", "train/last.ckpt.damaged", "refine/turned.npy", "refine/turned.json",
-    "refine/turned.done", "refine/turned.lock", "model/autoencoder/",
+    "refine/turned.done", "refine/turned.lock", "model/autoencoder/", "wandb/",
     "slurm/job.txt", "slurm/<job>_<process>_log.out", "views/<photo>/reference_<number>.png",
 }  # fmt: skip
 
@@ -212,7 +212,7 @@ STRUCTURED = (
     "images/manifest.parquet", "images/rejected.csv", "images/source.json", "poses/labels.parquet",
     "poses/summary.json", "poses/bank.safetensors", "poses/gallery.npz", "train/metrics.csv",
     "model/model_index.json", "views/<photo>/views.json", "shape/<photo>/shape.json",
-    "evaluate/figures.json",
+    "evaluate/figures.json", "evaluate/turned/<number>/turned.json",
 )  # fmt: skip
 
 

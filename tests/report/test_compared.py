@@ -34,6 +34,19 @@ def test_one_photo_turned_by_two_runs_is_turned_side_by_side_from_its_own_azimut
     assert (second.name, list(second.modes)) == ("only.png", ["a · soft"])
 
 
+def test_views_of_rings_that_turn_opposite_ways_turn_the_same_way() -> None:
+    there = turned("car.png", offset=40)
+    back = replace(there, azimuth=np.mod(40 - 36.0 * np.arange(10), 360))
+    pages = {"a": ReportPage("a", orbits=[there]), "b": ReportPage("b", orbits=[back])}
+    (both,) = compare_pages(pages, SETTINGS, {"a": 1, "b": -1}).orbits
+    np.testing.assert_allclose(both.azimuth, make_orbit().azimuth, atol=1e-9)
+    ours, theirs = both.modes.values()
+    np.testing.assert_array_equal(ours, theirs)
+    apart = compare_pages(pages | {"b": ReportPage("b", orbits=[there])}, SETTINGS, {"b": -1})
+    ours, theirs = apart.orbits[0].modes.values()
+    np.testing.assert_array_equal(ours[1:], theirs[:0:-1])  # its views went the other way round
+
+
 def test_views_that_cannot_stand_side_by_side_stay_apart() -> None:
     pages = {
         "a": ReportPage("a", orbits=[turned("car.png")]),

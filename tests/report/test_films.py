@@ -25,6 +25,18 @@ def test_gif_holds_the_frames_in_order_and_loops(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["x.gif"]
 
 
+def test_webp_holds_the_frames_in_order_and_loops(tmp_path: Path) -> None:
+    films.save_webp(FRAMES, tmp_path / "x.webp", fps=5)
+    with Image.open(tmp_path / "x.webp") as film:
+        assert film.n_frames == 3 and film.info["loop"] == 0
+        for index, colour in enumerate(COLOURS):
+            film.seek(index)
+            film.load()
+            assert film.info["duration"] == 200
+            assert np.abs(np.asarray(film.convert("RGB"), int) - colour).max() < 8
+    assert [p.name for p in tmp_path.iterdir()] == ["x.webp"]
+
+
 def test_mp4_is_even_sized_and_holds_the_frames(tmp_path: Path) -> None:
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     path = tmp_path / "x.mp4"

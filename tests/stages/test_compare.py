@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from made_up_runs import make_run
 from tiny_runs import mirage
 
-from mirage.stages.compare import _named
+from mirage.stages.compare import _directions, _named
+from mirage.stages.folder import RunFolder
+from mirage.stages.poses import LABELS_FILE
 
 
 def test_runs_of_one_photo_stand_side_by_side_with_the_settings_that_differ(
@@ -41,6 +46,20 @@ def test_what_cannot_be_compared_is_told(
     assert mirage("compare", *words) == 1
     assert says in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def test_the_direction_of_a_ring_is_told_by_photos_that_runs_share(tmp_path: Path) -> None:
+    azimuth = np.random.default_rng(0).uniform(0, 360, 60)
+    runs = {"one": azimuth, "against": 70 - azimuth, "along": azimuth - 50, "few": -azimuth[:9]}
+    folders = {}
+    for run, degrees in runs.items():
+        folders[run] = folder = RunFolder(tmp_path / run)
+        names = [f"{i}.png" for i in range(len(degrees))]
+        table = {"path": names, "azimuth": np.mod(degrees, 360.0)}
+        folder["poses"].mkdir(parents=True)
+        pq.write_table(pa.table(table), folder["poses"] / LABELS_FILE)
+    folders["none"] = RunFolder(tmp_path / "none")
+    assert _directions(folders) == {"one": 1, "against": -1, "along": 1, "few": 1, "none": 1}
 
 
 def test_runs_are_named_by_what_tells_them_apart() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,17 @@ def write_labels(path: Path, labels: Iterable[PoseLabels], paths: Column, split:
             start = rows.stop
 
 
+def read_azimuths(path: Path) -> dict[str, float]:
+    """The azimuth of every image by its path in the source, degrees.
+
+    Raises:
+        MirageError: the file is missing or damaged.
+    """
+    with _explained(path):
+        table = pq.read_table(path, columns=["path", "azimuth"])
+        return dict(zip(table["path"].to_pylist(), table["azimuth"].to_pylist(), strict=True))
+
+
 def read_labels(path: Path) -> PoseLabels:
     """The labels of all images, in the order of their ids: some 50 bytes an image.
 
@@ -62,14 +74,21 @@ def read_labels(path: Path) -> PoseLabels:
         MirageError: the file is missing or damaged.
     """
     flat, wide = ("pose", "confidence", "azimuth", "outlier"), ("topk", "topk_weight")
-    try:
+    with _explained(path):
         table = pq.read_table(path, columns=[*flat, *wide])
         columns = {name: table[name].combine_chunks() for name in table.column_names}
         arrays = {name: columns[name].to_numpy(zero_copy_only=False) for name in flat}
         for name in wide:
             arrays[name] = columns[name].flatten().to_numpy().reshape(len(table), -1)
+    return PoseLabels(**arrays)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """What goes wrong in reading the labels becomes a MirageError."""
+    try:
+        yield
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise MirageError(
             "the pose labels cannot be read", where=str(path), todo="run `mirage poses` again"
         ) from error
-    return PoseLabels(**arrays)

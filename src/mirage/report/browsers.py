@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from mirage.circle import in_degrees
 from mirage.contracts import ByteArray, FloatArray, IntArray, check_shape
 from mirage.report.canvas import palette
 from mirage.report.ring import spread
@@ -69,7 +70,7 @@ class PoseBrowser:
 
     def _words(self, pose: int) -> str:
         count = int(self.counts[pose])
-        words = f"pose {pose} · {self.azimuth[pose]:.0f}° · {format_cell(count)} photos"
+        words = f"pose {pose} · {in_degrees(self.azimuth[pose])} · {format_cell(count)} photos"
         return f"{words} · in coarse pose {self.parents[pose]}" if len(self.parents) else words
 
 

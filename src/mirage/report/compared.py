@@ -12,17 +12,20 @@ from mirage.report.page import Listing, Panel, ReportPage
 from mirage.report.tables import Cell, Table
 
 
-def compare_pages(pages: Mapping[str, ReportPage], settings: Table) -> ReportPage:
+def compare_pages(
+    pages: Mapping[str, ReportPage], settings: Table, directions: Mapping[str, int] | None = None
+) -> ReportPage:
     """Run → its page, as one page: what has the same name stands together.
 
     Args:
         settings: those in which the runs differ.
+        directions: of each run's ring, +1 or −1; all alike where nothing is known of them.
     """
     each = pages.items()
     return ReportPage(
         title=" · ".join(pages),
-        summary=f"{len(pages)} runs side by side. {_summaries(pages)}",
-        orbits=_side_by_side(pages),
+        summary="\n".join([f"{len(pages)} runs side by side.", *_summaries(pages)]),
+        orbits=_side_by_side(pages, directions or {}),
         tables=[settings, *_joined(pages)],
         plots=_titled({run: page.plots for run, page in each}),
         rings=[replace(ring, title=run) for run, page in each for ring in page.rings],
@@ -39,8 +42,8 @@ def compare_pages(pages: Mapping[str, ReportPage], settings: Table) -> ReportPag
     )
 
 
-def _summaries(pages: Mapping[str, ReportPage]) -> str:
-    return " ".join(f"{run}: {page.summary}" for run, page in pages.items())
+def _summaries(pages: Mapping[str, ReportPage]) -> list[str]:
+    return [f"{run}: {page.summary}" for run, page in pages.items()]
 
 
 def _named(views: Mapping[str, Sequence[OrbitView]]) -> list[OrbitView]:
@@ -86,15 +89,18 @@ def _stack(title: str, tables: Mapping[str, Table]) -> Table:
     return Table(title, (first.columns[0], *columns), rows, first.note)
 
 
-def _side_by_side(pages: Mapping[str, ReportPage]) -> list[OrbitView]:
+def _side_by_side(
+    pages: Mapping[str, ReportPage], directions: Mapping[str, int]
+) -> list[OrbitView]:
     """One turntable for a photo that several runs turned, where they made as many, as large views.
 
-    Rings differ in offset and direction, so azimuths are told from the first view on.
+    Rings differ in offset and direction, so azimuths are told from the first view on, and all turn
+    the same way.
     """
     views: dict[tuple[object, ...], OrbitView] = {}
     for run, page in pages.items():
         for view in page.orbits:
-            named = _of_run(run, view)
+            named = _of_run(run, view, directions.get(run, 1))
             shape = next(iter(view.modes.values())).shape
             key = (view.name, *shape, *named.azimuth.round(3).tolist())
             known = views.get(key)
@@ -104,12 +110,13 @@ def _side_by_side(pages: Mapping[str, ReportPage]) -> list[OrbitView]:
     return sorted(views.values(), key=lambda view: -len(view.modes))
 
 
-def _of_run(run: str, view: OrbitView) -> OrbitView:
-    turned = np.mod(view.azimuth - view.azimuth[0], 360.0)
+def _of_run(run: str, view: OrbitView, direction: int) -> OrbitView:
+    turned = np.mod(direction * (view.azimuth - view.azimuth[0]), 360.0)
+    order = np.arange(len(turned)) if direction == 1 else np.argsort(turned, kind="stable")
     return replace(
         view,
-        azimuth=turned,
+        azimuth=turned[order],
         pose=None,
-        modes={f"{run} · {mode}": frames for mode, frames in view.modes.items()},
+        modes={f"{run} · {mode}": frames[order] for mode, frames in view.modes.items()},
         scores={f"{run} · {mode}": scores for mode, scores in view.scores.items()},
     )

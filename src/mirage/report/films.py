@@ -1,4 +1,4 @@
-"""Orbits as moving pictures: GIF and MP4."""
+"""Orbits as moving pictures: GIF, MP4 and WebP."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PIL import Image
 
 from mirage.contracts import ByteArray, check_shape
 from mirage.errors import MirageError
+from mirage.files import replacing
 from mirage.report.canvas import enlarge
 
 _LOG = logging.getLogger(__name__)
@@ -43,6 +44,16 @@ def save_gif(frames: ByteArray, path: Path, fps: float = 8.0) -> None:
         temporary, save_all=True, append_images=rest, duration=round(1000 / fps), loop=0, disposal=1
     )
     temporary.replace(path)
+
+
+def save_webp(frames: ByteArray, path: Path, fps: float = 8.0) -> None:
+    """Write frames [V, H, W, 3] uint8 as a WebP that loops for ever, small ones enlarged."""
+    first, *rest = _pictures(frames, path, fps)
+    with replacing(path) as temporary:
+        first.save(
+            temporary, save_all=True, append_images=rest, duration=round(1000 / fps), loop=0,
+            quality=80, method=4,
+        )  # fmt: skip
 
 
 def save_mp4(frames: ByteArray, path: Path, fps: float = 8.0) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from mirage.circle import in_degrees
 from mirage.contracts import ByteArray, FloatArray, IntArray, check_shape
 from mirage.report.canvas import Row, Tile, draw_rows, enlarge
 
@@ -41,8 +42,8 @@ def flip_pairs(
         upright = [Tile(enlarge(photo)) for photo in photos[pose][:columns]]
         flipped = [Tile(enlarge(photo[:, ::-1])) for photo in photos[other][:columns]]
         rows += [
-            Row(f"pose {pose} · {azimuth[pose]:.0f}°\n{note}", upright, ruled=bool(rows)),
-            Row(f"pose {other} · {azimuth[other]:.0f}°\nflipped", flipped),
+            Row(f"pose {pose} · {in_degrees(azimuth[pose])}\n{note}", upright, ruled=bool(rows)),
+            Row(f"pose {other} · {in_degrees(azimuth[other])}\nflipped", flipped),
         ]
     return draw_rows(rows, columns)
 
@@ -61,7 +62,7 @@ def doubtful_photos(groups: Sequence[tuple[str, Sequence[Doubt]]], columns: int 
     """One row a group, such as ("least confident", photos): each with pose, azimuth, confidence."""
 
     def tile(doubt: Doubt) -> Tile:
-        caption = f"pose {doubt.pose} · {doubt.azimuth:.0f}° · {doubt.confidence:.2f}"
+        caption = f"pose {doubt.pose} · {in_degrees(doubt.azimuth)} · {doubt.confidence:.2f}"
         return Tile(enlarge(doubt.photo, _DOUBT_SIDE), caption)
 
     return draw_rows([Row(title, [tile(d) for d in doubts]) for title, doubts in groups], columns)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
+from mirage.circle import in_degrees
 from mirage.contracts import ByteArray, FloatArray, IntArray, Orbit
 from mirage.errors import MirageError
 from mirage.report.sprites import GUTTER, grid, page_frame, position, sprite
@@ -80,9 +81,9 @@ class OrbitView:
     def labels(self) -> list[str]:
         """[V] what each frame is."""
         if self.pose is None:
-            return [f"{azimuth:.0f}°" for azimuth in self.azimuth]
+            return [in_degrees(azimuth) for azimuth in self.azimuth]
         pairs = zip(self.azimuth, self.pose.tolist(), strict=True)
-        return [f"{azimuth:.0f}° · pose {pose}" for azimuth, pose in pairs]
+        return [f"{in_degrees(azimuth)} · pose {pose}" for azimuth, pose in pairs]
 
     @property
     def first_scores(self) -> dict[str, float]:
@@ -120,7 +121,7 @@ def orbit_context(index: int, view: OrbitView, height: int) -> dict[str, object]
         # how far a sprite's cell stands out of the frame shown: top and bottom, left and right
         "gutter": f"{-100 * GUTTER / height:.4f}% {-100 * GUTTER / width:.4f}%",
         "frames": [
-            (f"{azimuth:.0f}°", bool(is_own), at)
+            (in_degrees(azimuth), bool(is_own), at)
             for azimuth, is_own, at in zip(view.azimuth, own, positions, strict=True)
         ],
         "mode_names": list(view.modes),

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
+from mirage.circle import in_degrees
 from mirage.contracts import FloatArray, IntArray, check_shape
 from mirage.report.axes import add_axes, add_legend, new_figure, to_picture
 from mirage.report.canvas import ACCENT, INK, MUTED
@@ -83,7 +84,7 @@ def pose_sizes(counts: IntArray, azimuth: FloatArray) -> Image.Image:
             axes.text(
                 float(x), float(size), f"{size}", color=ACCENT, fontsize=8, ha="center", va="bottom"
             )
-    axes.set_xticks(place, [f"{pose}\n{azimuth[pose]:.0f}°" for pose in order], fontsize=7)
+    axes.set_xticks(place, [f"{pose}\n{in_degrees(azimuth[pose])}" for pose in order], fontsize=7)
     axes.set_xlim(-0.7, len(sizes) - 0.3)
     axes.set_ylim(top=1.25 * max(int(sizes.max(initial=1)), 1))  # room for the legend
     axes.grid(False, axis="x")

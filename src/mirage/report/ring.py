@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy.optimize import isotonic_regression
 
+from mirage.circle import in_degrees
 from mirage.contracts import ByteArray, FloatArray, IntArray, check_shape
 from mirage.errors import MirageError
 from mirage.report.canvas import ACCENT, INK, MUTED, PAPER, RULE, enlarge, font
@@ -92,7 +93,7 @@ def compass(
     picture = circle.picture().resize((side, side))
     # the number stands on the side that the hand leaves free
     x, y = side / 2 - 0.16 * side * _direction(azimuth)
-    ImageDraw.Draw(picture).text((x, y), f"{azimuth:.0f}°", INK, font(14, bold=True), anchor="mm")
+    ImageDraw.Draw(picture).text((x, y), in_degrees(azimuth), INK, font(14, bold=True), anchor="mm")
     return picture
 
 

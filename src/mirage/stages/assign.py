@@ -13,6 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from mirage.circle import in_degrees
 from mirage.config import Config
 from mirage.contracts import ByteArray, PoseLabels
 from mirage.errors import MirageError
@@ -143,7 +144,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         table.add_column("picture")
     for row in rows:
         cells = [
-            row["path"], str(row["pose"]), f"{row['azimuth']:.0f}°", f"{row['confidence']:.2f}",
+            row["path"], str(row["pose"]), in_degrees(row["azimuth"]), f"{row['confidence']:.2f}",
             "yes" if row["outlier"] else "",
         ]  # fmt: skip
         table.add_row(*cells, *([Path(row["picture"]).name] if explained else []))

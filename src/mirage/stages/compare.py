@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mirage.circle import align_rings
 from mirage.errors import MirageError
 from mirage.experiment import SAVED, flat_values, load_config
+from mirage.poses.labels import read_azimuths
 from mirage.ranks import find_ranks
 from mirage.report.compared import compare_pages
 from mirage.report.page import write_page
 from mirage.report.tables import Table
 from mirage.stages.folder import RunFolder
+from mirage.stages.poses import LABELS_FILE
 from mirage.stages.show.run_page import page_of_run
 
 PAGE = "index.html"
+_TELLING, _COMMON = 20, 1000  # photos that two runs have in common: at least, and as many as help
 
 
 def run(folders: Sequence[str], target: Path) -> str:
@@ -41,8 +45,9 @@ def run(folders: Sequence[str], target: Path) -> str:
     pages = {name: page_of_run(config, RunFolder(Path(config.run))) for name, config in
              configs.items()}  # fmt: skip
     differing = _differing({name: flat_values(config) for name, config in configs.items()})
+    directions = _directions({name: RunFolder(Path(c.run)) for name, c in configs.items()})
     if find_ranks().is_first:
-        write_page(target / PAGE, compare_pages(pages, differing))
+        write_page(target / PAGE, compare_pages(pages, differing, directions))
     return f"compare: {len(roots)} runs → {target / PAGE}"
 
 
@@ -55,6 +60,24 @@ def _named(roots: Sequence[Path]) -> dict[str, Path]:
         if len(set(names)) == len(names):
             break
     return dict(zip(names, roots, strict=True))
+
+
+def _directions(folders: Mapping[str, RunFolder]) -> dict[str, int]:
+    """Which way each run's ring turns: +1, or −1 where it turns against the first one's.
+
+    By the photos that both have poses of; +1 where those are too few to tell.
+    """
+    azimuths = {run: read_azimuths(folder["poses"] / LABELS_FILE)
+                for run, folder in folders.items()
+                if (folder["poses"] / LABELS_FILE).exists()}  # fmt: skip
+    first = next(iter(azimuths.values()), {})
+    found = dict.fromkeys(folders, 1)
+    for run, own in azimuths.items():
+        common = sorted(first.keys() & own.keys())[:_COMMON]
+        if len(common) >= _TELLING:
+            aligned = align_rings([own[path] for path in common], [first[path] for path in common])
+            found[run] = aligned.direction
+    return found
 
 
 def _differing(settings: dict[str, dict[str, str]]) -> Table:

@@ -22,8 +22,8 @@ from mirage.contracts import (
 from mirage.errors import MirageError
 from mirage.progress import show_progress
 from mirage.ranks import join_ranks
-from mirage.report.films import save_gif, save_mp4
-from mirage.report.panels import contact_sheet
+from mirage.report.films import save_gif, save_mp4, save_webp
+from mirage.report.panels import contact_sheet, turning_sheet
 from mirage.report.view_metrics import colour_distance
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
@@ -32,7 +32,7 @@ from mirage.stages.turn.best_of import Scores, best_of
 from mirage.stages.turn.references import Reference, find_references
 from mirage.stages.turn.turner import Turner
 
-SHEET = "contact_sheet.png"
+SHEET, TURNING = "contact_sheet.png", "turning.webp"
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -66,6 +66,7 @@ def run(config: Config, folder: RunFolder) -> str:
         write_json(folder["views"] / "heldout.json", [r.name for r in references])
         orbits = [read_orbit(folder["views"] / r.name) for r in references]
         save_picture(folder["views"] / SHEET, contact_sheet(orbits, num_views(config.views)))
+        save_webp(turning_sheet(orbits), folder["views"] / TURNING)
     if refused and ranks.is_first:
         raise _refusal(refused, len(references), folder["views"])
     where = folder["views"] if len(references) > 1 else folder["views"] / references[0].name

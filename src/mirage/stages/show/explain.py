@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mirage.circle import in_degrees
 from mirage.contracts import ByteArray, PoseLabels
 from mirage.features.backbone import Backbone
 from mirage.images.manifest import ImageSet
@@ -49,7 +50,7 @@ class Explainer:
             found: its pose, azimuth (degrees), confidence and outlier flag.
         """
         heading = (
-            f"{path.name}: pose {found['pose']} · {found['azimuth']:.0f}° · "
+            f"{path.name}: pose {found['pose']} · {in_degrees(found['azimuth'])} · "
             f"confidence {found['confidence']:.2f}"
         ) + (" · outlier" if found["outlier"] else "")
         picture = explain_picture(
@@ -73,7 +74,7 @@ class Explainer:
         heading += " · outlier" if labels.outlier[0] else ""
         nearest = [
             (
-                f"pose {pose}\n{self._bank.ring.azimuth[pose]:.0f}° · weight {weight:.2f}",
+                f"pose {pose}\n{in_degrees(self._bank.ring.azimuth[pose])} · weight {weight:.2f}",
                 self._examples_of(int(pose)),
             )
             for pose, weight in zip(labels.topk[0], labels.topk_weight[0], strict=True)

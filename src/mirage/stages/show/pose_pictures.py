@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mirage.circle import in_degrees
 from mirage.contracts import ByteArray, IntArray, PoseLabels
 from mirage.features.backbone import Backbone
 from mirage.images.manifest import ImageSet
@@ -139,7 +140,9 @@ def _montage(
     parents = summary.get("parents")
     groups = []
     for pose in np.argsort(bank.ring.azimuth):
-        title = f"pose {pose} · {bank.ring.azimuth[pose]:.0f}°\n{summary['counts'][pose]} photos"
+        title = (
+            f"pose {pose} · {in_degrees(bank.ring.azimuth[pose])}\n{summary['counts'][pose]} photos"
+        )
         if parents is not None:
             title += f"\nin coarse pose {parents[pose]}"
         groups.append((title, members[pose]))

@@ -29,9 +29,9 @@ from mirage.stages.views import read_orbit
 
 # Figures of single objects as the page names them.
 _TOLD = {
-    "target_pose_accuracy": "views re-read as the pose asked for",
+    "target_pose_accuracy": "pose accuracy",
     "psnr": "PSNR, dB",
-    "colour_distance": "colour distance from the photo",
+    "colour_distance": "colour distance",
 }
 _CHECKPOINTS = 6  # of a training, evenly chosen, turned side by side
 
@@ -216,20 +216,35 @@ def _tables(figures: dict[str, Any] | None) -> list[Table]:
     if figures is None:
         return []
     poses = figures["poses"]
-    rows: list[list[str | float | None]] = [
-        [name, round(poses[name], 3)]
-        for name in ("nmi", "purity", "homogeneity", "ring_score")
-        if name in poses
-    ]
-    for name in ("image_azimuth_error", "pose_azimuth_error"):
-        rows += [[f"{name} {k}", round(v, 3)] for k, v in poses.get(name, {}).items()]
-    tables = [Table("Poses", ["figure", "value"], rows)]
+    rows = [[words, poses[name]] for name, words in _AGREEMENT.items() if name in poses]
+    tables = [Table("Poses", ["", "value"], rows)]
+    if "image_azimuth_error" in poses:
+        tables.append(_errors(poses))
     if poses.get("baselines"):
         tables.append(_baselines(poses))
     return tables + view_tables(figures)
 
 
-_ERRORS = ("median_deg", "p90_deg", "beyond_90")
+_AGREEMENT = {
+    "ring_score": "ring score",
+    "nmi": "mutual information with true azimuths (NMI)",
+    "purity": "purity",
+    "homogeneity": "homogeneity",
+}
+_ERRORS = {"median_deg": "median, °", "p90_deg": "90th percentile, °", "beyond_90": "beyond 90°"}
+
+
+def _errors(poses: dict[str, Any]) -> Table:
+    rows = [
+        [words, *(poses.get(name, {}).get(key) for key in _ERRORS)]
+        for name, words in (
+            ("image_azimuth_error", "read of the photo"), ("pose_azimuth_error", "of its pose")
+        )
+    ]  # fmt: skip
+    return Table(
+        "Error of a photo's azimuth", ("azimuth", *_ERRORS.values()), rows,
+        "Against the truth, once the ring's free offset and direction are chosen.",
+    )  # fmt: skip
 
 
 def _baselines(poses: dict[str, Any]) -> Table:
@@ -240,8 +255,8 @@ def _baselines(poses: dict[str, Any]) -> Table:
     rows = [[row.get(name) for name in names] for row in (own, *poses["baselines"])]
     return Table(
         "Poses and simpler ways to find them",
-        ("", "median error", "90th percentile", "beyond 90°", "homogeneity"),
+        ("", *_ERRORS.values(), "homogeneity"),
         rows,
-        "Each photo at the azimuth of its pose, against the truth; errors in degrees, and the "
-        "share of photos more than 90° off.",
+        "Error of the azimuth of each photo's pose, against the truth; and the share of photos "
+        "more than 90° off.",
     )

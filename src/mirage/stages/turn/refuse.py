@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
+from mirage.circle import in_degrees
 from mirage.contracts import ByteArray, FloatArray, PoseLabels
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone
@@ -59,7 +60,9 @@ class Judge:
         where, look = path, ""
         if self._pictures is not None:
             where, look = str(self._pictures.draw(path, square, labels)), "look at that picture, "
-        nearest = ", ".join(f"{k} ({self._bank.ring.azimuth[k]:.0f}°)" for k in labels.topk[0])
+        nearest = ", ".join(
+            f"{k} ({in_degrees(self._bank.ring.azimuth[k])})" for k in labels.topk[0]
+        )
         raise MirageError(
             f"{path} is not turned: {'; '.join(faults)}; nearest poses: {nearest}",
             where=where,
