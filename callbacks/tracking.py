@@ -54,9 +54,8 @@ def wandb_logger(record: Record) -> WandbLogger:
         project=PROJECT,
         name=record.name,
         id=_identity(record),
-        save_dir=str(
-            record.folder.absolute()
-        ),  # W&B writes from a process with a folder of its own
+        # W&B writes from a process that has a working directory of its own.
+        save_dir=str(record.folder.absolute()),
         resume="allow",
         config=record.config,
         group=record.group,
