@@ -18,6 +18,7 @@ class OfflineRun:
     """What one .wandb file holds.
 
     Attributes:
+        started: nanoseconds since 1970.
         about: its id, name, group, job type, commit, and the W&B sweep that it is of.
         config: settings by their top-level names. summaries: name → what is kept of it.
         history: the rows; media are under `<name>/path` and the like.
@@ -25,6 +26,7 @@ class OfflineRun:
     """
 
     file: Path
+    started: int = 0
     about: dict[str, str] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     summaries: dict[str, set[str]] = field(default_factory=dict)
@@ -73,8 +75,8 @@ def _with_pictures(row: dict[str, Any], files: dict[str, Path]) -> dict[str, Any
 
 def read_runs(folder: Path) -> list[OfflineRun]:
     """All that is recorded below a folder, the oldest first."""
-    files = sorted(folder.rglob("run-*.wandb"), key=lambda file: file.parent.name)
-    return [read_run(file) for file in files]
+    runs = [read_run(file) for file in folder.rglob("run-*.wandb")]
+    return sorted(runs, key=lambda run: run.started)
 
 
 def read_run(file: Path) -> OfflineRun:
@@ -92,6 +94,7 @@ def read_run(file: Path) -> OfflineRun:
 def _take(record: Any, run: OfflineRun) -> None:
     if record.HasField("run"):
         told = record.run
+        run.started = told.start_time.ToNanoseconds()
         run.about = {
             "id": told.run_id, "name": told.display_name, "group": told.run_group,
             "job": told.job_type, "sweep": told.sweep_id, "commit": told.git.commit,

@@ -175,6 +175,7 @@ def _trainer_of_run(
     ring: PoseRing,
     references: Mapping[str, PosedPhoto],
 ) -> lightning.Trainer:
+    _quieten_lightning()  # before it looks for a Slurm, too
     ranks, poses = find_ranks(), folder["poses"]
     views = validation_views(config)
     callbacks: list[Callback] = [
