@@ -325,10 +325,10 @@ def test_other_lines_of_the_docs_are_known(typed: Typed) -> None:
     assert program in OTHER and OTHER[program](rest)
 
 
-def test_the_diffusers_example_of_the_readme_runs(
+def test_the_diffusers_example_runs(
     world: Path, demo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(world)
-    (example,) = [b for b in python_blocks(ROOT / "README.md") if "DiffusionPipeline" in b]
+    (example,) = [b for b in python_blocks(ROOT / "docs" / "python.md") if "DiffusionPipeline" in b]
     exec(example, {})
     assert Image.open("view.png").size == (16, 16)
