@@ -87,18 +87,29 @@ def recording(record: Record) -> Iterator[Any]:
     Raises:
         MirageError: W&B's server refuses, or cannot be reached.
     """
-    try:
+    with refusals_told(record.folder):
         run = wandb_logger(record).experiment
         try:
             define(run)
             yield run
         finally:
             run.finish()
+
+
+@contextmanager
+def refusals_told(where: Path) -> Iterator[None]:
+    """W&B's errors in our words.
+
+    Raises:
+        MirageError: W&B's server refuses, or cannot be reached.
+    """
+    try:
+        yield
     except wandb.Error as error:
         raise MirageError(
             f"W&B could not be told: {error}",
-            where=str(record.folder),
-            todo="the files are written, and the same command goes on from here; with "
+            where=str(where),
+            todo="what is written is kept, and the same command goes on from there; with "
             "WANDB_MODE=offline nobody is asked",
         ) from error
 

@@ -23,7 +23,7 @@ from callbacks.orbits import OrbitViews, ReadPoses
 from callbacks.pace import Pace
 from callbacks.poses import PoseRecord
 from callbacks.stopping import StoppedError, StopWhenTold
-from callbacks.tracking import finish, wandb_logger
+from callbacks.tracking import finish, refusals_told, wandb_logger
 from datamodules.posed import PosedImages
 from mirage.config import Config, TrainConfig, ViewsConfig
 from mirage.contracts import ByteArray, PosedPhoto, PoseLabels, PoseRing
@@ -57,7 +57,8 @@ def fit(
 
     Raises:
         KeyboardInterrupt: it was told to stop; it is saved up to here.
-        MirageError: it cannot be saved, no checkpoint can be read, or another process died.
+        MirageError: it cannot be saved, no checkpoint can be read, another process died, or W&B
+            refuses.
     """
     images = open_images(folder["images"])
     size, labels = config.data.resolution, data.images.labels
@@ -69,7 +70,8 @@ def fit(
     start = ranks.gather(newest_whole(where) if ranks.is_first else None)[0]
     stopped = None
     try:
-        trainer.fit(module, data, ckpt_path=str(start) if start else None, weights_only=True)
+        with refusals_told(where):
+            trainer.fit(module, data, ckpt_path=str(start) if start else None, weights_only=True)
         trainer.save_checkpoint(last)
     except StoppedError as error:
         stopped = error
