@@ -11,7 +11,8 @@ from typing import Any
 
 STEP = "trainer/global_step"
 
-POSES, TRAIN, VIEWS, EVALUATE = "poses", "train", "views", "evaluate"  # W&B's job types
+# W&B's job types.
+POSES, TRAIN, VIEWS, SHAPE, EVALUATE = "poses", "train", "views", "shape", "evaluate"
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Logged:
     Attributes:
         name: words in capitals stand for any.
         jobs: the job types of the W&B runs that have it.
-        kind: number | picture | films | table.
+        kind: number | picture | films | objects | table.
         meaning: with the unit.
         summary: what W&B keeps of a number that is logged again and again, in its words.
     """
@@ -43,7 +44,7 @@ def _split(pattern: str) -> list[str]:
 
 
 LOGGED = (
-    Logged(STEP, (POSES, TRAIN, VIEWS, EVALUATE), "number",
+    Logged(STEP, (POSES, TRAIN, VIEWS, SHAPE, EVALUATE), "number",
            "optimizer steps of the model: the axis of all; 0 where there is none"),
     Logged("epoch", (TRAIN,), "number", "passes over the photos"),
     Logged("train/loss", (TRAIN,), "number", "weighted denoising error of a batch", "min,last"),
@@ -62,6 +63,12 @@ LOGGED = (
     Logged("views/orbits", (TRAIN, VIEWS), "picture", "a row a reference: the photo, its views"),
     Logged("views/turning", (TRAIN, VIEWS), "films", "a GIF a reference"),
     Logged("views/review", (TRAIN, VIEWS), "table", "a row a view, with its pictures and scores"),
+    Logged("shape/silhouette_iou", (SHAPE,), "number",
+           "mean over objects, of their silhouettes with those of the views, 0 to 1"),
+    Logged("shape/colour_error", (SHAPE,), "number",
+           "mean over objects, difference of colour from the views, 0 to 1"),
+    Logged("shape/turning", (SHAPE,), "films", "a GIF an object"),
+    Logged("shape/objects", (SHAPE,), "objects", "meshes to drag"),
     Logged("poses/num_images", (POSES,), "number", "photos that have a label"),
     Logged("poses/num_poses", (POSES,), "number", "poses found"),
     Logged("poses/ring_score", (POSES,), "number", "near 1 where the poses close a circle, 0 to 1"),

@@ -40,12 +40,11 @@ from mirage.experiment import flat_values
 from mirage.images.sources import open_source
 from mirage.multirun import Multirun
 from mirage.poses.bank import PoseBank
-from mirage.shape.mesh import surface
 from mirage.shape.reconstruct import reconstruct
 from mirage.stages.measure import pose_figures
-from mirage.stages.reconstruct import _write as write_object
 from mirage.stages.reconstruct import settings_of
 from mirage.stages.turn import refuse
+from mirage.stages.turn.kept_object import save_object
 
 QUICK_START = "mirage run images.path=FOLDER run=runs/mine"
 # A part of a command → why it is resolved and not run.
@@ -172,7 +171,8 @@ def demo(world: Path) -> Path:
         assert mirage("views", f"views.reference={world / 'car.jpg'}", f"run={run}") == 1
     views = views_of(field_of(van()), 8, 16, 15.0)  # those of a tiny model show no object
     made = reconstruct(views, settings_of(ShapeConfig(voxels=8_000, steps=2, rays=64)))
-    write_object(made, surface(made.field), run / "views" / "car", run / "shape" / "car", "key")
+    origin = {"key": "key", "views_of": str(run / "views" / "car")}
+    save_object(made, views.azimuth, run / "shape" / "car", origin)
     return run
 
 

@@ -7,10 +7,10 @@ from made_up_solids import field_of, van, views_of
 
 from mirage.config import Config, ShapeConfig
 from mirage.errors import MirageError
-from mirage.shape.mesh import surface
 from mirage.shape.reconstruct import reconstruct
 from mirage.stages.folder import RunFolder, write_json
-from mirage.stages.reconstruct import _write, run, settings_of
+from mirage.stages.reconstruct import run, settings_of
+from mirage.stages.turn.kept_object import KeptObject, save_object
 
 
 def test_without_enough_views_it_says_which_command_makes_them(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_grids_get_finer_up_to_the_one_asked_for() -> None:
 def test_an_object_is_written_with_what_is_known_of_it(tmp_path: Path) -> None:
     views = views_of(field_of(van()), 8, 16, 15.0)
     made = reconstruct(views, settings_of(ShapeConfig(voxels=8_000, steps=8, rays=256)))
-    _write(made, surface(made.field), tmp_path / "views", tmp_path / "car", "key")
+    save_object(made, views.azimuth, tmp_path / "car", {"key": "key"})
     names = {path.name for path in (tmp_path / "car").iterdir()}
     assert names == {"object.glb", "object.ply", "turning.gif", "shape.json"}
     facts = json.loads((tmp_path / "car" / "shape.json").read_text())
@@ -40,3 +40,9 @@ def test_an_object_is_written_with_what_is_known_of_it(tmp_path: Path) -> None:
     assert len(facts["views"]) == 8 and len(facts["views"][0]["shift"]) == 2
     assert facts["verdict"].split(":")[0] in ("good", "rough", "not to be trusted")
     assert np.isfinite(facts["elevation"])
+    kept = KeptObject.load(tmp_path / "car")
+    assert kept.film.shape == (8, 96, 96, 3) and kept.facts == facts
+    assert kept.surface.faces.max() < len(kept.surface.vertices) == facts["mesh"]["vertices"]
+    (tmp_path / "car" / "object.ply").write_bytes(b"nothing")
+    with pytest.raises(MirageError, match="cannot be read"):
+        KeptObject.load(tmp_path / "car")

@@ -52,7 +52,7 @@ def walk(photo: FloatArray, inside: BoolArray, outside: BoolArray) -> FloatArray
         photo: [S, S, 3] colours; a walker steps the more readily to a pixel the more alike it is.
         inside, outside: [S, S] bool; between them at least one pixel in all.
     """
-    conductance = _conductances(photo)
+    conductance = conductances(photo)
     known = (inside | outside).ravel()
     found = inside.ravel().astype(np.float64)
     between = np.flatnonzero(~known)
@@ -102,7 +102,7 @@ def _seeds(sure: FloatArray, area: float) -> tuple[BoolArray, BoolArray]:
     return inside, outside
 
 
-def _conductances(photo: FloatArray) -> csr_array:
+def conductances(photo: FloatArray) -> csr_array:
     """[S², S²] symmetric, how readily a walker steps from a pixel to its neighbours."""
     first, second, difference = _neighbours(photo)
     squared = difference**2

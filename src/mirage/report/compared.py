@@ -33,6 +33,11 @@ def compare_pages(
         poses=_titled({run: page.poses for run, page in each}),
         training=_titled({run: page.training for run, page in each}),
         compared=_named({run: page.compared for run, page in each}),
+        solids=[
+            replace(solid, turned=replace(solid.turned, name=f"{run} · {solid.turned.name}"))
+            for run, page in each
+            for solid in page.solids
+        ],
         checkpoints=_named({run: page.checkpoints for run, page in each}),
         listings=[
             Listing(f"{run} · {listing.title}", listing.text, listing.folded)

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 
 import jinja2
@@ -15,10 +16,11 @@ from PIL import Image
 from mirage.files import replacing
 from mirage.report.browsers import PartBrowser, PoseBrowser
 from mirage.report.orbit_view import OrbitView, orbit_context
+from mirage.report.solid_view import SolidView, solid_contexts
 from mirage.report.sprites import data_uri, frame_height
 from mirage.report.tables import Cell, Table, format_cell
 
-_SCRIPTS = ("turn.js", "filter.js", "browse.js")
+_SCRIPTS = ("turn.js", "filter.js", "browse.js", "solid.js")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class ReportPage:
         facts: (name, value) of a few figures to see first.
         orbits: one turntable a reference; the first turns in the heading.
         compared: objects turned in every mode, one turntable each.
+        solids: objects made of views, turned beside them and to be dragged.
         tables, plots: figures.
         rings, parts: poses and parts to look through.
         poses: pictures of the poses found, in the order in which to read them.
@@ -73,6 +76,7 @@ class ReportPage:
     facts: Sequence[tuple[str, Cell]] = ()
     orbits: Sequence[OrbitView] = ()
     compared: Sequence[OrbitView] = ()
+    solids: Sequence[SolidView] = ()
     tables: Sequence[Table] = ()
     plots: Sequence[Panel] = ()
     rings: Sequence[PoseBrowser] = ()
@@ -86,19 +90,24 @@ class ReportPage:
 def write_page(path: Path, page: ReportPage) -> None:
     """Write `page` as one HTML file that needs no network, through a temporary name."""
     script = "\n".join(_asset(name) for name in _SCRIPTS)
-    views = [*page.orbits, *page.compared, *page.checkpoints]
+    groups = {
+        "orbits": page.orbits,
+        "compared": page.compared,
+        "solids": [solid.turned for solid in page.solids],
+        "checkpoints": page.checkpoints,
+    }
+    views = [view for group in groups.values() for view in group]
     height = frame_height(sum(len(view.azimuth) * len(view.modes) for view in views))
     turned = [orbit_context(index, view, height) for index, view in enumerate(views)]
-    of_orbits, of_compared = len(page.orbits), len(page.orbits) + len(page.compared)
+    left = iter(turned)
+    of = {name: list(islice(left, len(group))) for name, group in groups.items()}
     html = (
         _environment()
         .get_template("page.html")
         .render(
             page=page,
             turned=turned,
-            orbits=turned[:of_orbits],
-            compared=turned[of_orbits:of_compared],
-            checkpoints=turned[of_compared:],
+            **(of | {"solids": solid_contexts(page.solids, of["solids"])}),
             shrunk=_shrunk(views, height),
             photo_poses=sorted({v.photo_pose for v in page.orbits if v.photo_pose is not None}),
             scores=list(dict.fromkeys(name for v in page.orbits for name in v.first_scores)),

@@ -58,8 +58,8 @@ class VoxelField(nn.Module):
         return float(2.0 * self.reach[0] / self.size[2])
 
     def colour_at(self, points: Tensor) -> Tensor:
-        """[N, 3] → [N, 3] in [0, 1]."""
-        return self.look_up(self.colour, points).sigmoid()
+        """[N, 3] → [N, 3] in [0, 1]; blurred as the distance is."""
+        return self.look_up(blur(self.colour), points).sigmoid()
 
     def outside(self, distance: Tensor) -> Tensor:
         """log Φ(s): the logarithm of a logistic function that is ½ on the surface, 1 far out."""
@@ -97,14 +97,16 @@ class VoxelField(nn.Module):
 
 
 def blur(grid: Tensor) -> Tensor:
-    """[1, 1, Z, Y, X] by the binomial kernel ¼ ½ ¼ twice along each axis."""
+    """[1, C, Z, Y, X] by the binomial kernel ¼ ½ ¼ twice along each axis."""
+    channels = grid.shape[1]
     for axis in (2, 3, 4):
         shape = [1, 1, 1, 1, 1]
         shape[axis] = 5
         kernel = grid.new_tensor([1.0, 4.0, 6.0, 4.0, 1.0]).div(16.0).view(shape)
         padding = [0] * 6
         padding[2 * (4 - axis)] = padding[2 * (4 - axis) + 1] = 2
-        grid = F.conv3d(F.pad(grid, padding, mode="replicate"), kernel)
+        kernel = kernel.expand(channels, -1, -1, -1, -1)
+        grid = F.conv3d(F.pad(grid, padding, mode="replicate"), kernel, groups=channels)
     return grid
 
 

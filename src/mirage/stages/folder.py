@@ -54,7 +54,7 @@ class RunFolder:
         if stamp is None:
             command = _MADE_BY.get(stage, stage)
             raise MirageError(
-                f"this needs the {stage} of the run, which are not there yet",
+                f"this needs the {stage} of the run, and there is none yet",
                 where=str(self[stage]),
                 todo=f"run `mirage {command} run={self.root}` first, or `mirage run` for all",
             )

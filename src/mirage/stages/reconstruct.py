@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-import trimesh
 
 from mirage.circle import circular_distance
 from mirage.config import Config, ShapeConfig, ViewsConfig
 from mirage.contracts import ByteArray, FloatArray
 from mirage.errors import MirageError
-from mirage.files import replacing
-from mirage.parts.silhouette import find_silhouettes
+from mirage.parts.orbit_silhouette import find_orbit_silhouettes
 from mirage.progress import show_progress
-from mirage.report.films import save_gif
+from mirage.ranks import join_ranks
 from mirage.shape.fit import FitSettings
-from mirage.shape.mesh import save_mesh, surface
-from mirage.shape.reconstruct import Reconstruction, reconstruct, turning
-from mirage.shape.render import render_views
+from mirage.shape.reconstruct import reconstruct
 from mirage.shape.views import ObjectViews
 from mirage.stages import views as views_stage
-from mirage.stages.folder import RunFolder, hash_of, read_json, write_json
+from mirage.stages.folder import RunFolder, hash_of, read_json
+from mirage.stages.turn.kept_object import FACTS, save_object
 from mirage.stages.turn.turner import Turner
 from mirage.stages.views import read_orbit
 
-FACTS, FILM = "shape.json", "turning.gif"
 _TOLERANCE = 30.0  # degrees: a view read that far from where it was asked for counts a third
-_FILM_SIDE, _FILM_FRAMES = 96, 36
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -48,26 +42,37 @@ def run(config: Config, folder: RunFolder) -> str:
         config = replace(config, views=replace(config.views, count=count))
         print(views_stage.run(config, folder), flush=True)
     orbits = _orbits(config, folder)
+    ranks = join_ranks()
+    mine = orbits[ranks.rank :: ranks.world]
     turner: Turner | None = None
-    verdicts, refused = [], []
-    for source in show_progress(orbits, "objects", len(orbits)):
+    new, wrong = 0, {}
+    for source in show_progress(mine, "objects", len(mine)):
         target = folder["shape"] / source.name
         key = hash_of(config.shape, read_json(source / "views.json")["key"])
-        if not _is_made(target, key):
-            turner = turner or Turner.open(folder["model"])
-            try:
-                made = reconstruct(_object_views(source, turner), settings_of(config.shape))
-                _write(made, surface(made.field), source, target, key)
-            except MirageError as error:
-                refused.append(f"\n- {source.name}: {error.what}")
-                continue
-        verdicts.append(read_json(target / FACTS)["verdict"])
+        if _is_made(target, key):
+            continue
+        turner = turner or Turner.open(folder["model"])
+        try:
+            made = reconstruct(_object_views(source, turner), settings_of(config.shape))
+            origin = {"key": key, "views_of": str(source)}
+            save_object(made, read_orbit(source).azimuth, target, origin)
+            new += 1
+        except MirageError as error:
+            wrong[source.name] = error.what
+    refused = {name: why for of_rank in ranks.gather(wrong) for name, why in of_rank.items()}
+    targets = [folder["shape"] / s.name for s in orbits if s.name not in refused]
+    if any(ranks.gather(new > 0)) and ranks.is_first:
+        from mirage.stages.record import record_objects  # takes seconds
+
+        record_objects(config, folder, targets)
     if refused:
+        listed = "".join(f"\n- {name}: {why}" for name, why in refused.items())
         raise MirageError(
-            f"{len(verdicts)} objects are made, {len(refused)} are not:{''.join(refused)}",
+            f"{len(targets)} objects are made, {len(refused)} are not:{listed}",
             where=str(folder["views"]),
             todo="look at their views: they should show one object from all round",
         )
+    verdicts = [read_json(target / FACTS)["verdict"] for target in targets]
     said = verdicts[0] if len(verdicts) == 1 else f"{sum(v[:4] == 'good' for v in verdicts)} good"
     return f"reconstruct: {len(verdicts)} objects, {said} → {folder['shape']}"
 
@@ -110,9 +115,9 @@ def _object_views(source: Path, turner: Turner) -> ObjectViews:
 
 
 def find_masks(frames: ByteArray, turner: Turner) -> FloatArray:
-    """[V, S, S] the share of each pixel that is the object, by the parts' foreground."""
+    """[V, S, S] the share of each pixel that is the object, of the views of an orbit."""
     coarse = turner.bank.masks(turner.backbone(frames)).cpu().numpy()
-    sharp = torch.from_numpy(find_silhouettes(coarse, frames) > 0.5).float()[:, None]
+    sharp = torch.from_numpy(find_orbit_silhouettes(coarse, frames) > 0.5).float()[:, None]
     masks = F.interpolate(sharp, frames.shape[1:3], mode="bilinear", antialias=True)
     return masks[:, 0].numpy()
 
@@ -122,55 +127,3 @@ def _is_made(target: Path, key: str) -> bool:
         return bool(read_json(target / FACTS)["key"] == key)
     except (MirageError, KeyError):
         return False
-
-
-def _write(
-    made: Reconstruction, mesh: trimesh.Trimesh, source: Path, target: Path, key: str
-) -> None:
-    """One folder: the object, its film, and last of all shape.json."""
-    target.mkdir(parents=True, exist_ok=True)
-    (target / FACTS).unlink(missing_ok=True)
-    for name in ("object.glb", "object.ply"):
-        save_mesh(mesh, target / name)
-    with replacing(target / FILM) as temporary:
-        save_gif(_film(made), temporary)
-    write_json(target / FACTS, {"key": key, "views_of": str(source)} | facts_of(made, mesh))
-
-
-def _film(made: Reconstruction) -> ByteArray:
-    azimuth = np.arange(_FILM_FRAMES) * (360.0 / _FILM_FRAMES)
-    colour, opacity = render_views(made.field, turning(made.cameras, azimuth), _FILM_SIDE)
-    return np.rint(255.0 * (colour + 1.0 - opacity[..., None])).clip(0, 255).astype(np.uint8)
-
-
-def facts_of(made: Reconstruction, mesh: trimesh.Trimesh) -> dict[str, Any]:
-    """What shape.json says: cameras, views, and how far they agree."""
-    cameras, views = made.cameras, made.views
-    turn = np.rad2deg(cameras.turn.detach().numpy())
-    return {
-        "verdict": made.verdict,
-        "silhouette_iou": made.agreement,
-        "colour_error": float(np.average(made.colour_error, weights=views.weight)),
-        "elevation": float(torch.rad2deg(cameras.elevation.detach())),
-        "field_of_view": cameras.field_of_view,
-        "direction": made.direction,
-        "tried": [asdict(trial) for trial in made.tried],
-        "mesh": {
-            "vertices": len(mesh.vertices),
-            "faces": len(mesh.faces),
-            "watertight": bool(mesh.is_watertight),
-            "size": [float(side) for side in mesh.extents],
-        },
-        "views": [
-            {
-                "azimuth": float(views.azimuth[i]),
-                "weight": float(views.weight[i]),
-                "silhouette_iou": float(made.silhouette_iou[i]),
-                "colour_error": float(made.colour_error[i]),
-                "turn": float(turn[i]),
-                "shift": cameras.shift[i].tolist(),
-                "scale": float(cameras.log_scale[i].exp()),
-            }
-            for i in range(len(views))
-        ],
-    }

@@ -14,6 +14,7 @@ import numpy as np
 
 from callbacks.artifacts import Bundle, fingerprint_of, log_bundle, use_bundle
 from callbacks.evaluation import log_evaluation
+from callbacks.objects import log_objects
 from callbacks.review import Reading, log_views, review_rows
 from callbacks.tracking import log_pictures, recording
 from mirage.config import Config
@@ -27,6 +28,7 @@ from mirage.stages.provenance import (
     record_of,
 )
 from mirage.stages.show.pose_panels import pose_files
+from mirage.stages.turn.kept_object import FACTS, FILM, MESHES
 from mirage.stages.views import num_views, read_orbit
 
 _FOUND = ("num_images", "num_poses", "ring_score", "mean_confidence", "outliers")
@@ -83,6 +85,23 @@ def _read_back(target: Path) -> Reading:
     views = read_json(target / "views.json")["views"]
     names = ("pose_found", "azimuth_found", "confidence")
     return Reading(*(np.asarray([view[name] for view in views]) for name in names))
+
+
+def record_objects(config: Config, folder: RunFolder, targets: Sequence[Path]) -> None:
+    """Objects that were made of views.
+
+    Args:
+        targets: their folders.
+    """
+    shown = list(targets)[:_SHOWN]
+    facts = [read_json(target / FACTS) for target in targets]
+    names = ("silhouette_iou", "colour_error")
+    figures = {f"shape/{name}": float(np.mean([f[name] for f in facts])) for name in names}
+    with recording(record_of(config, folder, "shape")) as run:
+        use_bundle(run, model_bundle(folder, folder.key("model")))
+        meshes = {target.name: target / MESHES[0] for target in shown}
+        films = {target.name: target / FILM for target in shown}
+        log_objects(run, meshes, films, figures, num_steps(config))
 
 
 def record_evaluation(

@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageSequence
+from PIL import Image
 
 from callbacks.history import read_history
 from mirage.config import Config
 from mirage.errors import MirageError
 from mirage.experiment import config_text, config_words
 from mirage.report.browsers import PartBrowser, PoseBrowser
+from mirage.report.canvas import enlarge
 from mirage.report.curves import training_curve
 from mirage.report.orbit_view import OrbitView
 from mirage.report.page import Listing, Panel, ReportPage
 from mirage.report.ring import FULL_CIRCLE, arc_of
+from mirage.report.solid_view import SolidView
 from mirage.report.tables import Table
 from mirage.stages.evaluate import FIGURES, TURNED
 from mirage.stages.folder import RunFolder, read_json
@@ -25,6 +27,8 @@ from mirage.stages.measure.turned import FACTS, TurnedObject
 from mirage.stages.measure.view_tables import view_tables
 from mirage.stages.show.gallery import GALLERY, Gallery
 from mirage.stages.show.pose_panels import open_picture, pose_panels
+from mirage.stages.turn.kept_object import FACTS as SHAPE_FACTS
+from mirage.stages.turn.kept_object import KeptObject, read_film
 from mirage.stages.views import read_orbit
 
 # Figures of single objects as the page names them.
@@ -33,6 +37,7 @@ _TOLD = {
     "psnr": "PSNR, dB",
     "colour_distance": "colour distance",
 }
+_DRAGGED = 12  # objects that the page holds whole: each takes some 400 KB
 _CHECKPOINTS = 6  # of a training, evenly chosen, turned side by side
 
 
@@ -52,6 +57,7 @@ def page_of_run(config: Config, folder: RunFolder) -> ReportPage:
         summary=_summary(summary),
         orbits=_orbits(folder),
         compared=_compared(folder["evaluate"] / TURNED),
+        solids=_solids(folder),
         tables=_tables(figures),
         plots=_plots(folder["evaluate"] / "ablations"),
         rings=[] if gallery is None else [_ring(gallery, summary)],
@@ -136,6 +142,33 @@ def _compared(kept: Path) -> list[OrbitView]:
     return views
 
 
+def _solids(folder: RunFolder) -> list[SolidView]:
+    """Objects made of views that are still there."""
+    solids: list[SolidView] = []
+    for facts_path in sorted(folder["shape"].glob(f"*/{SHAPE_FACTS}")):
+        views, kept = folder["views"] / facts_path.parent.name, KeptObject.load(facts_path.parent)
+        orbit, facts = read_orbit(views), kept.facts
+        if len(orbit.azimuth) != len(kept.film):
+            continue  # the photo was turned anew since
+        side = kept.film.shape[1]
+        frames = np.stack([np.asarray(enlarge(f, side).resize((side, side))) for f in orbit.frames])
+        name = "/".join(Path(read_json(views / "views.json")["reference"]).parts[-2:])
+        turned = OrbitView(
+            name, orbit.azimuth, {"views": frames, "object": kept.film}, orbit.pose,
+            orbit.reference, orbit.reference_pose,
+        )  # fmt: skip
+        told = {
+            "elevation, °": facts["elevation"],
+            "faces": facts["mesh"]["faces"],
+            "closed": "yes" if facts["mesh"]["watertight"] else "no",
+        }
+        solids.append(SolidView(
+            turned, facts["verdict"], kept.surface if len(solids) < _DRAGGED else None,
+            float(facts["direction"] * orbit.azimuth[0]), facts["elevation"], told,
+        ))  # fmt: skip
+    return solids
+
+
 def _curves(folder: RunFolder) -> list[Panel]:
     curve = _curve(folder["train"] / "metrics.csv")
     if curve is None:
@@ -161,26 +194,13 @@ def _turning(stage: Path) -> list[OrbitView]:
     chosen = np.unique(np.linspace(0, len(films) - 1, _CHECKPOINTS).round().astype(int))
     modes: dict[str, Any] = {}
     for film in [films[i] for i in chosen] if films else []:
-        frames = _read_film(film)
+        frames = read_film(film)
         if not modes or frames.shape == next(iter(modes.values())).shape:
             modes[f"step {int(film.stem.removeprefix('step_')):,}"] = frames
     if not modes:
         return []
     count = len(next(iter(modes.values())))
     return [OrbitView(stage.name, 360.0 / count * np.arange(count), modes)]
-
-
-def _read_film(path: Path) -> Any:
-    """[V, H, W, 3] uint8.
-
-    Raises:
-        MirageError: the file is damaged.
-    """
-    try:
-        with Image.open(path) as film:
-            return np.stack([np.asarray(f.convert("RGB")) for f in ImageSequence.Iterator(film)])
-    except OSError as error:
-        raise MirageError(f"cannot be read: {error}", where=str(path)) from error
 
 
 def _plots(ablations: Path) -> list[Panel]:
