@@ -9,6 +9,7 @@ from mirage.contracts import Orbit
 from mirage.report.browsers import PartBrowser, PoseBrowser
 from mirage.report.orbit_view import OrbitView
 from mirage.report.page import Listing, Panel, ReportPage
+from mirage.report.solid_view import SolidView, Surface
 from mirage.report.tables import Table
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
@@ -54,6 +55,25 @@ def make_parts(name: str = "part 0", title: str = "") -> PartBrowser:
     return PartBrowser(photos, maps, masks, [name, "other"], title)
 
 
+CUBE = {"+x": (0, 200, 0), "-x": (200, 200, 0), "+y": (220, 220, 220), "-y": (0, 0, 0),
+        "+z": (200, 0, 0), "-z": (0, 0, 200)}  # fmt: skip
+
+
+def make_cube() -> Surface:
+    """A cube from -1 to 1 whose sides are of the colours of CUBE."""
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], float)
+    vertices, faces = [], []
+    for side in CUBE:
+        axis, sign = "xyz".index(side[1]), 1.0 if side[0] == "+" else -1.0
+        first = 4 * len(vertices)
+        square = np.insert(corners, 0, sign, axis=1)  # the axis, then the two after it
+        vertices.append(np.roll(square, axis, axis=1))
+        quad = np.array([[0, 1, 2], [0, 2, 3]])
+        faces.append(first + (quad if sign > 0 else quad[:, ::-1]))
+    colours = np.repeat(np.array(list(CUBE.values()), np.uint8), 4, axis=0)
+    return Surface(np.concatenate(vertices), np.concatenate(faces), colours)
+
+
 def make_page(text: str = "cars", references: int = 1) -> ReportPage:
     """A page of which every text that comes from outside is `text`."""
     picture = Image.new("RGB", (60, 40), "white")
@@ -64,6 +84,7 @@ def make_page(text: str = "cars", references: int = 1) -> ReportPage:
         facts=[(text, text), ("NMI", 0.871)],
         orbits=[make_view(f"{i} {text}", text, i % NUM_POSES, i + 0.5) for i in range(references)],
         compared=[make_view(f"both of {text}", text)],
+        solids=[SolidView(make_view(f"solid {text}", text), text, make_cube(), facts={text: text})],
         tables=[Table(text, [text, "PSNR"], [[text, 18.13], ["none", None]], text)],
         plots=[Panel(text, picture, text, text, whole=True)],
         rings=[make_ring(text)],

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_pages import HOSTILE, make_page, make_view
+from made_up_pages import CUBE, HOSTILE, make_page, make_view
 from PIL import Image
 
 from mirage.report.compared import compare_pages
@@ -29,7 +29,10 @@ def browser() -> Iterator[Any]:
         pytest.skip("no Chromium here (on Debian: apt-get install chromium)")
     with playwright.sync_playwright() as driver:
         started = driver.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox"], timeout=PATIENCE
+            executable_path=chromium,
+            # the second draws WebGL without a GPU
+            args=["--no-sandbox", "--enable-unsafe-swiftshader"],
+            timeout=PATIENCE,
         )
         yield started
         started.close()
@@ -48,12 +51,16 @@ class Opener:
         settings = {"reduced_motion": "reduce"} | settings
         opened = self.browser.new_page(**settings)
         opened.set_default_timeout(PATIENCE)
-        opened.on("console", lambda message: self.complaints.append(message.text))
+        opened.on("console", lambda message: self._hear(message.text))
         opened.on("pageerror", lambda error: self.complaints.append(str(error)))
         opened.on("dialog", lambda dialog: (self.complaints.append("dialog"), dialog.dismiss()))
         opened.on("request", lambda request: self._note(request.url, path))
         opened.goto(path.as_uri())
         return opened
+
+    def _hear(self, text: str) -> None:
+        if "GL Driver Message (OpenGL, Performance" not in text:  # of drawing without a GPU
+            self.complaints.append(text)
 
     def _note(self, url: str, own: Path) -> None:
         if url != own.as_uri() and not url.startswith("data:image/"):
@@ -74,6 +81,16 @@ def brightness(part: Any) -> float:
     pixels = np.asarray(Image.open(io.BytesIO(part.screenshot())).convert("L"), float)
     height, width = pixels.shape
     return float(pixels[height // 4 : -height // 4, width // 4 : -width // 4].mean())
+
+
+def side_shown(canvas: Any) -> str:
+    """Which side of the cube is in the middle of what is painted."""
+    pixels = np.asarray(Image.open(io.BytesIO(canvas.screenshot())).convert("RGB"), float)
+    middle = pixels[pixels.shape[0] // 2, pixels.shape[1] // 2]
+    unlike = {side: np.linalg.norm(middle - colour) for side, colour in CUBE.items()}
+    side, distance = min(unlike.items(), key=lambda item: item[1])
+    assert distance < 60, middle
+    return side
 
 
 def names_shown(page: Any) -> list[str]:
@@ -237,3 +254,37 @@ def test_runs_are_turned_side_by_side(visit: Opener) -> None:
     stages[0].press("ArrowRight")
     assert abs(brightness(stages[0]) - 20) < 4 and abs(brightness(stages[2]) - 20) < 4
     assert page.locator(".ring-browser").count() == 2
+
+
+def test_an_object_is_turned_by_dragging_and_by_keys(visit: Opener) -> None:
+    from playwright.sync_api import expect
+
+    page = visit(make_page())
+    canvas = page.locator("#objects canvas")
+    canvas.scroll_into_view_if_needed()
+    if page.locator("#objects .object figcaption", has_text="nothing in 3D").count():
+        pytest.skip("this Chromium draws no WebGL")
+
+    def turned(yaw: int, pitch: int) -> str:
+        expect(canvas).to_have_attribute("data-turned", f"{yaw} {pitch}", timeout=PATIENCE)
+        return side_shown(canvas)
+
+    assert turned(0, 0) == "+z"
+    for _ in range(9):
+        canvas.press("ArrowRight")
+    assert turned(90, 0) == "-x"  # counter-clockwise from above, as the cameras turn objects
+    for _ in range(9):
+        canvas.press("ArrowDown")
+    assert turned(90, 90) == "+y"
+    for _ in range(20):
+        canvas.press("ArrowUp")
+    assert turned(90, -90) == "-y"  # and no further
+    for _ in range(9):
+        canvas.press("ArrowDown")
+    box, mouse = canvas.bounding_box(), page.mouse
+    x, y = box["x"] + box["width"] / 4, box["y"] + box["height"] / 2
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + box["width"] / 2, y)
+    mouse.up()
+    assert turned(180, 0) == "-z"

@@ -41,7 +41,7 @@ def test_an_object_is_written_with_what_is_known_of_it(tmp_path: Path) -> None:
     assert facts["verdict"].split(":")[0] in ("good", "rough", "not to be trusted")
     assert np.isfinite(facts["elevation"])
     kept = KeptObject.load(tmp_path / "car")
-    assert kept.film.shape == (8, 96, 96, 3) and kept.facts == facts
+    assert kept.film.shape == (8, 192, 192, 3) and kept.facts == facts
     assert kept.surface.faces.max() < len(kept.surface.vertices) == facts["mesh"]["vertices"]
     (tmp_path / "car" / "object.ply").write_bytes(b"nothing")
     with pytest.raises(MirageError, match="cannot be read"):

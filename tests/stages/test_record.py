@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up_solids import field_of, van, views_of
 from offline_runs import OfflineRun, read_runs
 from PIL import Image
 from tiny_runs import mirage
@@ -17,15 +18,19 @@ from tiny_runs import mirage
 from callbacks.names import LOGGED
 from mirage.config import Config, PosesConfig
 from mirage.experiment import load_config
+from mirage.shape.fit import FitSettings
+from mirage.shape.reconstruct import reconstruct
 from mirage.stages.folder import RunFolder
 from mirage.stages.provenance import find_code, provenance
-from mirage.stages.record import record_evaluation, record_poses
+from mirage.stages.record import record_evaluation, record_objects, record_poses
+from mirage.stages.turn.kept_object import save_object
 
 # One step in ten is logged; a second part of training, so that all there is to log is logged.
 WORDS = [
     "train.steps=10", "train.validate_every=5", "refine.steps=10", "refine.photos=8",
     "views.count=3", "views.references=2", "views.steps=2",
 ]  # fmt: skip
+SMALL = FitSettings((8_000,), steps=4, rays=64)
 ENDS = {"low": -0.5, "high": 1.5}
 FIGURES: dict[str, Any] = {
     "poses": {"ring_score": 0.75, "circle_found": True, "image_azimuth_error": {"median_deg": 4}},
@@ -53,6 +58,9 @@ def run(posed: Path, recorded: None, tmp_path_factory: pytest.TempPathFactory) -
         file.write_text(json.dumps(FIGURES))
     picture = folder["evaluate"] / "reliability.png"
     Image.new("RGB", (30, 20), "white").save(picture)
+    made = reconstruct(views_of(field_of(van()), 8, 16, 15.0), SMALL)
+    save_object(made, made.views.azimuth, folder["shape"] / "van", {"key": "key"})
+    record_objects(config, folder, [folder["shape"] / "van"])
     record_evaluation(config, folder, "0123456789", FIGURES, files, [picture])
     return copy
 
@@ -71,7 +79,7 @@ def test_names_are_those_of_the_list_and_the_other_way_round(runs: list[OfflineR
     for job, name in found:
         assert any(item.matches(name) and job in item.jobs for item in LOGGED), (job, name)
     jobs = {job for job, _ in found}
-    assert jobs == {"poses", "train", "views"}  # what is measured joins the training
+    assert jobs == {"poses", "train", "views", "shape"}  # what is measured joins the training
     for item in LOGGED:
         if item.name == "poses/stability":  # their number was not chosen, it was asked for
             continue
@@ -146,6 +154,14 @@ def test_the_review_table_says_what_views_json_says(run: Path, runs: list[Offlin
     for name, path in films.items():
         copy = viewed.file.parent / "files" / path
         assert copy.read_bytes() == (run / "views" / name / "orbit.gif").read_bytes()
+
+
+def test_an_object_is_kept_as_it_was_written(run: Path, runs: list[OfflineRun]) -> None:
+    (shaped,) = of(runs, "shape")
+    kept = {path.suffix: path.read_bytes() for path in shaped.media}
+    assert kept[".glb"] == (run / "shape" / "van" / "object.glb").read_bytes()
+    assert kept[".gif"] == (run / "shape" / "van" / "turning.gif").read_bytes()
+    assert 0.0 < shaped.history[0]["shape/silhouette_iou"] <= 1.0
 
 
 def test_orbits_of_a_training_are_scored_by_the_bank(run: Path, runs: list[OfflineRun]) -> None:

@@ -36,7 +36,7 @@ function normalsOf(places, faces) {
 }
 
 function makePainter() {
-  const gl = document.createElement("canvas").getContext("webgl2", { antialias: true, alpha: true });
+  const gl = window.OffscreenCanvas && new OffscreenCanvas(1, 1).getContext("webgl2");
   if (!gl) return null;
   const program = gl.createProgram();
   for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
@@ -83,9 +83,7 @@ function makePainter() {
     gl.uniform1f(gl.getUniformLocation(program, "focal"), FOCAL * zoom);
     gl.bindVertexArray(mesh);
     gl.drawElements(gl.TRIANGLES, count, gl.UNSIGNED_INT, 0);
-    const flat = canvas.getContext("2d");
-    flat.clearRect(0, 0, side, high);
-    flat.drawImage(gl.canvas, 0, 0);
+    canvas.getContext("bitmaprenderer").transferFromImageBitmap(gl.canvas.transferToImageBitmap());
   }
 
   return { load, draw };

@@ -158,9 +158,9 @@ def _solids(folder: RunFolder) -> list[SolidView]:
             orbit.reference, orbit.reference_pose,
         )  # fmt: skip
         told = {
-            "elevation, °": facts["elevation"],
+            "camera over the horizon, °": round(facts["elevation"], 1),
             "faces": facts["mesh"]["faces"],
-            "closed": "yes" if facts["mesh"]["watertight"] else "no",
+            "watertight": "yes" if facts["mesh"]["watertight"] else "no",
         }
         solids.append(SolidView(
             turned, facts["verdict"], kept.surface if len(solids) < _DRAGGED else None,
