@@ -35,7 +35,7 @@ from mirage.shape.measure import Likeness, Solid, compare, outline, psnr
 from mirage.shape.reconstruct import reconstruct, turning
 from mirage.shape.render import render_views
 from mirage.shape.views import ObjectViews
-from mirage.stages.reconstruct import find_masks
+from mirage.stages.turn.object_views import object_views
 from mirage.stages.turn.references import Reference
 from mirage.stages.turn.turner import Turner
 from mirage.stages.views import make_views
@@ -168,10 +168,7 @@ def _model_views(spec: ObjectSpec, truth: Truth, turner: Turner, run: Path | Non
     config = load_config([f"run={run}"])
     config = replace(config, views=replace(config.views, count=_VIEWS, azimuths=None))
     made = make_views(turner, reference, config)
-    masks = find_masks(made.frames, turner)
-    return ObjectViews(
-        made.frames, masks, made.azimuth, np.exp(-((made.azimuth_error / 30.0) ** 2))
-    )
+    return object_views(made.orbit, made.found.azimuth, turner)
 
 
 def _table(title: str, rows: list[tuple[str, list[float]]]) -> Table:

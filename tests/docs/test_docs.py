@@ -42,9 +42,9 @@ from mirage.multirun import Multirun
 from mirage.poses.bank import PoseBank
 from mirage.shape.reconstruct import reconstruct
 from mirage.stages.measure import pose_figures
-from mirage.stages.reconstruct import settings_of
 from mirage.stages.turn import refuse
 from mirage.stages.turn.kept_object import save_object
+from mirage.stages.turn.object_views import settings_of
 
 QUICK_START = "mirage run images.path=FOLDER run=runs/mine"
 # A part of a command → why it is resolved and not run.

@@ -278,3 +278,24 @@ def test_autoguidance_by_the_model_itself_changes_nothing(
     assert_same(by_itself.frames, plain.frames)
     assert np.abs(by_other.frames.astype(int) - plain.frames).mean() > 0.5
     assert by_itself.num_forwards == plain.num_forwards + CONFIG.steps * (1 + 2)
+
+
+def test_a_draft_is_denoised_from_the_level_that_it_is_brought_to(
+    make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
+) -> None:
+    denoiser, levels = make_denoiser(), list[float]()
+    azimuths = np.array([0.0, 120.0])
+    draft = np.stack([np.full_like(photo, 60), np.full_like(photo, 200)])
+
+    def again(sigma: float) -> np.ndarray:
+        config = replace(CONFIG, mode="start", steps=12, refine_sigma=sigma)
+        levels.clear()
+        seen = [PosedPhoto(photo, 1, 90.0)]
+        return sample_orbit(
+            denoiser, ring, seen, azimuths, config, lambda _, s, __: levels.append(float(s)),
+            draft=draft,
+        ).frames.astype(float)  # fmt: skip
+
+    near, far = (np.abs(again(sigma) - draft).mean() for sigma in (0.03, 5.0))
+    assert max(levels) <= 5.0 < 2.5 * max(levels)  # of the last one: it begins just below
+    assert near < 12 < far

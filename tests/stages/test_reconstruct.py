@@ -9,8 +9,9 @@ from mirage.config import Config, ShapeConfig
 from mirage.errors import MirageError
 from mirage.shape.reconstruct import reconstruct
 from mirage.stages.folder import RunFolder, write_json
-from mirage.stages.reconstruct import run, settings_of
+from mirage.stages.reconstruct import run
 from mirage.stages.turn.kept_object import KeptObject, save_object
+from mirage.stages.turn.object_views import settings_of
 
 
 def test_without_enough_views_it_says_which_command_makes_them(tmp_path: Path) -> None:
@@ -22,11 +23,6 @@ def test_without_enough_views_it_says_which_command_makes_them(tmp_path: Path) -
     with pytest.raises(MirageError, match=r"none of 1 references has 24 views") as error:
         run(Config(run=str(tmp_path)), folder)
     assert "views.count=24" in error.value.todo
-
-
-def test_grids_get_finer_up_to_the_one_asked_for() -> None:
-    settings = settings_of(ShapeConfig(voxels=90_000, steps=7))
-    assert settings.voxels == (10_000, 30_000, 90_000) and settings.steps == 7
 
 
 def test_an_object_is_written_with_what_is_known_of_it(tmp_path: Path) -> None:

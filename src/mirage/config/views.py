@@ -29,6 +29,8 @@ class ViewsConfig:
     share_interval: list[float] = field(default_factory=lambda: [0.0, 1e6])  # σ where it acts
     share_foreground: bool = False  # the photo's keys of its object alone; with concat
     previous: int = 0  # views made before that a view looks at too; 0 makes all at once
+    refine: str = "none"  # none | 3d: once more, from renders of an object made of the views
+    refine_sigma: float = 0.5  # noise level σ that those renders are brought to
     best_of: int = 1  # samples of each view, of which the best by pose and colours is kept
     steps: int = 20  # solver steps
     solver: str = "dpmpp_2m"  # euler | heun | dpmpp_2m
@@ -67,15 +69,21 @@ class ViewsConfig:
             "give degrees, as in [0,10,20], or null to go round by views.count",
         )
         one_of("views.share", self.share, ("replace", "concat"))
+        one_of("views.refine", self.refine, ("none", "3d"))
         one_of("views.solver", self.solver, ("euler", "heun", "dpmpp_2m"))
         positive(
             "views", self, "references", "photos", "count", "best_of", "steps", "sigma_min", "rho",
-            "chunk",
+            "chunk", "refine_sigma",
         )  # fmt: skip
         require(
             self.sigma_max > self.sigma_min,
             "views.sigma_max",
             f"{self.sigma_max} ≤ views.sigma_min",
+        )
+        require(
+            self.refine_sigma > self.sigma_min,
+            "views.refine_sigma",
+            f"{self.refine_sigma} ≤ views.sigma_min: nothing would be denoised",
         )
         require(
             0.0 <= self.hard_temperature <= 1.0,

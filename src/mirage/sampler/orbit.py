@@ -15,6 +15,7 @@ from torch import Tensor
 from mirage.circle import circular_distance
 from mirage.config import ViewsConfig
 from mirage.contracts import (
+    ByteArray,
     FloatArray,
     Orbit,
     PoseCondition,
@@ -88,6 +89,7 @@ def sample_orbit(
     config: ViewsConfig,
     observe: Observer | None = None,
     weak: PoseDenoiser | None = None,
+    draft: ByteArray | None = None,
 ) -> Orbit:
     """Turn the object of one or more photos to each of `azimuths`, by `config.mode`.
 
@@ -97,6 +99,8 @@ def sample_orbit(
         observe: called with (step, σ, clean estimate [V, C, H, W]) at every solver step; where
             views are made in turn, with one view at a time.
         weak: a worse version of the model, of the same poses, for `views.weak_guidance`.
+        draft: [V, H, W, 3] uint8, views to begin with: they get noise of level
+            `views.refine_sigma`, and are denoised from there (SDEdit, arXiv 2108.01073).
     """
     device = denoiser.embedding.pose.weight.device
     sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho).to(device)
@@ -108,6 +112,10 @@ def sample_orbit(
         tracks = [track for track, _ in entered]
         targets = between_poses(ring, azimuths).map(lambda x: x.to(device))
         noise = _first_noise(denoiser, photos, tracks, azimuths, sigmas, config)
+        if draft is not None:
+            sigmas = sigmas[sigmas <= config.refine_sigma]
+            begun = denoiser.encode(torch.from_numpy(draft).to(device))
+            noise = noise + begun / sigmas[0]
         solve = _Solve(shared, critic, targets, noise, sigmas, config, observe)
         shares = config.mode in ("soft", "hard")
         reference = _look_at(photos, tracks, denoiser, config) if shares else None

@@ -6,26 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
-from mirage.circle import circular_distance
-from mirage.config import Config, ShapeConfig, ViewsConfig
-from mirage.contracts import ByteArray, FloatArray
+from mirage.config import Config, ViewsConfig
+from mirage.contracts import FloatArray
 from mirage.errors import MirageError
-from mirage.parts.orbit_silhouette import find_orbit_silhouettes
 from mirage.progress import show_progress
 from mirage.ranks import join_ranks
-from mirage.shape.fit import FitSettings
 from mirage.shape.reconstruct import reconstruct
-from mirage.shape.views import ObjectViews
 from mirage.stages import views as views_stage
 from mirage.stages.folder import RunFolder, hash_of, read_json
 from mirage.stages.turn.kept_object import FACTS, save_object
+from mirage.stages.turn.object_views import object_views, settings_of
 from mirage.stages.turn.turner import Turner
 from mirage.stages.views import read_orbit
-
-_TOLERANCE = 30.0  # degrees: a view read that far from where it was asked for counts a third
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -53,9 +46,11 @@ def run(config: Config, folder: RunFolder) -> str:
             continue
         turner = turner or Turner.open(folder["model"])
         try:
-            made = reconstruct(_object_views(source, turner), settings_of(config.shape))
-            origin = {"key": key, "views_of": str(source)}
-            save_object(made, read_orbit(source).azimuth, target, origin)
+            orbit = read_orbit(source)
+            made = reconstruct(
+                object_views(orbit, _azimuths_found(source), turner), settings_of(config.shape)
+            )
+            save_object(made, orbit.azimuth, target, {"key": key, "views_of": str(source)})
             new += 1
         except MirageError as error:
             wrong[source.name] = error.what
@@ -75,12 +70,6 @@ def run(config: Config, folder: RunFolder) -> str:
     verdicts = [read_json(target / FACTS)["verdict"] for target in targets]
     said = verdicts[0] if len(verdicts) == 1 else f"{sum(v[:4] == 'good' for v in verdicts)} good"
     return f"reconstruct: {len(verdicts)} objects, {said} → {folder['shape']}"
-
-
-def settings_of(config: ShapeConfig) -> FitSettings:
-    """Three grids, each of about three times the voxels of the one before."""
-    voxels = tuple(round(config.voxels / 3**stage) for stage in (2, 1, 0))
-    return FitSettings(voxels, config.steps, config.rays, seed=config.seed)
 
 
 def _orbits(config: Config, folder: RunFolder) -> list[Path]:
@@ -105,21 +94,9 @@ def _is_of(reference: str, named: Path) -> bool:
     return path == named or named in path.parents
 
 
-def _object_views(source: Path, turner: Turner) -> ObjectViews:
-    """Views with their masks, and believed as they are of the pose that was asked for."""
-    orbit = read_orbit(source)
-    found = read_json(source / "views.json")["views"]
-    astray = circular_distance([view["azimuth_found"] for view in found], orbit.azimuth)
-    masks = find_masks(orbit.frames, turner)
-    return ObjectViews(orbit.frames, masks, orbit.azimuth, np.exp(-((astray / _TOLERANCE) ** 2)))
-
-
-def find_masks(frames: ByteArray, turner: Turner) -> FloatArray:
-    """[V, S, S] the share of each pixel that is the object, of the views of an orbit."""
-    coarse = turner.bank.masks(turner.backbone(frames)).cpu().numpy()
-    sharp = torch.from_numpy(find_orbit_silhouettes(coarse, frames) > 0.5).float()[:, None]
-    masks = F.interpolate(sharp, frames.shape[1:3], mode="bilinear", antialias=True)
-    return masks[:, 0].numpy()
+def _azimuths_found(source: Path) -> FloatArray:
+    views = read_json(source / "views.json")["views"]
+    return np.asarray([view["azimuth_found"] for view in views])
 
 
 def _is_made(target: Path, key: str) -> bool:

@@ -29,6 +29,7 @@ from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
 from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
 from mirage.stages.turn.best_of import Scores, best_of
+from mirage.stages.turn.object_views import draft_of_object
 from mirage.stages.turn.references import Reference, find_references
 from mirage.stages.turn.turner import Turner
 
@@ -169,13 +170,23 @@ def turn_and_score(
 
     weak, shown = turner.weak(config.views), reference.photos[: config.views.photos]
 
-    def sample(settings: ViewsConfig) -> Orbit:
-        return sample_orbit(turner.denoiser, turner.bank.ring, shown, azimuths, settings, weak=weak)
+    def sample(settings: ViewsConfig, draft: ByteArray | None = None) -> Orbit:
+        return sample_orbit(
+            turner.denoiser, turner.bank.ring, shown, azimuths, settings, weak=weak, draft=draft
+        )
 
+    scores = None
     if config.views.best_of == 1:
-        return sample(config.views), None
-    read = turner.read_poses
-    return best_of(config.views.best_of, config.views, sample, lambda orbit: read(orbit.frames))
+        orbit = sample(config.views)
+    else:
+        read = turner.read_poses
+        orbit, scores = best_of(
+            config.views.best_of, config.views, sample, lambda orbit: read(orbit.frames)
+        )
+    if config.views.refine == "3d":
+        again = sample(config.views, draft_of_object(orbit, turner, config.shape))
+        orbit = replace(again, num_forwards=orbit.num_forwards + again.num_forwards)
+    return orbit, scores
 
 
 def _is_made(target: Path, key: str) -> bool:
