@@ -51,6 +51,7 @@ QUICK_START = "mirage run images.path=FOLDER run=runs/mine"
 RESOLVED = {
     "experiment=": "a training of minutes to hours",
     "train.steps=": "a training of hours",
+    "refine.photos=": "a training of hours",
     "reconstruct ": "an object of minutes; tests/stages/test_reconstruct.py makes one",
     "ablate ": "an ablation of minutes; tests/stages/test_road.py runs one",
     "sweep ": "a sweep of hours",

@@ -146,10 +146,13 @@ def _solids(folder: RunFolder) -> list[SolidView]:
     """Objects made of views that are still there."""
     solids: list[SolidView] = []
     for facts_path in sorted(folder["shape"].glob(f"*/{SHAPE_FACTS}")):
-        views, kept = folder["views"] / facts_path.parent.name, KeptObject.load(facts_path.parent)
-        orbit, facts = read_orbit(views), kept.facts
+        views = folder["views"] / facts_path.parent.name
+        if not (views / "views.json").exists():
+            continue
+        orbit, kept = read_orbit(views), KeptObject.load(facts_path.parent)
         if len(orbit.azimuth) != len(kept.film):
             continue  # the photo was turned anew since
+        facts = kept.facts
         side = kept.film.shape[1]
         frames = np.stack([np.asarray(enlarge(f, side).resize((side, side))) for f in orbit.frames])
         name = "/".join(Path(read_json(views / "views.json")["reference"]).parts[-2:])
