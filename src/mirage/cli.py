@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -45,6 +46,24 @@ def _status(work: Callable[[], None]) -> int:
     return 0
 
 
+@dataclass(frozen=True)
+class _Typed:
+    """A command as it was typed: its name, its options, and the other words."""
+
+    name: str
+    flags: frozenset[str]
+    words: list[str]
+
+    def none_but_options(self) -> None:
+        """Raise MirageError where there are other words."""
+        if self.words:
+            raise MirageError(
+                f"{self.words[0]!r} is not understood",
+                where="command line",
+                todo=f"`mirage {self.name}`",
+            )
+
+
 def _dispatch(words: list[str]) -> None:
     asks_help = any(word in ("--help", "-h") for word in words)
     if not words or (asks_help and words[0] not in COMMANDS):
@@ -58,49 +77,96 @@ def _dispatch(words: list[str]) -> None:
     if asks_help:
         print(command_help(name))
         return
-    flags = [word for word in rest if word in (*MULTIRUN, "-q") or word.startswith("--")]
-    photos = [word for word in rest if name == "assign" and not _is_override(word)]
-    photos = [word for word in photos if word not in flags]
-    unknown = set(flags) - options(name)
-    if unknown:
+    flags = frozenset(word for word in rest if word in (*MULTIRUN, "-q") or word.startswith("--"))
+    if unknown := flags - set(options(name)):
         raise MirageError(
-            f"unknown option {sorted(unknown)[0]}", where="command line", todo="write key=value"
+            f"unknown option {min(unknown)}", where="command line", todo="write key=value"
         )
-    if name == "doctor":
-        _refuse_words(name, rest)
-        from mirage import doctor
+    typed = _Typed(name, flags, [word for word in rest if word not in flags])
+    way = _sweep if flags & set(MULTIRUN) else _WAYS.get(name, _work_on_a_run)
+    way(typed)
 
-        doctor.run()
-        return
-    if name == "workspace":
-        from callbacks.workspace import apply
 
-        _tell("workspace", lambda: apply([word for word in rest if word not in flags]))
-        return
-    # Heavy imports come after help and errors, which should be instant.
+# One function a way to work. What is heavy is imported in them: help and errors are instant.
+
+
+def _work_on_a_run(typed: _Typed) -> None:
     from mirage.experiment import load_config
-    from mirage.stages.folder import RunFolder
 
-    if name == "experiments":
-        print(_experiments(rest))
-        return
-    if name == "sweep" or set(flags) & set(MULTIRUN):
-        _tell("sweep", lambda: _sweep(name, [word for word in rest if word not in flags]))
-        return
-    if name == "compare":
-        _tell("compare", lambda: _compare([word for word in rest if word not in flags]))
-        return
-    config = load_config([w for w in rest if w not in flags and w not in photos])
-    folder = RunFolder(Path(config.run))
-    if name == "assign":
-        print(_stage("assign")(config, folder, photos, "--json" in flags, "--explain" in flags))
-        return
+    config = load_config(typed.words)
     if config.launcher.kind == "slurm" and not config.dry_run:
         from mirage.launch import submit
 
-        _tell(name, lambda: submit(name, partial(run_as_job, name), config))
-        return
-    run_command(name, config)
+        _tell(typed.name, lambda: submit(typed.name, partial(run_as_job, typed.name), config))
+    else:
+        run_command(typed.name, config)
+
+
+def _assign(typed: _Typed) -> None:
+    from mirage.experiment import load_config
+    from mirage.stages.folder import RunFolder
+
+    photos = [word for word in typed.words if not _is_override(word)]
+    config = load_config([word for word in typed.words if word not in photos])
+    folder, flags = RunFolder(Path(config.run)), typed.flags
+    print(_stage("assign")(config, folder, photos, "--json" in flags, "--explain" in flags))
+
+
+def _sweep(typed: _Typed) -> None:
+    from mirage.agents import write_for_agents
+    from mirage.multirun import load_multirun
+
+    def sweep() -> str:
+        asked = load_multirun(typed.words, typed.name)
+        if asked.settings.wandb is not None:
+            return write_for_agents(asked)
+        return _stage("sweep")(asked, run_command)
+
+    _tell("sweep", sweep)
+
+
+def _compare(typed: _Typed) -> None:
+    runs = [word for word in typed.words if not _is_override(word)]
+    targets = [word for word in typed.words if word not in runs]
+    unknown = [word for word in targets if not word.startswith("run=")]
+    if unknown:
+        raise MirageError(
+            f"{unknown[0]!r} is not understood",
+            where="command line",
+            todo="`mirage compare RUN RUN… run=DIR`",
+        )
+    target = targets[-1].removeprefix("run=") if targets else "runs/compare"
+    _tell("compare", lambda: _stage("compare")(runs, Path(target)))
+
+
+def _experiments(typed: _Typed) -> None:
+    from mirage.experiment import list_experiments
+
+    typed.none_but_options()
+    lines = []
+    for group, names in list_experiments().items():
+        width = max(map(len, names))
+        lines += [f"{group}=", *(f"  {name:<{width}}  {line}" for name, line in names.items()), ""]
+    print("\n".join(lines[:-1]))
+
+
+def _doctor(typed: _Typed) -> None:
+    from mirage import doctor
+
+    typed.none_but_options()
+    doctor.run()
+
+
+def _workspace(typed: _Typed) -> None:
+    from callbacks.workspace import apply
+
+    _tell("workspace", lambda: apply(typed.words))
+
+
+_WAYS: dict[str, Callable[[_Typed], None]] = {
+    "assign": _assign, "compare": _compare, "doctor": _doctor, "experiments": _experiments,
+    "sweep": _sweep, "workspace": _workspace,
+}  # fmt: skip
 
 
 def _style(words: Sequence[str]) -> str:
@@ -141,48 +207,6 @@ def _tell(what: str, work: Callable[[], str], speaks: bool = True) -> None:
         print(line, flush=True)
     elif speaks and chosen() == "json":
         tell_json(done=what, said=line)
-
-
-def _sweep(command: str, words: list[str]) -> str:
-    from mirage.agents import write_for_agents
-    from mirage.multirun import load_multirun
-
-    sweep = load_multirun(words, command)
-    if sweep.settings.wandb is not None:
-        return write_for_agents(sweep)
-    return _stage("sweep")(sweep, run_command)
-
-
-def _experiments(words: list[str]) -> str:
-    from mirage.experiment import list_experiments
-
-    _refuse_words("experiments", words)
-    lines = []
-    for group, names in list_experiments().items():
-        width = max(map(len, names))
-        lines += [f"{group}=", *(f"  {name:<{width}}  {line}" for name, line in names.items()), ""]
-    return "\n".join(lines[:-1])
-
-
-def _refuse_words(name: str, words: list[str]) -> None:
-    if words:
-        raise MirageError(
-            f"{words[0]!r} is not understood", where="command line", todo=f"`mirage {name}`"
-        )
-
-
-def _compare(words: list[str]) -> str:
-    runs = [word for word in words if not _is_override(word)]
-    targets = [word for word in words if word not in runs]
-    unknown = [word for word in targets if not word.startswith("run=")]
-    if unknown:
-        raise MirageError(
-            f"{unknown[0]!r} is not understood",
-            where="command line",
-            todo="`mirage compare RUN RUN… run=DIR`",
-        )
-    target = targets[-1].removeprefix("run=") if targets else "runs/compare"
-    return _stage("compare")(runs, Path(target))
 
 
 def _is_override(word: str) -> bool:
