@@ -79,6 +79,7 @@ def build(entity: str, project: str) -> Any:
         name="MIRAGE",
         sections=[
             ws.Section(name="Views", panels=_views(), is_open=True, pinned=True),
+            ws.Section(name="Objects", panels=_objects(), is_open=True),
             ws.Section(name="Training", panels=_training(), is_open=True),
             ws.Section(name="Poses", panels=_poses(), is_open=True),
             ws.Section(name="Evaluation", panels=_evaluation(), is_open=True),
@@ -101,6 +102,17 @@ def _views() -> list[Any]:
         _line("From the azimuth asked for, degrees", "views/azimuth_error"),
         _line("Colours, from the photo's", "views/colour_distance"),
         wr.WeavePanelSummaryTable(table_name=named("views/review"), layout=wide),
+    ]
+
+
+def _objects() -> list[Any]:
+    import wandb_workspaces.reports.v2 as wr
+
+    return [
+        wr.MediaBrowser(media_keys=[named("shape/objects")]),
+        wr.MediaBrowser(media_keys=[named("shape/turning")]),
+        wr.BarPlot(title="Silhouettes, with the views'", metrics=[named("shape/silhouette_iou")]),
+        wr.BarPlot(title="Colours, from the views'", metrics=[named("shape/colour_error")]),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from dataclasses import dataclass
 from datetime import timedelta
@@ -134,6 +135,7 @@ def _meet(ranks: Ranks) -> Any:
             distributed.init_process_group(
                 backend, rank=ranks.rank, world_size=ranks.world, timeout=_JOINING
             )
+            atexit.register(_part)
         return distributed.new_group(backend="gloo", timeout=_WAITING)
     except RuntimeError as error:
         raise MirageError(
@@ -142,3 +144,11 @@ def _meet(ranks: Ranks) -> Any:
             f"{os.environ.get('MASTER_PORT')}",
             todo="check that all of them started and that MASTER_ADDR can be reached",
         ) from error
+
+
+def _part() -> None:
+    """End the threads of the groups: a process that ends with them running may abort."""
+    from torch import distributed
+
+    if distributed.is_initialized():
+        distributed.destroy_process_group()

@@ -34,7 +34,7 @@ def shown(panel: dict[str, Any]) -> list[str]:
 def test_panels_show_names_that_are_logged_as_what_they_are() -> None:
     kinds = {
         "Run History Line Plot": {"number"}, "Bar Chart": {"number"}, "Weave": {"table"},
-        "Media Browser": {"picture", "films"}, "Run Comparer": set(),
+        "Media Browser": {"picture", "films", "objects"}, "Run Comparer": set(),
     }  # fmt: skip
     found = set()
     for section in sections():
