@@ -9,7 +9,7 @@ from typing import Any
 import wandb
 
 from callbacks.names import STEP
-from callbacks.tracking import kept_with
+from callbacks.tracking import kept_with, videos
 
 
 def log_objects(
@@ -29,9 +29,7 @@ def log_objects(
         return
     shown: dict[str, Any] = {
         "shape/objects": [wandb.Object3D(str(mesh), caption=n) for n, mesh in meshes.items()],
-        "shape/turning": [
-            wandb.Video(str(film), caption=name, format="gif") for name, film in films.items()
-        ],
+        "shape/turning": videos(films),
     }
     with kept_with(run):
         run.log(shown | dict(figures) | {STEP: step})

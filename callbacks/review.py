@@ -12,7 +12,7 @@ import wandb
 from PIL import Image
 
 from callbacks.names import STEP
-from callbacks.tracking import kept_with
+from callbacks.tracking import kept_with, videos
 from mirage.circle import circular_distance
 from mirage.config import ViewsConfig
 from mirage.contracts import ByteArray, FloatArray, IntArray, Orbit
@@ -95,9 +95,7 @@ def log_views(
     picture = str(sheet) if isinstance(sheet, Path) else sheet
     shown: dict[str, Any] = {
         "views/orbits": wandb.Image(picture),
-        "views/turning": [
-            wandb.Video(str(film), caption=name, format="gif") for name, film in films.items()
-        ],
+        "views/turning": videos(films),
         "views/review": _table(rows),
     }
     with kept_with(run):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,6 +149,11 @@ def data_folder(run: Any) -> Path:
     aside is renamed.
     """
     return Path(run.settings.root_dir).parents[1] / "wandb"
+
+
+def videos(films: Mapping[str, Path]) -> list[wandb.Video]:
+    """GIFs by their names, as W&B shows them."""
+    return [wandb.Video(str(film), caption=name, format="gif") for name, film in films.items()]
 
 
 def log_pictures(run: Any, group: str, pictures: Sequence[Path], **more: float) -> None:

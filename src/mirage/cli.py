@@ -78,7 +78,7 @@ def _dispatch(words: list[str]) -> None:
         print(command_help(name))
         return
     flags = frozenset(word for word in rest if word in (*MULTIRUN, "-q") or word.startswith("--"))
-    if unknown := flags - set(options(name)):
+    if unknown := flags - options(name):
         raise MirageError(
             f"unknown option {min(unknown)}", where="command line", todo="write key=value"
         )

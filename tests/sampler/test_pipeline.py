@@ -85,7 +85,7 @@ def test_a_fresh_process_gives_the_same_views(
     for case, (denoiser, shown) in cases.items():
         orbit = sample_orbit(denoiser, ring, [PosedPhoto(shown, 1, 90.0)], asked, settings)
         same = np.load(case / "float32.npy").astype(int) - orbit.frames
-        assert np.abs(same).max() <= 1  # up to rounding, which hangs on where memory lies
+        assert np.abs(same).max() <= 1  # up to rounding
         rough = np.load(case / "bfloat16.npy").astype(int) - orbit.frames
         assert 0 < np.abs(rough).mean() < 12
         facts = json.loads((case / "facts.json").read_text())

@@ -39,8 +39,13 @@ def object_views(orbit: Orbit, azimuth_found: FloatArray, turner: Turner) -> Obj
 def find_masks(frames: ByteArray, turner: Turner) -> FloatArray:
     """[V, S, S] the share of each pixel that is the object, of the views of an orbit."""
     coarse = turner.bank.masks(turner.backbone(frames)).cpu().numpy()
-    sharp = torch.from_numpy(find_orbit_silhouettes(coarse, frames) > 0.5).float()[:, None]
-    masks = F.interpolate(sharp, frames.shape[1:3], mode="bilinear", antialias=True)
+    return shrink_masks(find_orbit_silhouettes(coarse, frames), frames.shape[1])
+
+
+def shrink_masks(silhouettes: FloatArray, side: int) -> FloatArray:
+    """[V, S, S] silhouettes → [V, side, side], the share of each pixel that is the object."""
+    sharp = torch.from_numpy(silhouettes > 0.5).float()[:, None]
+    masks = F.interpolate(sharp, (side, side), mode="bilinear", antialias=True)
     return masks[:, 0].numpy()
 
 
