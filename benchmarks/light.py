@@ -1,0 +1,168 @@
+"""Whether the light stays in the room while a car turns: turntable cars under a fixed sun.
+
+    python benchmarks/light.py --run runs/demo [--cars 12] [--light plain] [--plot light.png]
+
+Every car is turned from one render of it, in each of `views.mode`. Each view is compared with the
+true render, and with one whose sun was turned together with the car, as if light were painted on.
+A figure is a mean over cars, with its 95% interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch._dynamo  # before VTK's window: its LLVM and triton's do not load in the other order
+
+from mirage.circle import RingAlignment, align_rings, circular_distance
+from mirage.config import Config
+from mirage.config.views import MODES
+from mirage.contracts import ByteArray, FloatArray, PosedPhoto
+from mirage.experiment import load_config
+from mirage.images.turntable.objects import ObjectSpec, build_meshes, sample_objects
+from mirage.images.turntable.scene import Scene
+from mirage.images.turntable.studio import open_studio
+from mirage.progress import show_progress
+from mirage.report.intervals import bootstrap
+from mirage.report.light_metrics import brightness, shading_error, sun_shares
+from mirage.report.sweeps import Series, draw_panels
+from mirage.report.tables import Table, print_tables
+from mirage.stages.turn.references import Reference
+from mirage.stages.turn.turner import Turner
+from mirage.stages.views import turn, with_mode
+
+_VIEWS = 24
+_TURNS = np.arange(0.0, 181.0, 30.0)  # degrees from the photo, of the figures by azimuth
+_COPY, _TURNED = "copy the reference", "sun turned with the car"
+
+
+def main() -> None:
+    """Print the table, and the error by azimuth."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", type=Path, required=True, help="a run with a model")
+    parser.add_argument("--cars", type=int, default=12)
+    parser.add_argument("--light", choices=("sun", "plain"), default="sun",
+                        help="a strong sun from one side, or lights as in training")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--plot", type=Path, help="draw the error by azimuth here")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    turner = Turner.open(given.run / "model")
+    specs = sample_objects("cars", given.cars, given.seed, "evaluate")
+    if given.light == "sun":
+        specs = [replace(spec, scene=under_sun(spec.scene, i)) for i, spec in enumerate(specs)]
+    config = load_config([f"run={given.run}"])
+    alignment = find_alignment(turner, specs)
+    shares, errors = defaultdict(list), defaultdict(list)
+    for index, spec in enumerate(show_progress(specs, "light", len(specs))):
+        orbit = Orbit(spec, turner, alignment, float(index * 75.0 % 360.0))
+        for name, frames in orbit.rows(config).items():
+            share, error = orbit.judge(frames)
+            shares[name].append(share)
+            errors[name].append(error)
+    rows = [
+        [name, *map(_told, np.transpose(shares[name])), _told(np.mean(errors[name], axis=1))]
+        for name in shares
+    ]
+    title = f"{given.cars} cars, light: {given.light}"
+    columns = ["views", "sun kept", "sun turned along", "shading error, stops"]
+    by_turn = [
+        [name, *(f"{value:.2f}" for value in np.mean(found, axis=0))]
+        for name, found in errors.items()
+    ]
+    columns_by_turn = ["views", *(f"{turn:.0f}°" for turn in _TURNS)]
+    print_tables([
+        Table(title, columns, rows),
+        Table("Shading error by azimuth from the photo, stops", columns_by_turn, by_turn),
+    ])  # fmt: skip
+    if given.plot is not None:
+        lines = [
+            Series(name, list(_TURNS), list(np.mean(found, axis=0)), _reach(found))
+            for name, found in errors.items()
+        ]
+        draw_panels("azimuth from the photo, °", {"shading error, stops": lines}).save(given.plot)
+
+
+def under_sun(scene: Scene, index: int) -> Scene:
+    """The scene with a strong sun, from the left and from the right in turn."""
+    side = 60.0 if index % 2 else -60.0
+    return replace(scene, light_azimuth=side, light_elevation=35.0, key=1.3, ambient=0.5)
+
+
+def find_alignment(turner: Turner, specs: list[ObjectSpec], count: int = 12) -> RingAlignment:
+    """How the ring's azimuths lie on the true ones, by renders of the objects."""
+    true = np.arange(count) * (360.0 / count)
+    photos = [shoot(spec, turner.backbone.size, float(a))[0] for spec in specs for a in true]
+    return align_rings(turner.read_poses(np.stack(photos)).azimuth, np.tile(true, len(specs)))
+
+
+def shoot(spec: ObjectSpec, size: int, azimuth: float, **light: float) -> tuple[Any, Any]:
+    """A render [S, S, 3] and coverage [S, S], with what is changed of the scene's light."""
+    studio = open_studio(size)
+    if studio.subject != spec:
+        studio.set_up(build_meshes(spec), spec)
+    return studio.shoot(replace(spec.scene, **light), azimuth)
+
+
+class Orbit:
+    """One car turned from its photo at a true azimuth, and its true renders."""
+
+    def __init__(
+        self, spec: ObjectSpec, turner: Turner, alignment: RingAlignment, azimuth: float
+    ) -> None:
+        self.turner = turner
+        self.asked = np.arange(_VIEWS) * (360.0 / _VIEWS)
+        size, true = turner.denoiser.resolution, alignment.carry(self.asked)
+        self.from_photo = circular_distance(true, azimuth)
+        shots = [shoot(spec, size, a) for a in true]
+        truth, coverage = (np.stack(part) for part in zip(*shots, strict=True))
+        self.light = partial(brightness, masks=coverage > 0.99)
+        self.truth = self.light(truth)
+        # The camera's left, where a light's azimuth points to, is against the turn.
+        sun = spec.scene.light_azimuth
+        along = [shoot(spec, size, a, light_azimuth=sun - (a - azimuth))[0] for a in true]
+        self.turned = np.stack(along)
+        self.unlit = self.light(np.stack([shoot(spec, size, a, key=0.0)[0] for a in true]))
+        labels, mask = turner.read_photo(shoot(spec, turner.backbone.size, azimuth)[0])
+        pixels, pose = shoot(spec, size, azimuth)[0], float(labels.azimuth[0])
+        photo = PosedPhoto(pixels, int(labels.pose[0]), pose, mask)
+        self.reference = Reference(spec.object_id, "", (photo,), float(labels.confidence[0]), False)
+
+    def rows(self, config: Config) -> Mapping[str, ByteArray]:
+        """Views [V, S, S, 3] in each mode, and what they are compared with."""
+        rows = {
+            mode: turn(self.turner, self.reference, self.asked, with_mode(config, mode)).frames
+            for mode in MODES
+        }
+        copied = np.repeat(self.reference.first.pixels[None], _VIEWS, axis=0)
+        return rows | {_COPY: copied, _TURNED: self.turned}
+
+    def judge(self, frames: ByteArray) -> tuple[tuple[float, float], FloatArray]:
+        """The sun's shares, kept and turned along, and the shading error near each of `_TURNS`."""
+        light = self.light(frames)
+        error = shading_error(light, self.truth)
+        near = np.abs(self.from_photo - _TURNS[:, None]) <= 15.0
+        means = np.array([error[row].mean() for row in near])
+        return sun_shares(light, self.unlit, self.truth, self.light(self.turned)), means
+
+
+def _reach(errors: list[FloatArray]) -> list[float]:
+    """Half of each column's interval."""
+    found = [bootstrap(column, 0) for column in np.transpose(errors)]
+    return [(interval.high - interval.low) / 2 for interval in found]
+
+
+def _told(values: list[float] | FloatArray) -> str:
+    found = bootstrap(values, 0)
+    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
+if __name__ == "__main__":
+    main()
