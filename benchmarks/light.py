@@ -40,7 +40,10 @@ from mirage.stages.views import turn, with_mode
 
 _VIEWS = 24
 _TURNS = np.arange(0.0, 181.0, 30.0)  # degrees from the photo, of the figures by azimuth
-_COPY, _TURNED = "copy the reference", "sun turned with the car"
+_OFF = 5.0  # degrees: about what the poses found are off by
+_COPY, _ASTRAY, _TURNED = (
+    "copy the reference", f"true renders {_OFF:.0f}° off", "sun turned with the car",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -129,6 +132,7 @@ class Orbit:
         sun = spec.scene.light_azimuth
         along = [shoot(spec, size, a, light_azimuth=sun - (a - azimuth))[0] for a in true]
         self.turned = np.stack(along)
+        self.astray = np.stack([shoot(spec, size, a + _OFF)[0] for a in true])
         self.unlit = self.light(np.stack([shoot(spec, size, a, key=0.0)[0] for a in true]))
         labels, mask = turner.read_photo(shoot(spec, turner.backbone.size, azimuth)[0])
         pixels, pose = shoot(spec, size, azimuth)[0], float(labels.azimuth[0])
@@ -142,7 +146,7 @@ class Orbit:
             for mode in MODES
         }
         copied = np.repeat(self.reference.first.pixels[None], _VIEWS, axis=0)
-        return rows | {_COPY: copied, _TURNED: self.turned}
+        return rows | {_COPY: copied, _ASTRAY: self.astray, _TURNED: self.turned}
 
     def judge(self, frames: ByteArray) -> tuple[tuple[float, float], FloatArray]:
         """The sun's shares, kept and turned along, and the shading error near each of `_TURNS`."""

@@ -172,7 +172,7 @@ def demo(world: Path) -> Path:
         assert mirage("views", f"views.reference={world / 'car.jpg'}", f"run={run}") == 1
     views = views_of(field_of(van()), 8, 16, 15.0)  # those of a tiny model show no object
     made = reconstruct(views, settings_of(ShapeConfig(voxels=8_000, steps=2, rays=64)))
-    origin = {"key": "key", "views_of": str(run / "views" / "car")}
+    origin = {"key": "key", "views_of": str(run / "views" / "car"), "views_key": "k"}
     save_object(made, views.azimuth, run / "shape" / "car", origin)
     return run
 

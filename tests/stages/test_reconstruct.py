@@ -1,17 +1,30 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from made_up_solids import field_of, van, views_of
+from PIL import Image
+from processes import torchrun
+from tiny_runs import mirage
+from turned_cars import CARS, shots, write_views
 
 from mirage.config import Config, ShapeConfig
 from mirage.errors import MirageError
 from mirage.shape.reconstruct import reconstruct
 from mirage.stages.folder import RunFolder, write_json
+from mirage.stages.learn.pretrained import find_pretrained
 from mirage.stages.reconstruct import run
 from mirage.stages.turn.kept_object import KeptObject, save_object
 from mirage.stages.turn.object_views import settings_of
+
+ROUND = np.arange(8) * 45.0
+FEW = [
+    "images.source=turntable", "images.turntable.objects=4", "images.turntable.views=4",
+    "images.turntable.workers=1", "images.min_count=8",
+]  # fmt: skip
+BRIEF = ["shape.views=8", "shape.voxels=8000", "shape.steps=20", "shape.rays=512"]
 
 
 def test_without_enough_views_it_says_which_command_makes_them(tmp_path: Path) -> None:
@@ -42,3 +55,76 @@ def test_an_object_is_written_with_what_is_known_of_it(tmp_path: Path) -> None:
     (tmp_path / "car" / "object.ply").write_bytes(b"nothing")
     with pytest.raises(MirageError, match="cannot be read"):
         KeptObject.load(tmp_path / "car")
+
+
+@pytest.fixture(scope="module")
+def turned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a model that knows cars, and views of one from all round."""
+    run = tmp_path_factory.mktemp("runs") / "turned"
+    shutil.copytree(find_pretrained("turntable_cars"), run / "model")
+    RunFolder(run).finish("model", "key")
+    write_views(run / "views" / "round", shots(CARS[0], ROUND), ROUND)
+    return run
+
+
+def reconstruct_command(run: Path) -> int:
+    return mirage("reconstruct", f"run={run}", *BRIEF)
+
+
+def test_views_of_one_car_from_all_round_make_an_object_once(
+    turned: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert reconstruct_command(turned) == 0
+    assert "reconstruct: 1 objects, good" in capsys.readouterr().out
+    written = turned / "shape" / "round" / "object.glb"
+    before = written.stat().st_mtime_ns
+    assert reconstruct_command(turned) == 0
+    assert written.stat().st_mtime_ns == before
+
+
+def test_what_makes_no_object_is_told_and_keeps_nothing_from_the_rest(
+    turned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(turned, tmp_path / "run", ignore=shutil.ignore_patterns("shape"))
+    views, arc = run / "views", np.linspace(0.0, 120.0, len(ROUND))
+    write_views(views / "arc", shots(CARS[0], arc), arc)
+    backdrop = np.full((len(ROUND), 32, 32, 3), (150, 150, 160), np.uint8)
+    write_views(views / "empty", backdrop, ROUND)
+    others = [shots(CARS[i % 4], ROUND[i : i + 1] + 83.0 * i)[0] for i in range(len(ROUND))]
+    write_views(views / "several", np.stack(others), ROUND)
+    write_views(views / "torn", shots(CARS[0], ROUND), ROUND)
+    (views / "torn" / "view_003.png").write_bytes(b"half")
+    assert reconstruct_command(run) == 1
+    said = capsys.readouterr().err
+    assert "2 objects are made, 3 are not" in said
+    assert "- arc: no view looks into 240° of the circle" in said
+    assert f"- empty: 0 of {len(ROUND)} views show an object" in said
+    assert "- torn: cannot be read" in said
+    facts = json.loads((run / "shape" / "several" / "shape.json").read_text())
+    assert facts["verdict"].startswith("not to be trusted")
+    assert (run / "shape" / "round" / "object.glb").exists()
+
+
+def test_a_photo_is_turned_and_made_an_object(
+    turned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(turned, tmp_path / "run")
+    assert mirage("images", *FEW, f"run={run}") == 0  # that the photo is compared with
+    Image.fromarray(shots(CARS[1], np.array([40.0]), 128)[0]).save(tmp_path / "car.png")
+    words = [f"views.reference={tmp_path / 'car.png'}", "views.steps=4"]
+    assert mirage("reconstruct", f"run={run}", *words, *BRIEF, "views.count=6") == 0
+    assert "reconstruct: 1 objects" in capsys.readouterr().out
+    assert len(json.loads((run / "views" / "car" / "views.json").read_text())["views"]) == 8
+    assert (run / "shape" / "car" / "object.glb").exists()
+
+
+def test_processes_share_the_objects(turned: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(turned, tmp_path / "run", ignore=shutil.ignore_patterns("shape"))
+    for name in ("other", "third"):
+        write_views(run / "views" / name, shots(CARS[2], ROUND), ROUND)
+    (run / "views" / "third" / "view_000.png").write_bytes(b"half")
+    done = torchrun("reconstruct", f"run={run}", *BRIEF)
+    assert done.returncode != 0
+    assert done.stderr.count("2 objects are made, 1 are not") >= 1
+    made = {path.parent.name for path in run.glob("shape/*/shape.json")}
+    assert made == {"round", "other"}

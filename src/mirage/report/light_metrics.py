@@ -55,8 +55,9 @@ def sun_shares(
 
         view − unlit = k · (stayed − unlit) + t · (turned − unlit) + constant
 
-    over all pixels of all views, each a [V, H, W] `brightness`. (1, 0) is right, (0, 1) is light that
-    is painted on, (0, 0) is none: what a view has wrong that looks unlike either moves neither.
+    over all pixels of all views, each a [V, H, W] `brightness`. (1, 0) is right, (0, 1) is light
+    that is painted on, (0, 0) is none: what else a view has wrong moves neither, as far as it
+    looks unlike both.
 
     Args:
         unlit: of true renders without the sun.

@@ -112,11 +112,12 @@ def blur(grid: Tensor) -> Tensor:
 
 def signed_distance(inside: Tensor, voxel: float) -> Tensor:
     """[Z, Y, X] bool → distance to the boundary, negative inside."""
-    solid = inside.numpy()
+    solid = inside.cpu().numpy()
     if not solid.any():
         return torch.full(solid.shape, voxel)
     outward = distance_transform_edt(~solid) - distance_transform_edt(solid)
-    return torch.from_numpy((outward - 0.5 * np.sign(outward)).astype(np.float32)) * voxel
+    distance = (outward - 0.5 * np.sign(outward)) * voxel
+    return torch.as_tensor(distance, dtype=torch.float32)
 
 
 def sample_grid(grid: Tensor, places: Tensor) -> Tensor:

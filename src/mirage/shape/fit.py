@@ -69,7 +69,7 @@ def fit_field(views: ObjectViews, cameras: OrbitCameras, settings: FitSettings) 
     The loss of a ray is robust, so that what single views say alone counts little: Charbonnier's
     √(1 + (x/c)²) − 1, the case α = 1 of Barron, "A General and Adaptive Robust Loss" (CVPR 2019).
     """
-    generator = torch.Generator().manual_seed(settings.seed)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(settings.seed)
     targets = Targets.of(views)
     weight = torch.as_tensor(views.weight, dtype=torch.float32)
     field = start_field(cameras, views, settings.voxels[0])

@@ -56,13 +56,24 @@ class Reconstruction:
         return f"not to be trusted: {share}; the views are not of one object, or not where asked"
 
 
-def reconstruct(views: ObjectViews, settings: FitSettings) -> Reconstruction:
+def reconstruct(
+    views: ObjectViews, settings: FitSettings, device: torch.device | str = "cpu"
+) -> Reconstruction:
     """An object from views of it whose azimuths are roughly known, and nothing else.
+
+    Args:
+        device: that does the work; what is returned is on the CPU.
 
     Raises:
         MirageError: the views are too few, empty, or of an arc.
     """
     views = views.usable()
+    with torch.device(device):
+        return _reconstruct(views, settings)
+
+
+def _reconstruct(views: ObjectViews, settings: FitSettings) -> Reconstruction:
+    """On the default device, where all tensors of `shape/` are made."""
     tried = try_orbits(views, ELEVATIONS)
     brief = replace(settings, voxels=settings.voxels[:1])
     rivals = []
@@ -73,7 +84,7 @@ def reconstruct(views: ObjectViews, settings: FitSettings) -> Reconstruction:
     _, trial, cameras = max(rivals, key=lambda rival: float(rival[0]))
     field = fit_field(views, cameras, settings)
     overlap, error = judge(views, field, cameras)
-    return Reconstruction(views, field, cameras, trial.direction, tried, overlap, error)
+    return Reconstruction(views, field.cpu(), cameras.cpu(), trial.direction, tried, overlap, error)
 
 
 def judge(

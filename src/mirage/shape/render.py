@@ -106,6 +106,6 @@ def render_views(
         opacities.append(drawn.opacity)
     shape = (len(cameras), size, size)
     return (
-        torch.cat(colours).view(*shape, 3).numpy(),
-        torch.cat(opacities).view(shape).numpy(),
+        torch.cat(colours).view(*shape, 3).cpu().numpy(),
+        torch.cat(opacities).view(shape).cpu().numpy(),
     )

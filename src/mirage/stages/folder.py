@@ -120,6 +120,19 @@ def save_picture(path: Path, picture: Image.Image) -> None:
         picture.save(temporary)
 
 
+def open_picture(path: Path) -> Image.Image:
+    """A picture as RGB.
+
+    Raises:
+        MirageError: the file is missing or damaged.
+    """
+    try:
+        with Image.open(path) as picture:
+            return picture.convert("RGB")
+    except OSError as error:
+        raise MirageError(f"cannot be read: {error}", where=str(path)) from error
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write JSON by way of a temporary name."""
     with replacing(path) as temporary:

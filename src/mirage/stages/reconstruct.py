@@ -15,6 +15,7 @@ from mirage.ranks import join_ranks
 from mirage.shape.reconstruct import reconstruct
 from mirage.stages import views as views_stage
 from mirage.stages.folder import RunFolder, hash_of, read_json
+from mirage.stages.poses import device
 from mirage.stages.turn.kept_object import FACTS, save_object
 from mirage.stages.turn.object_views import object_views, settings_of
 from mirage.stages.turn.turner import Turner
@@ -41,16 +42,17 @@ def run(config: Config, folder: RunFolder) -> str:
     new, wrong = 0, {}
     for source in show_progress(mine, "objects", len(mine)):
         target = folder["shape"] / source.name
-        key = hash_of(config.shape, read_json(source / "views.json")["key"])
+        views_key = read_json(source / "views.json")["key"]
+        key = hash_of(config.shape, views_key)
         if _is_made(target, key):
             continue
         turner = turner or Turner.open(folder["model"])
         try:
             orbit = read_orbit(source)
-            made = reconstruct(
-                object_views(orbit, _azimuths_found(source), turner), settings_of(config.shape)
-            )
-            save_object(made, orbit.azimuth, target, {"key": key, "views_of": str(source)})
+            seen = object_views(orbit, _azimuths_found(source), turner)
+            made = reconstruct(seen, settings_of(config.shape), device())
+            origin = {"key": key, "views_of": str(source), "views_key": views_key}
+            save_object(made, orbit.azimuth, target, origin)
             new += 1
         except MirageError as error:
             wrong[source.name] = error.what

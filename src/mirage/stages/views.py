@@ -27,7 +27,14 @@ from mirage.report.panels import contact_sheet, turning_sheet
 from mirage.report.view_metrics import colour_distance
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
-from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
+from mirage.stages.folder import (
+    RunFolder,
+    hash_of,
+    open_picture,
+    read_json,
+    save_picture,
+    write_json,
+)
 from mirage.stages.turn.best_of import Scores, best_of
 from mirage.stages.turn.object_views import draft_of_object
 from mirage.stages.turn.references import Reference, find_references
@@ -251,22 +258,17 @@ def read_orbit(target: Path) -> Orbit:
     """The orbit that a finished folder holds.
 
     Raises:
-        MirageError: the folder is not complete.
+        MirageError: a file is missing or damaged.
     """
     facts = read_json(target / "views.json")
     views = facts["views"]
     return Orbit(
-        reference=_read_picture(target / "reference.png"),
-        frames=np.stack([_read_picture(target / view["file"]) for view in views]),
+        reference=np.asarray(open_picture(target / "reference.png")),
+        frames=np.stack([np.asarray(open_picture(target / view["file"])) for view in views]),
         azimuth=np.asarray([view["azimuth_asked"] for view in views]),
         pose=np.asarray([view["pose_asked"] for view in views]),
         reference_pose=int(facts["reference_pose"]),
     )
-
-
-def _read_picture(path: Path) -> ByteArray:
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"))
 
 
 def with_mode(config: Config, mode: str) -> Config:

@@ -11,8 +11,7 @@ import numpy as np
 from PIL import Image
 
 from mirage.contracts import ByteArray, FloatArray, IntArray
-from mirage.errors import MirageError
-from mirage.stages.folder import read_json, save_picture, write_json
+from mirage.stages.folder import open_picture, read_json, save_picture, write_json
 
 FACTS = "turned.json"
 
@@ -59,21 +58,11 @@ class TurnedObject:
         facts = read_json(folder / FACTS)
         azimuth = np.asarray(facts["azimuth"])
         rows = {
-            row["row"]: np.stack(np.split(_read(folder / row["file"]), len(azimuth), axis=1))
+            row["row"]: np.stack(
+                np.split(np.asarray(open_picture(folder / row["file"])), len(azimuth), axis=1)
+            )
             for row in facts["rows"]
         }
         scores = {row["row"]: row["scores"] for row in facts["rows"]}
-        photo, pose = _read(folder / "photo.png"), np.asarray(facts["pose"])
+        photo, pose = np.asarray(open_picture(folder / "photo.png")), np.asarray(facts["pose"])
         return cls(facts["name"], photo, facts["photo_pose"], azimuth, pose, rows, scores)
-
-
-def _read(path: Path) -> ByteArray:
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except OSError as error:
-        raise MirageError(
-            f"cannot be read: {error}",
-            where=str(path),
-            todo=f"delete {path.parent.parent}; the page does without",
-        ) from error

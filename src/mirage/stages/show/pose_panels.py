@@ -9,9 +9,9 @@ from typing import Any
 
 from PIL import Image
 
-from mirage.errors import MirageError
 from mirage.report.page import Panel
 from mirage.report.pose_plots import reliability_plot
+from mirage.stages.folder import open_picture
 
 
 @dataclass(frozen=True)
@@ -115,16 +115,3 @@ def draw_reliability(groups: Sequence[Mapping[str, Any]]) -> Image.Image:
     """The plot of groups of photos with their confidence, accuracy, median_error and count."""
     names = ("confidence", "accuracy", "median_error", "count")
     return reliability_plot(*([group[name] for group in groups] for name in names))
-
-
-def open_picture(path: Path) -> Image.Image:
-    """A picture as RGB.
-
-    Raises:
-        MirageError: the file is damaged.
-    """
-    try:
-        with Image.open(path) as picture:
-            return picture.convert("RGB")
-    except OSError as error:
-        raise MirageError(f"cannot be read: {error}", where=str(path)) from error

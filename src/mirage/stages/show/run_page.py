@@ -22,11 +22,11 @@ from mirage.report.ring import FULL_CIRCLE, arc_of
 from mirage.report.solid_view import SolidView
 from mirage.report.tables import Table
 from mirage.stages.evaluate import FIGURES, TURNED
-from mirage.stages.folder import RunFolder, read_json
+from mirage.stages.folder import RunFolder, open_picture, read_json
 from mirage.stages.measure.turned import FACTS, TurnedObject
 from mirage.stages.measure.view_tables import view_tables
 from mirage.stages.show.gallery import GALLERY, Gallery
-from mirage.stages.show.pose_panels import open_picture, pose_panels
+from mirage.stages.show.pose_panels import pose_panels
 from mirage.stages.turn.kept_object import FACTS as SHAPE_FACTS
 from mirage.stages.turn.kept_object import KeptObject, read_film
 from mirage.stages.views import read_orbit
@@ -150,12 +150,12 @@ def _solids(folder: RunFolder) -> list[SolidView]:
         if not (views / "views.json").exists():
             continue
         orbit, kept = read_orbit(views), KeptObject.load(facts_path.parent)
-        if len(orbit.azimuth) != len(kept.film):
+        facts, made_of = kept.facts, read_json(views / "views.json")
+        if facts.get("views_key") != made_of["key"]:
             continue  # the photo was turned anew since
-        facts = kept.facts
         side = kept.film.shape[1]
         frames = np.stack([np.asarray(enlarge(f, side).resize((side, side))) for f in orbit.frames])
-        name = "/".join(Path(read_json(views / "views.json")["reference"]).parts[-2:])
+        name = "/".join(Path(made_of["reference"]).parts[-2:])
         turned = OrbitView(
             name, orbit.azimuth, {"views": frames, "object": kept.film}, orbit.pose,
             orbit.reference, orbit.reference_pose,

@@ -14,6 +14,7 @@ from mirage.shape.fit import FitSettings
 from mirage.shape.reconstruct import reconstruct, turning
 from mirage.shape.render import render_views
 from mirage.shape.views import ObjectViews
+from mirage.stages.poses import device
 from mirage.stages.turn.turner import Turner
 
 _TOLERANCE = 30.0  # degrees: a view read that far from where it was asked for counts a third
@@ -57,7 +58,7 @@ def draft_of_object(orbit: Orbit, turner: Turner, config: ShapeConfig) -> ByteAr
     """
     found = turner.read_poses(orbit.frames).azimuth
     views = object_views(orbit, found, turner)
-    made = reconstruct(views, settings_of(config))
+    made = reconstruct(views, settings_of(config), device())
     side = orbit.frames.shape[1]
     cameras = turning(made.cameras, made.direction * orbit.azimuth)
     colour, opacity = render_views(made.field, cameras, side)
