@@ -1,6 +1,6 @@
 """Whether the light stays in the room while a car turns: turntable cars under a fixed sun.
 
-    python benchmarks/light.py --run runs/demo [--cars 12] [--light plain] [--plot light.png]
+    python benchmarks/light.py --run runs/demo [--cars 12] [--light plain]
 
 Every car is turned from one render of it, in each of `views.mode`. Each view is compared with the
 true render, and with one whose sun was turned together with the car, as if light were painted on.
@@ -32,7 +32,6 @@ from mirage.images.turntable.studio import open_studio
 from mirage.progress import show_progress
 from mirage.report.intervals import bootstrap
 from mirage.report.light_metrics import brightness, shading_error, sun_shares
-from mirage.report.sweeps import Series, draw_panels
 from mirage.report.tables import Table, print_tables
 from mirage.stages.turn.references import Reference
 from mirage.stages.turn.turner import Turner
@@ -54,7 +53,6 @@ def main() -> None:
     parser.add_argument("--light", choices=("sun", "plain"), default="sun",
                         help="a strong sun from one side, or lights as in training")  # fmt: skip
     parser.add_argument("--seed", type=int, default=3)
-    parser.add_argument("--plot", type=Path, help="draw the error by azimuth here")
     given = parser.parse_args()
     torch.set_num_threads(1)
     turner = Turner.open(given.run / "model")
@@ -85,12 +83,6 @@ def main() -> None:
         Table(title, columns, rows),
         Table("Shading error by azimuth from the photo, stops", columns_by_turn, by_turn),
     ])  # fmt: skip
-    if given.plot is not None:
-        lines = [
-            Series(name, list(_TURNS), list(np.mean(found, axis=0)), _reach(found))
-            for name, found in errors.items()
-        ]
-        draw_panels("azimuth from the photo, °", {"shading error, stops": lines}).save(given.plot)
 
 
 def under_sun(scene: Scene, index: int) -> Scene:
@@ -155,12 +147,6 @@ class Orbit:
         near = np.abs(self.from_photo - _TURNS[:, None]) <= 15.0
         means = np.array([error[row].mean() for row in near])
         return sun_shares(light, self.unlit, self.truth, self.light(self.turned)), means
-
-
-def _reach(errors: list[FloatArray]) -> list[float]:
-    """Half of each column's interval."""
-    found = [bootstrap(column, 0) for column in np.transpose(errors)]
-    return [(interval.high - interval.low) / 2 for interval in found]
 
 
 def _told(values: list[float] | FloatArray) -> str:
