@@ -35,7 +35,7 @@ from mirage.report.light_metrics import brightness, shading_error, sun_shares
 from mirage.report.tables import Table, print_tables
 from mirage.stages.turn.references import Reference
 from mirage.stages.turn.turner import Turner
-from mirage.stages.views import turn, with_mode
+from mirage.stages.turn.turning import turn, with_mode
 
 _VIEWS = 24
 _TURNS = np.arange(0.0, 181.0, 30.0)  # degrees from the photo, of the figures by azimuth

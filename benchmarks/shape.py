@@ -38,7 +38,7 @@ from mirage.shape.views import ObjectViews
 from mirage.stages.turn.object_views import object_views
 from mirage.stages.turn.references import Reference
 from mirage.stages.turn.turner import Turner
-from mirage.stages.views import make_views
+from mirage.stages.turn.turning import make_views
 
 _REACH, _SIDE = 1.2, 72  # of the grid that shapes are compared on: half sides, cubes
 _VIEWS, _HELD_OUT = 24, 8

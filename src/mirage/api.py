@@ -18,13 +18,13 @@ from mirage.images.decode import Photo, photo_name, read_photo
 from mirage.images.manifest import open_images
 from mirage.sampler.pipeline import BANK, read_fit
 from mirage.stages.assign import PoseReader
-from mirage.stages.folder import RunFolder
+from mirage.stages.folder import BANK_FILE, RunFolder
 from mirage.stages.learn.pretrained import shipped
-from mirage.stages.poses import BANK_FILE
 from mirage.stages.turn.intake import Intake
+from mirage.stages.turn.kept_views import Views
 from mirage.stages.turn.references import Reference, check_pose, open_intake
 from mirage.stages.turn.turner import Turner
-from mirage.stages.views import Views, make_views
+from mirage.stages.turn.turning import make_views
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from made_up_runs import make_run
 from tiny_runs import mirage
 
 from mirage.stages.compare import _directions, _named
-from mirage.stages.folder import RunFolder
-from mirage.stages.poses import LABELS_FILE
+from mirage.stages.folder import LABELS_FILE, RunFolder
 
 
 def test_runs_of_one_photo_stand_side_by_side_with_the_settings_that_differ(

@@ -117,3 +117,8 @@ class ViewsConfig:
                 f"views.{name}",
                 f"{value} is not [low, high] with 0 ≤ low ≤ high",
             )
+
+    @property
+    def num_views(self) -> int:
+        """Views of each reference."""
+        return self.count if self.azimuths is None else len(self.azimuths)

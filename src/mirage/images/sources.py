@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,3 +100,27 @@ class CsvSource(Source):
 
     def read(self, entry: Entry) -> bytes:
         return (self.listing.parent / entry.path).read_bytes()
+
+
+def find_photos(given: Sequence[str]) -> list[Path]:
+    """The photos named, and those below the folders named.
+
+    Raises:
+        MirageError: nothing was named, a path does not exist, or the folders hold no photo.
+    """
+    found: list[Path] = []
+    for name in given:
+        path = Path(name)
+        if not path.exists():
+            raise MirageError(f"{name} does not exist", where="command line", todo="check the path")
+        if path.is_dir():
+            found += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+        else:
+            found.append(path)
+    if not found:
+        raise MirageError(
+            "no photos are named",
+            where="command line",
+            todo="name photos, or folders that hold some",
+        )
+    return found

@@ -16,16 +16,16 @@ from rich.table import Table
 from mirage.circle import in_degrees
 from mirage.config import Config
 from mirage.contracts import ByteArray, PoseLabels
+from mirage.device import device
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.decode import Photo, read_photo
 from mirage.images.manifest import open_images
-from mirage.images.sources import SUFFIXES
+from mirage.images.sources import find_photos
 from mirage.poses.bank import PoseBank
 from mirage.progress import show_progress
 from mirage.squares import to_square
-from mirage.stages.folder import RunFolder
-from mirage.stages.poses import BANK_FILE, device
+from mirage.stages.folder import BANK_FILE, RunFolder
 from mirage.stages.show.explain import Explainer
 
 T = TypeVar("T")
@@ -149,27 +149,3 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         ]  # fmt: skip
         table.add_row(*cells, *([Path(row["picture"]).name] if explained else []))
     Console().print(table)
-
-
-def find_photos(given: Sequence[str]) -> list[Path]:
-    """The photos named, and those below the folders named.
-
-    Raises:
-        MirageError: nothing was named, a path does not exist, or the folders hold no photo.
-    """
-    found: list[Path] = []
-    for name in given:
-        path = Path(name)
-        if not path.exists():
-            raise MirageError(f"{name} does not exist", where="command line", todo="check the path")
-        if path.is_dir():
-            found += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-        else:
-            found.append(path)
-    if not found:
-        raise MirageError(
-            "no photos to assign",
-            where="command line",
-            todo="mirage assign PHOTO_OR_FOLDER… run=DIR",
-        )
-    return found

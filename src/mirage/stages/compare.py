@@ -13,8 +13,7 @@ from mirage.ranks import find_ranks
 from mirage.report.compared import compare_pages
 from mirage.report.page import write_page
 from mirage.report.tables import Table
-from mirage.stages.folder import RunFolder
-from mirage.stages.poses import LABELS_FILE
+from mirage.stages.folder import LABELS_FILE, RunFolder
 from mirage.stages.show.run_page import page_of_run
 
 PAGE = "index.html"

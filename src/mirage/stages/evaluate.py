@@ -17,17 +17,23 @@ from mirage.files import replacing
 from mirage.ranks import join_ranks
 from mirage.report.tables import Table, print_tables, to_markdown
 from mirage.sampler.targets import pose_azimuths
-from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
+from mirage.stages.folder import (
+    SUMMARY_FILE,
+    RunFolder,
+    hash_of,
+    read_json,
+    save_picture,
+    write_json,
+)
 from mirage.stages.measure.pose_figures import measure_poses
 from mirage.stages.measure.view_cases import view_cases
 from mirage.stages.measure.view_figures import COPY, NEAREST, measure_views
 from mirage.stages.measure.view_tables import view_tables
 from mirage.stages.measure.view_turns import measure_turns, turn_tables
-from mirage.stages.poses import SUMMARY_FILE
 from mirage.stages.record import record_evaluation
 from mirage.stages.show.pose_panels import draw_reliability
 from mirage.stages.turn.turner import Turner
-from mirage.stages.views import with_mode
+from mirage.stages.turn.turning import with_mode
 
 FIGURES, TABLES, RELIABILITY, TURNED = "figures.json", "tables.md", "reliability.png", "turned"
 

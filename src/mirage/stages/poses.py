@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from threadpoolctl import threadpool_limits
 
 from mirage.config import Config
 from mirage.contracts import TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
+from mirage.device import device
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.features.extract import extract_features
@@ -26,7 +26,7 @@ from mirage.poses.fit import fit_bank
 from mirage.poses.labels import read_labels, write_labels
 from mirage.poses.stability import FEWEST_PHOTOS
 from mirage.progress import show_progress
-from mirage.ranks import Ranks, find_ranks, join_ranks
+from mirage.ranks import Ranks, join_ranks
 from mirage.stages.folder import (
     BANK_FILE,
     LABELS_FILE,
@@ -78,13 +78,6 @@ def closing_line(summary: dict[str, Any], where: Path) -> str:
         f"mean confidence {summary['mean_confidence']:.2f} → {where}"
     )
     return "\n  ".join([line, *find_doubts(summary, where)])
-
-
-def device() -> torch.device:
-    """The GPU where there is one; processes that work together take one each."""
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", find_ranks().local_rank % torch.cuda.device_count())
 
 
 def _discover(config: Config, folder: RunFolder, ranks: Ranks) -> None:

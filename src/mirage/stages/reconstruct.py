@@ -9,17 +9,17 @@ import numpy as np
 
 from mirage.config import Config, ViewsConfig
 from mirage.contracts import FloatArray
+from mirage.device import device
 from mirage.errors import MirageError
 from mirage.progress import show_progress
 from mirage.ranks import join_ranks
 from mirage.shape.reconstruct import reconstruct
 from mirage.stages import views as views_stage
 from mirage.stages.folder import RunFolder, hash_of, read_json
-from mirage.stages.poses import device
 from mirage.stages.turn.kept_object import FACTS, save_object
+from mirage.stages.turn.kept_views import read_orbit
 from mirage.stages.turn.object_views import object_views, settings_of
 from mirage.stages.turn.turner import Turner
-from mirage.stages.views import read_orbit
 
 
 def run(config: Config, folder: RunFolder) -> str:

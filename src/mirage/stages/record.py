@@ -29,7 +29,7 @@ from mirage.stages.provenance import (
 )
 from mirage.stages.show.pose_panels import pose_files
 from mirage.stages.turn.kept_object import FACTS, FILM, MESHES
-from mirage.stages.views import num_views, read_orbit
+from mirage.stages.turn.kept_views import read_orbit
 
 _FOUND = ("num_images", "num_poses", "ring_score", "mean_confidence", "outliers")
 _SHOWN = 100  # references in the picture of views, and films; W&B cuts longer lists
@@ -73,7 +73,7 @@ def record_views(config: Config, folder: RunFolder, targets: Sequence[Path]) -> 
     ]
     shown = targets[:_SHOWN]
     names = [target.name for target in shown]
-    sheet = contact_sheet([orbits[target] for target in shown], num_views(config.views), names)
+    sheet = contact_sheet([orbits[target] for target in shown], config.views.num_views, names)
     films = {target.name: target / "orbit.gif" for target in shown}
     with recording(record_of(config, folder, "views")) as run:
         use_bundle(run, model_bundle(folder, folder.key("model")))

@@ -16,7 +16,7 @@ from mirage.model.pretrained import start_from
 from mirage.poses.bank import PoseBank
 from mirage.ranks import join_ranks
 from mirage.sampler.pipeline import export_pipeline, load_pipeline
-from mirage.stages.folder import RunFolder, hash_of, read_json
+from mirage.stages.folder import BANK_FILE, SUMMARY_FILE, RunFolder, hash_of, read_json
 from mirage.stages.learn.checkpoints import LAST
 from mirage.stages.learn.latents import identify_autoencoder
 from mirage.stages.learn.pretrained import find_pretrained
@@ -24,7 +24,6 @@ from mirage.stages.learn.refine import refine
 from mirage.stages.learn.rehearsal import rehearse
 from mirage.stages.learn.trainer import fit, load_averaged, set_aside_other
 from mirage.stages.learn.training_data import TrainingData, keep_images
-from mirage.stages.poses import BANK_FILE, SUMMARY_FILE
 from mirage.stages.record import record_model
 
 # These do not change what training computes, or only how far it goes.

@@ -12,6 +12,7 @@ import torch
 from datamodules.cache import build_cache, open_cache
 from mirage.config import Config, ModelConfig
 from mirage.contracts import TRAIN, ByteArray, IntArray, KeptArray
+from mirage.device import device
 from mirage.errors import MirageError
 from mirage.files import files_at, fingerprint
 from mirage.images.manifest import ImageSet
@@ -19,7 +20,6 @@ from mirage.model.codec import Codec, Latents, downscale, encode, load_autoencod
 from mirage.progress import show_progress
 from mirage.ranks import join_ranks
 from mirage.stages.folder import RunFolder, hash_of
-from mirage.stages.poses import device
 
 _BATCH = 16  # photos encoded at once
 _MEASURED = 512  # training photos that mean and deviation are of

@@ -18,6 +18,7 @@ from datamodules.labelled import LabelledImages
 from datamodules.pairs import TurnedPhotos
 from mirage.config import Config, ViewsConfig
 from mirage.contracts import FloatArray, IntArray, KeptArray, PoseCondition, PoseLabels
+from mirage.device import device
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.paired import PairedDiffusion
 from mirage.progress import show_progress
@@ -28,7 +29,6 @@ from mirage.stages.folder import RunFolder, hash_of
 from mirage.stages.learn.latents import keep_all
 from mirage.stages.learn.trainer import fit, load_averaged, set_aside_other
 from mirage.stages.learn.training_data import TrainingData
-from mirage.stages.poses import device
 
 TURNED = "turned.npy"
 

@@ -23,6 +23,7 @@ from callbacks.ema import WarmupEMA
 from datamodules.posed import PosedImages
 from mirage.config import Config
 from mirage.contracts import TRAIN, PosedPhoto, PoseLabels
+from mirage.device import device
 from mirage.errors import MirageError
 from mirage.images.manifest import ImageSet, open_images
 from mirage.launch import sbatch_header
@@ -35,13 +36,12 @@ from mirage.poses.labels import read_labels
 from mirage.ranks import find_ranks
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
-from mirage.stages.folder import RunFolder
+from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder
 from mirage.stages.learn.latents import open_codec
 from mirage.stages.learn.refine import turn_photos
 from mirage.stages.learn.trainer import VALIDATION_REFERENCES, make_trainer, validation_views
 from mirage.stages.learn.training_data import TrainingData, share_of_batch, without_outliers
 from mirage.stages.measure.view_cost import Cost, measure_cost
-from mirage.stages.poses import BANK_FILE, LABELS_FILE, device
 
 _STEPS = 3  # the first is not timed: it allocates, and compiles where that is asked for
 _TURNED = 8  # photos

@@ -27,6 +27,7 @@ from callbacks.tracking import finish, refusals_told, wandb_logger
 from datamodules.posed import PosedImages
 from mirage.config import Config, TrainConfig, ViewsConfig
 from mirage.contracts import ByteArray, PosedPhoto, PoseLabels, PoseRing
+from mirage.device import device
 from mirage.errors import MirageError
 from mirage.experiment import build_targets
 from mirage.features.backbone import load_backbone
@@ -36,9 +37,8 @@ from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.poses.bank import PoseBank
 from mirage.ranks import ALONE, Ranks, find_ranks
-from mirage.stages.folder import RunFolder
+from mirage.stages.folder import BANK_FILE, RunFolder
 from mirage.stages.learn.checkpoints import LAST, WholeCheckpoints, is_whole, newest_whole
-from mirage.stages.poses import BANK_FILE, device
 from mirage.stages.provenance import poses_bundle, record_of
 from mirage.stages.show.pose_panels import pose_files
 

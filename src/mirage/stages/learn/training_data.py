@@ -11,6 +11,7 @@ from datamodules.pairs import PairedImages, TurnedPhotos
 from datamodules.posed import PosedImages
 from mirage.config import Config
 from mirage.contracts import HELDOUT, TRAIN, IntArray, KeptArray, PoseLabels
+from mirage.device import device
 from mirage.errors import MirageError
 from mirage.features.backbone import load_backbone
 from mirage.images.manifest import open_images
@@ -18,10 +19,9 @@ from mirage.model.codec import PIXELS, Codec
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.ranks import find_ranks, join_ranks
-from mirage.stages.folder import RunFolder
+from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder
 from mirage.stages.learn.latents import keep_latents
 from mirage.stages.learn.misread import misread
-from mirage.stages.poses import BANK_FILE, LABELS_FILE, device
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from mirage import kmeans
 from mirage.circle import RingAlignment, align_rings
 from mirage.config import Config
 from mirage.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
+from mirage.device import device
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.manifest import ImageSet, open_images
 from mirage.images.turntable.objects import CATEGORIES, ObjectSpec, sample_objects
@@ -27,8 +28,7 @@ from mirage.poses.ring import ring_from_distances
 from mirage.progress import show_progress
 from mirage.report import pose_metrics as metrics
 from mirage.squares import to_square
-from mirage.stages.folder import RunFolder
-from mirage.stages.poses import BANK_FILE, LABELS_FILE, device
+from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder
 
 _TRUE_BINS = 24  # true azimuths are compared with clusters in bins of 15°
 _BASELINE_PHOTOS = 2000  # training photos that the baselines are fitted to

@@ -21,16 +21,15 @@ from mirage.progress import show_progress
 from mirage.ranks import join_ranks
 from mirage.report import view_metrics as metrics
 from mirage.sampler.targets import nearest_pose
-from mirage.stages.folder import RunFolder
+from mirage.stages.folder import LABELS_FILE, RunFolder
 from mirage.stages.measure.nearest_photos import NearestPhotos
 from mirage.stages.measure.turned import TurnedObject
 from mirage.stages.measure.view_cases import Case
 from mirage.stages.measure.view_cost import Cost, measure_cost
 from mirage.stages.measure.view_sets import heldout_features, set_figures
 from mirage.stages.measure.view_summary import Row, difference, summarise
-from mirage.stages.poses import LABELS_FILE
 from mirage.stages.turn.turner import Turner
-from mirage.stages.views import turn
+from mirage.stages.turn.turning import turn
 
 NUM_KEPT = 4  # objects: they are drawn at random, and so are the first of them
 _TOLD = ("target_pose_accuracy", "psnr", "colour_distance")

@@ -21,7 +21,7 @@ from mirage.report.view_metrics import turn_steps
 from mirage.sampler.targets import nearest_pose, ring_azimuths
 from mirage.stages.measure.view_cases import Case
 from mirage.stages.turn.turner import Turner
-from mirage.stages.views import turn
+from mirage.stages.turn.turning import turn
 
 _OBJECTS = 6  # of those that views are measured on
 

@@ -18,8 +18,7 @@ from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.report.parts import SeenPhotos, compare_picture, explain_picture
 from mirage.report.ring import FULL_CIRCLE
-from mirage.stages.folder import RunFolder, read_json, save_picture
-from mirage.stages.poses import LABELS_FILE, SUMMARY_FILE
+from mirage.stages.folder import LABELS_FILE, SUMMARY_FILE, RunFolder, read_json, save_picture
 from mirage.stages.show.pose_pictures import look_at, surest_photos
 
 FOLDER = "assign"

@@ -29,7 +29,7 @@ from mirage.stages.show.gallery import GALLERY, Gallery
 from mirage.stages.show.pose_panels import pose_panels
 from mirage.stages.turn.kept_object import FACTS as SHAPE_FACTS
 from mirage.stages.turn.kept_object import KeptObject, read_film
-from mirage.stages.views import read_orbit
+from mirage.stages.turn.kept_views import read_orbit
 
 # Figures of single objects as the page names them.
 _TOLD = {

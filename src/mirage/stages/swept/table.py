@@ -16,8 +16,7 @@ from mirage.files import replacing
 from mirage.multirun import Job, Multirun
 from mirage.report.sweeps import Series, draw_panels
 from mirage.stages.evaluate import FIGURES
-from mirage.stages.folder import RunFolder, read_json, save_picture
-from mirage.stages.poses import SUMMARY_FILE
+from mirage.stages.folder import SUMMARY_FILE, RunFolder, read_json, save_picture
 
 _OF_POSES = (
     "poses.homogeneity", "poses.nmi", "poses.pose_azimuth_error.median_deg",

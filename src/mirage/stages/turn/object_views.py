@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from mirage.circle import circular_distance
 from mirage.config import ShapeConfig
 from mirage.contracts import ByteArray, FloatArray, Orbit
+from mirage.device import device
 from mirage.parts.orbit_silhouette import find_orbit_silhouettes, shared_backdrop
 from mirage.shape.fit import FitSettings
 from mirage.shape.reconstruct import reconstruct, turning
 from mirage.shape.render import render_views
 from mirage.shape.views import ObjectViews
-from mirage.stages.poses import device
 from mirage.stages.turn.turner import Turner
 
 _TOLERANCE = 30.0  # degrees: a view read that far from where it was asked for counts a third

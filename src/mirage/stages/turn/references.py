@@ -15,9 +15,9 @@ from mirage.contracts import HELDOUT, PosedPhoto
 from mirage.errors import MirageError
 from mirage.images.decode import read_photo
 from mirage.images.manifest import ImageSet, open_images
+from mirage.images.sources import find_photos
 from mirage.poses.bank import PoseBank
 from mirage.progress import show_progress
-from mirage.stages.assign import find_photos
 from mirage.stages.folder import RunFolder
 from mirage.stages.show.explain import picture_name
 from mirage.stages.turn.intake import Intake, Look

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from mirage.config import ViewsConfig
 from mirage.contracts import ByteArray, FloatArray, PoseLabels
+from mirage.device import device
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.model.denoiser import PoseDenoiser
 from mirage.poses.bank import PoseBank
 from mirage.sampler.pipeline import BANK, load_pipeline
-from mirage.stages.poses import device
 
 
 @dataclass(frozen=True)
