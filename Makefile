@@ -38,7 +38,7 @@ imports: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## Time k-means, features, orbits and training against their peers, and training on two processes
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRA),bench]'

@@ -32,6 +32,15 @@ _HELPERS = Path(__file__).parent / "helpers"
 _CLUSTER = Path(__file__).parents[1] / "scripts" / "slurm_cluster.sh"
 
 
+# Files that take minutes: first, so that no process is left with one when the others are done.
+_LONG = ("test_stopped", "test_launch", "test_processes", "test_docs", "test_turntable_cars",
+         "test_poses", "test_road", "test_images", "test_sweep", "test_reconstruct")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in _LONG)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def unrecorded() -> Iterator[None]:
     """W&B records nothing, which takes time, unless a test asks for it."""
