@@ -26,9 +26,9 @@ from mirage.config import Config
 from mirage.config.views import MODES
 from mirage.contracts import ByteArray, FloatArray, PosedPhoto
 from mirage.experiment import load_config
-from mirage.images.turntable.objects import ObjectSpec, build_meshes, sample_objects
+from mirage.images.turntable.objects import ObjectSpec, sample_objects
+from mirage.images.turntable.pictures import studio_of
 from mirage.images.turntable.scene import Scene
-from mirage.images.turntable.studio import open_studio
 from mirage.progress import show_progress
 from mirage.report.intervals import bootstrap
 from mirage.report.light_metrics import brightness, shading_error, sun_shares
@@ -100,10 +100,7 @@ def find_alignment(turner: Turner, specs: list[ObjectSpec], count: int = 12) -> 
 
 def shoot(spec: ObjectSpec, size: int, azimuth: float, **light: float) -> tuple[Any, Any]:
     """A render [S, S, 3] and coverage [S, S], with what is changed of the scene's light."""
-    studio = open_studio(size)
-    if studio.subject != spec:
-        studio.set_up(build_meshes(spec), spec)
-    return studio.shoot(replace(spec.scene, **light), azimuth)
+    return studio_of(spec, size).shoot(replace(spec.scene, **light), azimuth)
 
 
 class Orbit:

@@ -17,8 +17,8 @@ import torch
 import torch._dynamo
 
 from mirage.contracts import FloatArray
-from mirage.images.turntable.objects import build_meshes, sample_objects
-from mirage.images.turntable.studio import open_studio
+from mirage.images.turntable.objects import sample_objects
+from mirage.images.turntable.pictures import studio_of
 from mirage.parts.orbit_silhouette import find_orbit_silhouettes
 from mirage.parts.silhouette import find_silhouettes
 from mirage.stages.turn.object_views import shrink_masks
@@ -39,8 +39,7 @@ def main() -> None:
     turner = Turner.open(given.run / "model")
     rows = []
     for spec in sample_objects("cars", given.cars, given.seed, "evaluate"):
-        studio = open_studio(given.size)
-        studio.set_up(build_meshes(spec), spec)
+        studio = studio_of(spec, given.size)
         shots = [studio.shoot(spec.scene, float(a)) for a in np.arange(_VIEWS) * 360.0 / _VIEWS]
         frames, true = (np.stack(part) for part in zip(*shots, strict=True))
         coarse = turner.bank.masks(turner.backbone(frames)).cpu().numpy()

@@ -24,9 +24,10 @@ from mirage.errors import MirageError
 from mirage.experiment import load_config
 from mirage.images.turntable.objects import ObjectSpec, build_meshes, sample_objects
 from mirage.images.turntable.occupancy import occupancy
+from mirage.images.turntable.pictures import studio_of
 from mirage.images.turntable.scene import FIELD_OF_VIEW
 from mirage.images.turntable.solids import block
-from mirage.images.turntable.studio import Studio, open_studio
+from mirage.images.turntable.studio import Studio
 from mirage.report.tables import Table, print_tables
 from mirage.shape.cameras import OrbitCameras
 from mirage.shape.field import VoxelField, grid_points
@@ -132,10 +133,7 @@ class Truth:
         return psnr(colour + 1.0 - opacity[..., None], shown)
 
     def _studio(self) -> Studio:
-        studio = open_studio(self.size)
-        if studio.subject != self.spec:
-            studio.set_up(self.meshes, self.spec)
-        return studio
+        return studio_of(self.spec, self.size)
 
 
 def solid_of(field: VoxelField) -> Solid:
@@ -158,9 +156,7 @@ def _model_views(spec: ObjectSpec, truth: Truth, turner: Turner, run: Path | Non
     small, sharp = turner.denoiser.resolution, turner.backbone.size
 
     def shoot(side: int) -> np.ndarray:
-        studio = open_studio(side)
-        studio.set_up(truth.meshes)
-        return studio.shoot(spec.scene, 30.0)[0]
+        return studio_of(spec, side).shoot(spec.scene, 30.0)[0]
 
     labels, mask = turner.read_photo(shoot(sharp))
     photo = PosedPhoto(shoot(small), int(labels.pose[0]), float(labels.azimuth[0]), mask)

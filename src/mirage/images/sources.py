@@ -119,7 +119,7 @@ def find_photos(given: Sequence[str]) -> list[Path]:
             found.append(path)
     if not found:
         raise MirageError(
-            "no photos are named",
+            "no photo was found",
             where="command line",
             todo="name photos, or folders that hold some",
         )

@@ -27,7 +27,7 @@ def render(spec: ObjectSpec, azimuth_deg: float, size: int) -> ByteArray:
     Returns:
         [size, size, 3] uint8, antialiased; the same bytes for the same arguments.
     """
-    picture, _ = _stage(spec, size).shoot(view_scene(spec, azimuth_deg), azimuth_deg)
+    picture, _ = studio_of(spec, size).shoot(view_scene(spec, azimuth_deg), azimuth_deg)
     return picture
 
 
@@ -36,11 +36,11 @@ def render_mask(spec: ObjectSpec, azimuth_deg: float, size: int) -> npt.NDArray[
 
     For evaluation only: nothing that learns may see it.
     """
-    _, coverage = _stage(spec, size).shoot(view_scene(spec, azimuth_deg), azimuth_deg)
+    _, coverage = studio_of(spec, size).shoot(view_scene(spec, azimuth_deg), azimuth_deg)
     return np.asarray(coverage >= 0.5)
 
 
-def _stage(spec: ObjectSpec, size: int) -> Studio:
+def studio_of(spec: ObjectSpec, size: int) -> Studio:
     """The studio with `spec` on its turntable; setting up is skipped if it is there already."""
     # VTK takes a second to load, and most commands take no pictures.
     from mirage.images.turntable.studio import open_studio
