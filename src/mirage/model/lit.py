@@ -85,6 +85,20 @@ class PoseDiffusion(lightning.LightningModule):
         total, number = everyones.reshape(-1, 2).sum(dim=0)
         self.log("val/loss", total / number, prog_bar=True)
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip by norm, without reading it back.
+
+        Lightning's plug-in for mixed precision refuses to clip for a fused optimizer, since one
+        would undo the scaling of float16's gradients by itself; in bf16 nothing is scaled.
+        """
+        if gradient_clip_val:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
     def configure_optimizers(self) -> Any:
         config = self.config
         optimizer = torch.optim.AdamW(

@@ -1,0 +1,71 @@
+"""The trainer that all trainings share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from callbacks.ema import WarmupEMA
+from datamodules.pairs import PairedImages, TurnedPhotos
+from datamodules.posed import PosedImages
+from mirage.config import TrainConfig
+from mirage.model.denoiser import PoseDenoiser
+from mirage.model.lit import PoseDiffusion
+from mirage.model.paired import PairedDiffusion
+from mirage.stages.learn.trainer import make_trainer
+
+MakeDenoiser = Callable[..., PoseDenoiser]
+MakeData = Callable[[int], PosedImages]
+
+
+class Norms(Callback):
+    """The norm of the gradient that each step was made with, and the network's precision."""
+
+    def __init__(self) -> None:
+        self.norms: list[float] = []
+        self.types: set[torch.dtype] = set()
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        pl_module.denoiser.unet.conv_in.register_forward_hook(
+            lambda module, inputs, output: self.types.add(output.dtype)
+        )
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
+        gradients = [w.grad for w in pl_module.parameters() if w.grad is not None]
+        self.norms.append(float(torch.nn.utils.get_total_norm(gradients)))
+
+
+def paired(data: PosedImages) -> PairedImages:
+    turned = TurnedPhotos(data.images, np.arange(12))
+    return PairedImages(
+        turned, data.images, data.ring, data.train_ids, data.heldout_ids, 4, 0.0, data.num_steps, 0
+    )
+
+
+@pytest.mark.parametrize("kind", [PoseDiffusion, PairedDiffusion])
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+def test_it_trains_in_each_precision_and_clips_the_gradient(
+    kind: type[PoseDiffusion],
+    precision: str,
+    make_denoiser: MakeDenoiser,
+    make_data: MakeData,
+    tmp_path: Path,
+) -> None:
+    config = TrainConfig(steps=2, warmup_steps=1, precision=precision, gradient_clip=1e-3)
+    norms, denoiser = Norms(), make_denoiser()
+    before = denoiser.unet.conv_in.weight.clone()
+    data = make_data(2)
+    trainer = make_trainer(
+        config, tmp_path, [WarmupEMA(config.ema_decay), norms], devices=1, logger=False,
+        enable_checkpointing=False, limit_val_batches=0,
+    )  # fmt: skip
+    trainer.fit(kind(denoiser, config), data if kind is PoseDiffusion else paired(data))
+    assert norms.norms == pytest.approx([1e-3, 1e-3], rel=1e-2)
+    assert norms.types == {torch.bfloat16 if precision == "bf16" else torch.float32}
+    assert not torch.equal(denoiser.unet.conv_in.weight, before)
