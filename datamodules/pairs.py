@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from torch.utils.data import Dataset
 
-from datamodules.labelled import Batch, LabelledImages, posed_batch
-from datamodules.posed import PosedBatches, PosedImages
+from datamodules.batches import Batches, StepBatches
+from datamodules.labelled import LabelledImages
+from datamodules.posed import PosedImages
+from datamodules.store import Fetched, Store, open_store
 from mirage.contracts import IntArray
+
+_STREAM = 1  # keeps the draws of pairs apart from those of photos by themselves
 
 
 @dataclass(frozen=True)
@@ -27,38 +30,28 @@ class TurnedPhotos:
     ids: IntArray
 
 
-class PairedBatches(Dataset[dict[str, Any]]):
-    """Item s is the batch of optimizer step s: posed photos, and pairs of a photo and its view.
+@dataclass(frozen=True)
+class PairedBatches(Batches):
+    """The batch of a step: posed photos and, as many, pairs of a photo and its view.
 
-    The batch has as many pairs as photos by themselves. Where mirror images are used, a pair is
-    mirrored as one: what the two show stays one object.
+    Where mirror images are used, a pair is mirrored as one: what the two show stays one object.
 
-    Args:
-        alone: the photos by themselves; tells photos, labels, seed, rank and batch size.
+    Attributes:
+        alone: the photos by themselves.
+        photo, view: row by row of one object.
     """
 
-    def __init__(self, alone: PosedBatches, turned: TurnedPhotos) -> None:
-        self.alone, self.turned = alone, turned
+    alone: Batches
+    photo: Batches
+    view: Batches
 
-    def __len__(self) -> int:
-        return len(self.alone)
+    def fetch(self, step: int) -> dict[str, Fetched]:
+        return {name: getattr(self, name).fetch(step) for name in ("alone", "photo", "view")}
 
-    def __getitem__(self, step: int) -> dict[str, Any]:
+    def finish(self, fetched: dict[str, Fetched]) -> dict[str, Any]:
         """Keys of `Batch`, and pair: photo and view, each a `Batch`."""
-        alone, turned = self.alone, self.turned
-        rng = np.random.default_rng([alone.seed, step, 1])
-        total = alone.batch_size * alone.world_size
-        mine = slice(alone.rank * alone.batch_size, (alone.rank + 1) * alone.batch_size)
-        drawn = rng.integers(len(turned.ids), size=total)[mine]
-        flip = rng.random(total)[mine] < 0.5
-        pair = {
-            "photo": self._take(alone.images, turned.ids[drawn], flip),
-            "view": self._take(turned.views, drawn, flip),
-        }
-        return alone[step] | {"pair": pair}
-
-    def _take(self, images: LabelledImages, ids: IntArray, flip: npt.NDArray[np.bool_]) -> Batch:
-        return posed_batch(images, self.alone.ring, ids, np.zeros_like(ids), flip)
+        found = {name: getattr(self, name).finish(part) for name, part in fetched.items()}
+        return found.pop("alone") | {"pair": found}
 
 
 class PairedImages(PosedImages):
@@ -66,11 +59,30 @@ class PairedImages(PosedImages):
 
     def __init__(self, turned: TurnedPhotos, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
+        turned.views.check(self.ring)
         self.turned = turned
         self.batch_size = max(1, self.batch_size // 2)
 
-    def batches(self) -> Dataset[Any]:
+    @cached_property
+    def view_store(self) -> Store:
+        """The views."""
+        return open_store(self.turned.views, self.device, self.gpu_memory)
+
+    def batches(self) -> PairedBatches:
         """As `PosedImages`, with pairs."""
-        alone = super().batches()
-        assert isinstance(alone, PosedBatches)
-        return PairedBatches(alone, self.turned)
+        views, ids = self.turned.views, self.turned.ids
+
+        def draw_views(run: int, places: slice) -> tuple[IntArray, IntArray]:
+            rng = np.random.default_rng([self.seed, run, _STREAM])
+            drawn = rng.integers(len(ids), size=places.stop - places.start)
+            return drawn, np.zeros_like(drawn)
+
+        def draw_photos(run: int, places: slice) -> tuple[IntArray, IntArray]:
+            drawn, column = draw_views(run, places)
+            return ids[drawn], column
+
+        return PairedBatches(
+            super().batches(),
+            StepBatches(self.images, self.store, self.ring, self.share, draw_photos),
+            StepBatches(views, self.view_store, self.ring, self.share, draw_views),
+        )

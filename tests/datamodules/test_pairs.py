@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from datamodules.labelled import LabelledImages
-from datamodules.pairs import PairedBatches, TurnedPhotos
-from datamodules.posed import PosedBatches
+from datamodules.pairs import PairedBatches, PairedImages, TurnedPhotos
 from mirage.contracts import PoseLabels, PoseRing
 
 NUM, TURNED = 12, 9
@@ -37,17 +38,25 @@ def batches(ring: PoseRing, mirror: bool, rank: int = 0, world_size: int = 1) ->
     def flip(labels: PoseLabels) -> PoseLabels | None:
         return replace(labels, pose=-labels.pose % 4, topk=-labels.topk % 4) if mirror else None
 
-    alone = PosedBatches(
+    data = PairedImages(
+        TurnedPhotos(LabelledImages(numbered(IDS), views, flip(views)), IDS),
         LabelledImages(numbered(np.arange(NUM)), photos, flip(photos)), ring, np.arange(NUM),
-        np.full(NUM, 1 / NUM), 32 // world_size, 5, 3, rank, world_size,
+        np.arange(1), 64 // world_size, 0.5, 5, 3,
     )  # fmt: skip
-    turned = TurnedPhotos(LabelledImages(numbered(IDS), views, flip(views)), IDS)
-    return PairedBatches(alone, turned)
+    data.trainer = SimpleNamespace(  # type: ignore[assignment]
+        global_rank=rank, world_size=world_size,
+        strategy=SimpleNamespace(root_device=torch.device("cpu")),
+    )  # fmt: skip
+    return data.batches()
+
+
+def batch_of(batches: PairedBatches, step: int) -> dict[str, Any]:
+    return batches.finish(batches.fetch(step))
 
 
 @pytest.mark.parametrize("mirror", [False, True])
 def test_both_of_a_pair_show_one_object_the_same_way_round(ring: PoseRing, mirror: bool) -> None:
-    pair = batches(ring, mirror)[2]["pair"]
+    pair = batch_of(batches(ring, mirror), 2)["pair"]
     photo, view = pair["photo"], pair["view"]
     assert torch.equal(photo["image"], view["image"])  # of one number, and mirrored together
     left, right = photo["image"][:, 0, 0, 0].long(), photo["image"][:, 0, 1, 0].long()
@@ -60,6 +69,8 @@ def test_both_of_a_pair_show_one_object_the_same_way_round(ring: PoseRing, mirro
 
 
 def test_ranks_share_out_the_pairs_of_one_process(ring: PoseRing) -> None:
-    whole = batches(ring, True)[1]["pair"]["photo"]["image"]
-    parts = [batches(ring, True, rank, 2)[1]["pair"]["photo"]["image"] for rank in range(2)]
+    whole = batch_of(batches(ring, True), 1)["pair"]["photo"]["image"]
+    parts = [
+        batch_of(batches(ring, True, rank, 2), 1)["pair"]["photo"]["image"] for rank in range(2)
+    ]
     assert torch.equal(torch.cat(parts), whole)

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from datamodules.batches import Batches
 from datamodules.labelled import LabelledImages
-from datamodules.posed import PosedBatches, PosedImages
+from datamodules.posed import PosedImages
 from mirage.contracts import PoseLabels, PoseRing
+from mirage.errors import MirageError
 
 NUM = 40
+
+
+class Place:
+    """A trainer's place among processes."""
+
+    def __init__(self, rank: int, world_size: int) -> None:
+        self.global_rank, self.world_size, self.global_step = rank, world_size, 0
+        self.strategy = SimpleNamespace(root_device=torch.device("cpu"))
 
 
 @pytest.fixture
@@ -33,12 +44,18 @@ def images(labels: PoseLabels) -> LabelledImages:
     return LabelledImages(np.broadcast_to(values, (NUM, 4, 4, 3)).copy(), labels)
 
 
-def batches(images: LabelledImages, ring: PoseRing, **changes: Any) -> PosedBatches:
+def batches(images: LabelledImages, ring: PoseRing, **changes: Any) -> Batches:
+    """What one process trains on."""
     settings: dict[str, Any] = {
-        "ids": np.arange(30), "probabilities": np.full(30, 1 / 30), "batch_size": 8,
-        "num_steps": 5, "seed": 3, "rank": 0, "world_size": 1,
-    }  # fmt: skip
-    return PosedBatches(images, ring, **(settings | changes))
+        "ids": np.arange(30), "batch_size": 8, "balance": 0.5, "seed": 3, "rank": 0,
+        "world_size": 1,
+    } | changes  # fmt: skip
+    data = PosedImages(
+        images, ring, settings["ids"], np.arange(30, NUM), settings["batch_size"],
+        settings["balance"], 5, settings["seed"],
+    )  # fmt: skip
+    data.trainer = Place(settings["rank"], settings["world_size"])  # type: ignore[assignment]
+    return data.batches()
 
 
 def drawn(batch: dict[str, torch.Tensor]) -> list[int]:
@@ -52,7 +69,6 @@ def test_a_batch_is_a_function_of_seed_and_step(images: LabelledImages, ring: Po
         assert torch.equal(value, other[2][key])
     assert drawn(one[2]) != drawn(one[3])
     assert drawn(one[2]) != drawn(batches(images, ring, seed=4)[2])
-    assert len(one) == 5
 
 
 def test_ranks_share_out_the_batch_of_one_process(images: LabelledImages, ring: PoseRing) -> None:
@@ -74,14 +90,6 @@ def test_labels_are_drawn_with_their_weights(images: LabelledImages, ring: PoseR
     assert azimuth[best] == pytest.approx(images.labels.azimuth[image[best]])
     assert azimuth[~best] == pytest.approx(ring.azimuth[batch["pose"].numpy()[~best]])
     assert batch["confidence"].numpy() == pytest.approx(images.labels.confidence[image])
-
-
-def test_probabilities_are_obeyed(images: LabelledImages, ring: PoseRing) -> None:
-    only = np.zeros(30)
-    only[[4, 9]] = 0.25, 0.75
-    image = np.array(drawn(batches(images, ring, probabilities=only, batch_size=4000)[0]))
-    assert set(image) == {4, 9}
-    assert (image == 9).mean() == pytest.approx(0.75, abs=0.03)
 
 
 def test_a_batch_has_the_types_the_model_takes(images: LabelledImages, ring: PoseRing) -> None:
@@ -111,10 +119,12 @@ def test_half_of_the_images_come_as_mirror_images_with_the_mirror_pose(
     left = np.arange(NUM, dtype=np.uint8)[:, None, None, None]
     pixels = np.broadcast_to(left, (NUM, 4, 4, 3)).copy()
     pixels[:, :, 2:] += 100
-    flipped = replace(labels, pose=3 - labels.pose, topk=3 - labels.topk, azimuth=-labels.azimuth)
+    flipped = replace(
+        labels, pose=3 - labels.pose, topk=3 - labels.topk, azimuth=-labels.azimuth % 360
+    )
     batch = batches(LabelledImages(pixels, labels, flipped), ring, batch_size=400)[0]
     turned = batch["image"][:, 0, 0, 0] >= 100
-    assert 0.4 < turned.float().mean() < 0.6
+    assert turned.sum() == 200
     image = batch["image"][:, 0, :, 0].min(dim=1).values.numpy()
     first = labels.topk[image]
     allowed = np.where(turned.numpy()[:, None], 3 - first, first)
@@ -122,15 +132,8 @@ def test_half_of_the_images_come_as_mirror_images_with_the_mirror_pose(
     assert (batch["confidence"].numpy() == labels.confidence[image].astype(np.float32)).all()
     likeliest = batch["pose"].numpy() == allowed[:, 0]
     sign = np.where(turned.numpy(), -1, 1)
-    own = sign * labels.azimuth[image]
+    own = sign * labels.azimuth[image] % 360
     np.testing.assert_allclose(batch["azimuth"].numpy()[likeliest], own[likeliest], rtol=1e-6)
-
-
-class Place:
-    """A trainer's place among processes."""
-
-    def __init__(self, rank: int, world_size: int) -> None:
-        self.global_rank, self.world_size, self.global_step = rank, world_size, 0
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 16])
@@ -178,3 +181,89 @@ def test_with_balance_draws_repeat_within_an_epoch(images: LabelledImages, ring:
     data = PosedImages(images, ring, np.arange(30), np.arange(30, NUM), 30, 0.5, 1, 0)
     (batch,) = data.train_dataloader()
     assert len(set(drawn(batch))) < 30
+
+
+@pytest.mark.parametrize("total", [12, 9])  # an even share of a rank, and an odd one
+def test_ranks_mirror_what_one_process_mirrors(
+    labels: PoseLabels, ring: PoseRing, total: int
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (NUM, 4, 4, 3), dtype=np.uint8)
+    images = LabelledImages(pixels, labels, replace(labels, azimuth=-labels.azimuth % 360))
+    for step in (0, 1):
+        alone = batches(images, ring, batch_size=total)[step]
+        ranks = [
+            batches(images, ring, batch_size=total // 3, rank=rank, world_size=3)[step]
+            for rank in range(3)
+        ]
+        for key, whole in alone.items():
+            assert torch.equal(torch.cat([rank[key] for rank in ranks]), whole)
+
+
+class Watched(np.ndarray):
+    """Counts the images that are read of it."""
+
+    reads = 0
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, np.ndarray):
+            Watched.reads += len(key)
+        return super().__getitem__(key)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function is np.take:
+            Watched.reads += len(args[1])
+        return super().__array_function__(function, types, args, kwargs)
+
+
+@pytest.mark.parametrize("stored", [False, True])  # whether mirror images are stored, too
+def test_a_batch_reads_each_of_its_images_once(
+    images: LabelledImages, ring: PoseRing, stored: bool
+) -> None:
+    watched = images.pixels.view(Watched)
+    twice = LabelledImages(watched, images.labels, images.labels, watched if stored else None)
+    Watched.reads = 0
+    batches(twice, ring)[0]
+    assert Watched.reads == 8
+
+
+def test_validation_looks_at_held_out_images_drawn_by_the_seed(ring: PoseRing) -> None:
+    """The first ones may be of few objects: a folder lists the photos of one in a row."""
+    ids = np.arange(2000)
+    one = np.ones(2000)
+    labels = PoseLabels(
+        ids % 4, one, one, ids[:, None] % 4, one[:, None], np.zeros(2000, bool)
+    )  # fmt: skip
+    pixels = ids.astype(np.float32)[:, None, None, None]
+
+    def looked_at(seed: int) -> list[int]:
+        images = LabelledImages(pixels, labels)
+        data = PosedImages(images, ring, ids[:1], ids[1:], 64, 0.0, 1, seed)
+        return [int(i) for batch in data.val_dataloader() for i in drawn(batch)]
+
+    assert len(set(looked_at(0))) == 512
+    assert max(looked_at(0)) > 1500
+    assert looked_at(0) == looked_at(0) != looked_at(1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pose": np.full(NUM, 4)},
+        {"topk": np.full((NUM, 2), -1)},
+        {"azimuth": np.full(NUM, np.nan)},
+        {"azimuth": np.full(NUM, 361.0)},
+        {"confidence": np.full(NUM, 1.5)},
+    ],
+)
+def test_labels_that_cannot_be_are_refused_before_training(
+    images: LabelledImages, ring: PoseRing, changes: dict[str, np.ndarray]
+) -> None:
+    wrong = replace(images.labels, **changes)
+    for bad in (replace(images, labels=wrong), replace(images, flipped=wrong)):
+        with pytest.raises(MirageError, match=next(iter(changes))):
+            batches(bad, ring)
+
+
+def test_labels_of_other_images_are_refused(images: LabelledImages, ring: PoseRing) -> None:
+    with pytest.raises(MirageError, match="40 labels for 39 images"):
+        batches(replace(images, pixels=images.pixels[1:]), ring)

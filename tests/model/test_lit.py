@@ -110,7 +110,7 @@ def test_a_few_steps_lower_the_loss_on_one_batch(
     make_denoiser: MakeDenoiser, ring: PoseRing
 ) -> None:
     module = PoseDiffusion(make_denoiser(), CONFIG)
-    batch = posed_images(ring).train_dataloader().dataset[0]
+    batch = posed_images(ring).batches()[0]
     optimizer = torch.optim.AdamW(module.parameters(), lr=2e-3)
     losses = []
     for _ in range(15):

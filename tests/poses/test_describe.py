@@ -9,9 +9,11 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
+from processes import share_out
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, normalize
 
+import mirage.poses.describe as describing
 from mirage.circle import align_rings
 from mirage.config import BackboneConfig, PartsConfig, PosesConfig
 from mirage.contracts import ByteArray, FloatArray, IntArray, PoseLabels
@@ -146,6 +148,28 @@ def test_a_stopped_description_goes_on_where_it_was(tmp_path: Path) -> None:
     np.testing.assert_array_equal(described.mirrored.read(), straight.mirrored.read())
     assert set(described.sample) < set(train) and len(described.sample) == 33
     assert not (tmp_path / "stopped" / "patches").exists()  # features are not kept
+
+
+def test_who_fits_the_encoder_has_the_threads_of_those_that_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, images = photos(20, seed=3)
+    seen: list[int] = []
+
+    def fit(*_: object) -> None:
+        seen.append(torch.get_num_threads())
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(describing, "_fit_encoder", fit)
+    before = torch.get_num_threads()
+    network = cast(Backbone, ColourPatches())
+    share_out(
+        3,
+        lambda ranks: describe(
+            reader(images), 20, np.arange(20), network, PARTS, POSES, tmp_path, ranks
+        ),
+    )
+    assert seen == [3 * before] and torch.get_num_threads() == before
 
 
 def test_poses_are_alike_in_azimuth(found: tuple[PoseBank, PoseLabels, FloatArray]) -> None:

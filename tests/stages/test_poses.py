@@ -12,15 +12,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 from processes import torchrun
 from safetensors.numpy import load_file
 from tiny_runs import mirage
 
+from mirage.config import Config
+from mirage.ranks import Ranks
+from mirage.stages import poses
+from mirage.stages.folder import RunFolder
 from mirage.stages.poses import closing_line
 
 TINY = [
@@ -55,6 +61,19 @@ def straight(images: Path) -> Path:
     run = shutil.copytree(images, images.with_name("straight"))
     assert mirage("poses", f"run={run}") == 0
     return run
+
+
+def test_who_finds_the_poses_has_the_threads_of_those_that_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    for name in ("open_images", "load_backbone", "describe", "_refuse_too_few", "_work_folder"):
+        monkeypatch.setattr(poses, name, MagicMock())
+    monkeypatch.setattr(poses, "_find_poses", lambda *_: seen.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    for rank in range(4):
+        poses._discover(Config(), RunFolder(tmp_path), Ranks(rank, 4, rank, 4))
+    assert seen == [4 * before] and torch.get_num_threads() == before
 
 
 def assert_same(run: Path, other: Path) -> None:

@@ -29,10 +29,11 @@ from mirage.images.entry import HEIC_SUFFIXES, SUFFIXES, Entry
 from mirage.images.remote import absolute
 from mirage.images.shards import ShardsSource
 from mirage.images.sources import open_source
-from mirage.images.survey import Survey, in_order
+from mirage.images.survey import Survey
 from mirage.images.turntable.render import name_set, render_set
 from mirage.ranks import ALONE, Ranks
 from mirage.squares import to_square
+from mirage.threads import in_order
 
 MANIFEST, REJECTED, SOURCE = "manifest.parquet", "rejected.csv", "source.json"
 # A column that a manifest does not have yet is read as unknown.
@@ -314,8 +315,10 @@ class ImageSet:
     def batches(
         self, ids: IntArray, size: int, batch_size: int
     ) -> Iterator[tuple[IntArray, ByteArray]]:
-        """Yield (ids [B], [B, size, size, 3] uint8) in order, decoded on a few threads."""
-        squares = in_order(lambda i: self.load_square(int(i), size), list(ids), 2 * batch_size)
+        """Yield (ids [B], [B, size, size, 3] uint8) in order, decoded on all processors."""
+        squares = in_order(
+            lambda i: self.load_square(int(i), size), list(ids), ahead=2 * batch_size
+        )
         for start in range(0, len(ids), batch_size):
             part = np.asarray(ids[start : start + batch_size])
             yield part, np.stack(list(islice(squares, len(part))))

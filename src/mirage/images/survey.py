@@ -9,13 +9,11 @@ them. Memory holds one block.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -27,11 +25,8 @@ from mirage.images.decode import UndecodableError, decode
 from mirage.images.entry import Entry, Source
 from mirage.progress import counting
 from mirage.ranks import ALONE, Ranks
+from mirage.threads import in_order
 
-S = TypeVar("S")
-T = TypeVar("T")
-
-_THREADS = 4  # Pillow decodes outside the interpreter lock
 _BLOCK = 4096  # photos
 _FACTS = pa.schema(
     {
@@ -141,16 +136,6 @@ def _blocks_of(listing: Path) -> list[_Block]:
     facts = pq.ParquetFile(listing).metadata
     groups = range(facts.num_row_groups)
     return [_Block(listing, group, facts.row_group(group).num_rows) for group in groups]
-
-
-def in_order(work: Callable[[S], T], items: Sequence[S], ahead: int = 64) -> Iterator[T]:
-    """`work` of each item, in order, on a few threads and at most `ahead` items early."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        waiting = iter(items)
-        running = [pool.submit(work, item) for item in islice(waiting, ahead)]
-        while running:
-            yield running.pop(0).result()
-            running.extend(pool.submit(work, item) for item in islice(waiting, 1))
 
 
 def _check(source: Source, entry: Entry, config: ImagesConfig) -> dict[str, object]:

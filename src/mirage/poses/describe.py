@@ -28,6 +28,7 @@ from mirage.poses.descriptor import LayoutEncoder, fit_layout_encoder, pool_layo
 from mirage.poses.encoder_file import load_encoder, save_encoder
 from mirage.poses.erase import mean_colours
 from mirage.ranks import ALONE, Ranks
+from mirage.threads import threads_of_machine
 
 _CHUNK = 256  # photos of the sample turned into layouts at once
 _MASK_SAMPLE = 256  # photos whose edges tell object from background
@@ -115,7 +116,8 @@ def _shared_encoder(
         patches.fill(compute, "parts", ranks)
         ranks.wait()
         if ranks.is_first:
-            save_encoder(file, _fit_encoder(patches.read(), photos, parts_config, poses_config))
+            with threads_of_machine(ranks):
+                save_encoder(file, _fit_encoder(patches.read(), photos, parts_config, poses_config))
         ranks.wait()
     if ranks.is_first:  # features are kept no longer than they are needed
         shutil.rmtree(patches.folder, ignore_errors=True)

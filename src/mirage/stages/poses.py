@@ -21,7 +21,7 @@ from mirage.files import hash_file
 from mirage.images.manifest import ImageSet, open_images
 from mirage.parts.groups import TwoGroups, find_two_groups
 from mirage.poses.bank import PoseBank
-from mirage.poses.describe import describe
+from mirage.poses.describe import Described, describe
 from mirage.poses.fit import fit_bank
 from mirage.poses.labels import read_labels, write_labels
 from mirage.poses.stability import FEWEST_PHOTOS
@@ -39,6 +39,7 @@ from mirage.stages.folder import (
 from mirage.stages.learn.pretrained import find_pretrained, match_pretrained
 from mirage.stages.show.pose_doubts import find_doubts
 from mirage.stages.show.pose_pictures import draw_poses
+from mirage.threads import threads_of_machine
 
 WORK = "work"
 _GROUPED = 256  # photos by which it is told whether all are of one kind
@@ -91,8 +92,14 @@ def _discover(config: Config, folder: RunFolder, ranks: Ranks) -> None:
         lambda ids: images.batches(ids, config.backbone.size, config.backbone.batch_size),
         len(images), train, backbone, config.parts, config.poses, work, ranks,
     )  # fmt: skip
-    if not ranks.is_first:
-        return
+    if ranks.is_first:
+        with threads_of_machine(ranks):
+            _find_poses(config, folder, images, backbone, described)
+
+
+def _find_poses(
+    config: Config, folder: RunFolder, images: ImageSet, backbone: Backbone, described: Described
+) -> None:
     sampled, mirrored = described.photos.take(described.sample), described.mirrored.read()
     bank = fit_bank(sampled, mirrored, backbone.config, described.encoder, config.poses)
     pretrained = None

@@ -27,7 +27,7 @@ from mirage.stages.learn.training_data import TrainingData, keep_images
 from mirage.stages.record import record_model
 
 # These do not change what training computes, or only how far it goes.
-_MAY_CHANGE = ("steps", "checkpoint_every", "validate_every", "callbacks", "compile")
+_MAY_CHANGE = ("steps", "checkpoint_every", "validate_every", "callbacks", "compile", "gpu_memory")
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -74,10 +74,13 @@ def _keys(config: Config, poses: str) -> tuple[str, str, str]:
 
 def identify(config: Config, poses: str) -> str:
     """The hash of what a training must share with a checkpoint to go on from it."""
+    data, train = (
+        {k: v for k, v in asdict(section).items() if k not in _MAY_CHANGE}
+        for section in (config.data, config.train)
+    )
     return hash_of(
-        "train", poses, config.data, identify_autoencoder(config.model), config.pretrained,
-        {k: v for k, v in asdict(config.train).items() if k not in _MAY_CHANGE},
-    )  # fmt: skip
+        "train", poses, data, identify_autoencoder(config.model), config.pretrained, train
+    )
 
 
 def _fit(config: Config, folder: RunFolder) -> None:

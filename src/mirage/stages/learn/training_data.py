@@ -77,7 +77,7 @@ class TrainingData:
             "num_steps": config.train.steps,
             "seed": config.train.seed,
             "soft_labels": config.data.soft_labels,
-            "workers": config.data.workers,
+            "gpu_memory": config.data.gpu_memory,
         }
 
 
