@@ -130,10 +130,10 @@ class Orbit:
 
     def rows(self, config: Config) -> Mapping[str, ByteArray]:
         """Views [V, S, S, 3] in each mode, and what they are compared with."""
-        rows = {
-            mode: turn(self.turner, self.reference, self.asked, with_mode(config, mode)).frames
-            for mode in MODES
-        }
+        rows = {}
+        for mode in MODES:
+            (orbit,) = turn(self.turner, [self.reference], [self.asked], with_mode(config, mode))
+            rows[mode] = orbit.frames
         copied = np.repeat(self.reference.first.pixels[None], _VIEWS, axis=0)
         return rows | {_COPY: copied, _ASTRAY: self.astray, _TURNED: self.turned}
 

@@ -170,25 +170,25 @@ class Peer:
         for layer in layers:
             layer.set_processor(self.attention)
 
-        def branch(x: Tensor, sigma: Tensor, told: PoseCondition, hard: bool = False) -> Tensor:
+        def branch(x: Tensor, sigma: float, told: PoseCondition, hard: bool = False) -> Tensor:
             self.attention.hard = hard
             reference, parts = track.at(sigma), []
             for views in torch.arange(len(x), device=device).split(self.together):
                 batch = torch.cat([reference, x[views]])
                 rows = torch.cat([views.new_zeros(1), views + 1])
                 theirs = told.map(itemgetter(rows))
-                parts.append(self.denoiser(batch, sigma.expand(len(batch)), theirs)[1:])
+                parts.append(self.denoiser(batch, batch.new_full([len(batch)], sigma), theirs)[1:])
                 self.num_forwards += len(batch)
             return torch.cat(parts)
 
-        def guided(x: Tensor, sigma: Tensor) -> Tensor:
+        def guided(x: Tensor, sigma: float) -> Tensor:
             soft = branch(x, sigma, condition)
             towards_pose = soft - branch(x, sigma, unposed)
             towards_hard = branch(x, sigma, condition, hard=True) - soft
             return soft + config.pose_guidance * towards_pose + config.hard_guidance * towards_hard
 
         views = SOLVERS[config.solver](
-            guided, noise, sigmas.to(device), lambda step, sigma, clean: estimates.append(clean)
+            guided, noise, sigmas, lambda step, sigma, clean: estimates.append(clean)
         )
         for layer, before in zip(layers, stock, strict=True):
             layer.set_processor(before)

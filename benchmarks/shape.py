@@ -163,7 +163,7 @@ def _model_views(spec: ObjectSpec, truth: Truth, turner: Turner, run: Path | Non
     reference = Reference(spec.object_id, "", (photo,), float(labels.confidence[0]), False)
     config = load_config([f"run={run}"])
     config = replace(config, views=replace(config.views, count=_VIEWS, azimuths=None))
-    made = make_views(turner, reference, config)
+    (made,) = make_views(turner, [reference], config)
     return object_views(made.orbit, made.found.azimuth, turner)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +18,7 @@ from mirage.config import ViewsConfig
 from mirage.contracts import ByteArray, Orbit, PosedPhoto, PoseLabels, PoseRing
 from mirage.report.films import save_gif
 from mirage.report.panels import contact_sheet
-from mirage.sampler.orbit import sample_orbit
+from mirage.sampler.orbit import Turn, sample_orbits
 from mirage.sampler.targets import nearest_pose, ring_azimuths
 
 ReadPoses = Callable[[ByteArray], PoseLabels | None]
@@ -57,7 +57,7 @@ class OrbitViews(Callback):
         padded = np.resize(np.arange(num), -(-num // trainer.world_size) * trainer.world_size)
         mine = padded[trainer.global_rank :: trainer.world_size]
         photos = list(self.references.values())
-        frames = np.stack([self._sample(pl_module, photos[i]).frames for i in mine])
+        frames = self._sample(pl_module, [photos[i] for i in mine])
         gathered: Any = pl_module.all_gather(torch.from_numpy(frames).to(pl_module.device))
         if not trainer.is_global_zero:
             return
@@ -66,18 +66,22 @@ class OrbitViews(Callback):
         in_order = stacked.transpose(0, 1).flatten(0, 1)[:num].cpu().numpy()
         self._write(trainer, in_order)
 
-    def _sample(self, pl_module: lightning.LightningModule, reference: PosedPhoto) -> Orbit:
+    def _sample(
+        self, pl_module: lightning.LightningModule, references: Sequence[PosedPhoto]
+    ) -> ByteArray:
+        """[R, V, H, W, 3] uint8."""
+        azimuths = ring_azimuths(self.ring, self.config.count)
+        turns = [Turn([reference], azimuths) for reference in references]
         training = pl_module.training
         pl_module.eval()
-        orbit = sample_orbit(
+        orbits = sample_orbits(
             pl_module.denoiser,  # type: ignore[arg-type]
             self.ring,
-            [reference],
-            ring_azimuths(self.ring, self.config.count),
+            turns,
             self.config,
         )
         pl_module.train(training)
-        return orbit
+        return np.stack([orbit.frames for orbit in orbits])
 
     def _write(self, trainer: lightning.Trainer, frames: ByteArray) -> None:
         """`frames`: [R, V, H, W, 3]."""

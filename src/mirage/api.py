@@ -123,7 +123,8 @@ class Mirage:
         name = photo_name(given[0])
         reference = Reference.of(Path(name).stem, name, looks)
         reference = reference.insisted(reference_pose, intake.turner.bank)
-        return make_views(intake.turner, reference, config)
+        (views,) = make_views(intake.turner, [reference], config)
+        return views
 
     @cached_property
     def _reader(self) -> PoseReader:

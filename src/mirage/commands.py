@@ -61,7 +61,7 @@ COMMANDS = {
         ("views",),
         "Turn the object of a photo, or of held-out photos, through 360°.",
         "train",
-        ("views.reference=FILE|FOLDER|heldout", "views.reference_path=auto|inversion|fixed_noise",
+        ("views.reference=FILE|FOLDER|heldout", "views.reference_path=inversion|fixed_noise",
          "views.background=keep|plain", "views.placement=fit|keep", "views.photos=INT",
          "views.count=INT", "views.azimuths=[DEGREES,…]", "views.seed=INT",
          "views.best_of=INT", "views.mode=none|start|soft|hard",

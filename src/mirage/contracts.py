@@ -7,7 +7,7 @@ P parts, K poses, T candidates kept of a soft label. Azimuths are degrees in [0,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -157,19 +157,6 @@ class PosedPhoto:
 
 
 @dataclass(frozen=True)
-class ReferenceEntry:
-    """How a reference photo got to the noise levels of the sampler.
-
-    Attributes:
-        path: inversion | fixed_noise.
-        psnr: path → how well the photo came back from it, dB; empty where nothing was compared.
-    """
-
-    path: str
-    psnr: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Orbit:
     """V views generated from one object's reference photos.
 
@@ -179,8 +166,6 @@ class Orbit:
         azimuth: [V] degrees asked for, on the ring.
         pose: [V] pose asked for.
         reference_pose: the pose the reference was taken to have.
-        entries: how each photo entered the sampler; none where none did (mode none) or where the
-            orbit was read from a folder.
         num_forwards: image forwards that it took; 0 where it was read from a folder.
     """
 
@@ -189,7 +174,6 @@ class Orbit:
     azimuth: FloatArray
     pose: IntArray
     reference_pose: int
-    entries: tuple[ReferenceEntry, ...] = ()
     num_forwards: int = 0
 
     def __post_init__(self) -> None:

@@ -17,8 +17,11 @@ from mirage.model.cross_frame import (
     SOFT,
     AttentionTape,
     FrameAttention,
+    Part,
+    Sees,
     Sharpness,
     attend,
+    best_keys,
     hard_attention,
     taped,
 )
@@ -131,7 +134,7 @@ def test_the_tape_is_off_again_after_an_error(denoiser: PoseDenoiser) -> None:
         with tape.play(HARD):
             raise RuntimeError("stop")
     assert {n: m.processor for n, m in layers_of(denoiser).items()} == stock
-    assert not tape.stored and tape.sharpness == SOFT
+    assert not tape.stored and tape.parts == (Part(),)
     assert torch.equal(estimate(denoiser, noisy(1)), estimate(denoiser, noisy(1)))
 
 
@@ -239,7 +242,8 @@ def test_references_together_are_seen_by_every_view_and_apart_each_by_its_own(
     with torch.no_grad(), taped(denoiser.unet, AttentionTape()) as tape:
 
         def played(shown: Tensor, together: bool) -> Tensor:
-            with tape.record(together):
+            tape.clear()
+            with tape.attending(Part(records=True, together=len(shown) if together else 1)):
                 layer(shown)
             with tape.play():
                 return layer(views)
@@ -263,7 +267,8 @@ def test_what_the_mask_leaves_out_of_a_reference_is_not_seen(denoiser: PoseDenoi
     with torch.no_grad(), taped(denoiser.unet, AttentionTape(joined=True)) as tape:
 
         def played(hidden: Tensor | None) -> Tensor:
-            with tape.record(mask=hidden):
+            tape.clear()
+            with tape.attending(Part(records=True, mask=hidden)):
                 layer(reference)
             for stored in tape.stored.values():
                 stored.value[:, :, 32:] += 5.0 * noise  # pixels of the lower half
@@ -283,8 +288,45 @@ def test_what_the_mask_leaves_out_of_a_reference_is_not_seen(denoiser: PoseDenoi
 def test_a_blind_pixel_takes_its_own_value(denoiser: PoseDenoiser) -> None:
     layer, (views,) = layer_and_maps(denoiser, 2)
     with torch.no_grad(), taped(denoiser.unet, AttentionTape()) as tape:
-        with tape.blind():
+        with tape.attending(Part(sees=Sees.BLIND)):
             blind = layer(views)
         pixels = layer.group_norm(views).flatten(2).transpose(1, 2)
         own = layer.to_out[0](layer.to_v(pixels)).transpose(1, 2).reshape(views.shape)
         assert torch.allclose(blind, (own + views) / layer.rescale_output_factor, atol=1e-5)
+
+
+def test_a_batch_of_many_parts_is_what_the_parts_are_alone(denoiser: PoseDenoiser) -> None:
+    """Two objects of two photos each, and views of both in every way, in one pass."""
+    layer, (photos, views) = layer_and_maps(denoiser, 4, 3)
+    objects, mask = torch.tensor([1, 0, 1]), torch.rand(4, 16, 16).round()
+    with torch.no_grad(), taped(denoiser.unet, AttentionTape(joined=True)) as tape:
+        record = Part(4, records=True, together=2, mask=mask)
+        ways = [
+            Part(3, Sees.RECORDED, objects=objects), Part(3, Sees.RECORDED, HARD, objects=objects),
+            Part(3, Sees.BLIND), Part(3),
+        ]  # fmt: skip
+        with tape.attending(record, *ways):
+            _, *found = layer(torch.cat([photos, *(views for _ in ways)])).split([4, 3, 3, 3, 3])
+        tape.clear()
+        for rows in (slice(0, 2), slice(2, 4)):  # one object after the other
+            with tape.attending(record[rows]):
+                layer(photos[rows])
+        for way, together in zip(ways, found, strict=True):
+            apart = []
+            for row in range(3):
+                with tape.attending(way[row : row + 1]):
+                    apart.append(layer(views[row : row + 1]))
+            assert torch.allclose(torch.cat(apart), together, atol=1e-5)
+        assert not torch.allclose(found[0], found[1], atol=1e-2)
+
+
+def test_under_autocast_hard_attention_still_picks_the_best_key() -> None:
+    generator = torch.Generator().manual_seed(7)
+    query, key, value = (torch.randn(2, 3, 200, 32, generator=generator) for _ in range(3))
+    with torch.autocast("cpu", torch.bfloat16):
+        hard, few = attend(HARD, query, key, value), best_keys(query, key, 3)
+        soft = attend(SOFT, query, key, value)
+    assert soft.dtype == torch.bfloat16  # so autocast is on
+    clear = clear_winners(query, key)
+    assert torch.allclose(hard[clear], gather_best(query, key, value)[clear], atol=1e-5)
+    assert torch.equal(few, best_keys(query, key, 3))

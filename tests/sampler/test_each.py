@@ -15,7 +15,7 @@ from mirage.sampler.each import turn_each
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import between_poses
 
-CONFIG = ViewsConfig(steps=4, mode="soft", reference_path="inversion", pose_guidance=1.5)
+CONFIG = ViewsConfig(steps=4, mode="soft", pose_guidance=1.5)
 
 
 def test_each_view_is_that_of_an_orbit(

@@ -10,22 +10,12 @@ from torch import Tensor
 
 from mirage.config import ViewsConfig
 from mirage.contracts import PoseCondition
-from mirage.model.cross_frame import HARD, SOFT, AttentionTape, Sharpness, taped
+from mirage.model.cross_frame import HARD, AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser
-from mirage.sampler.guidance import (
-    Direction,
-    Guidance,
-    away_from,
-    away_from_blind,
-    guide,
-    towards_hard_attention,
-    towards_pose,
-    towards_sharing,
-)
-from mirage.sampler.orbit import guidances
+from mirage.sampler.guidance import ALONE, BLIND, UNPOSED, guidances, guide
 from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import karras_sigmas
-from mirage.sampler.shared import Reference, SharedDenoiser
+from mirage.sampler.shared import PLAIN, Branch, Reference, SharedDenoiser
 from mirage.sampler.solve import SOLVERS
 
 MakeDenoiser = Callable[..., PoseDenoiser]
@@ -37,7 +27,7 @@ def reference() -> Reference:
     generator = torch.Generator().manual_seed(8)
     image = torch.rand(1, 3, 16, 16, generator=generator) * 2 - 1
     noise = torch.randn(1, 3, 16, 16, generator=generator)
-    return Reference([FixedNoise(image, noise)], PoseCondition(torch.tensor([1]), torch.zeros(1)))
+    return Reference(FixedNoise(image, noise), PoseCondition(torch.tensor([1]), torch.zeros(1)), 1)
 
 
 def views() -> tuple[Tensor, PoseCondition]:
@@ -83,75 +73,75 @@ def test_forwards_are_what_the_branches_in_use_need(
 def test_chunks_bound_memory_and_change_nothing(make_denoiser: MakeDenoiser, mode: str) -> None:
     denoiser = make_denoiser()
     whole, num = solve(denoiser, config_of(mode))
+    most: list[int] = []
+    denoiser.register_forward_pre_hook(lambda _, args: most.append(len(args[0])))
     for chunk in (1, 2, VIEWS):
+        most.clear()
         parts, num_parts = solve(denoiser, config_of(mode, chunk=chunk))
         assert torch.allclose(whole, parts, atol=2e-3) and num_parts == num
+        assert max(most) == chunk
+
+
+VALUES = {PLAIN: 2.0, UNPOSED: 1.5, Branch(sharpness=HARD): 7.0, ALONE: 1.0, BLIND: -2.0}
 
 
 class Recorder:
     """Stands in for a SharedDenoiser: an estimate that tells its ways of looking apart."""
 
-    def __init__(self) -> None:
-        self.calls: list[str] = []
+    def __init__(self, plain: float = 2.0) -> None:
+        self.plain, self.calls = plain, list[tuple[Branch, ...]]()
 
     def __call__(
-        self, x: Tensor, sigma: Tensor, condition: PoseCondition, sharpness: Sharpness = SOFT
-    ) -> Tensor:
-        kind = "hard" if sharpness == HARD else "null" if int(condition.pose[0]) < 0 else "plain"
-        return self._look(kind, x)
-
-    def alone(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
-        return self._look("alone", x)
-
-    def blind(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
-        return self._look("blind", x)
-
-    def _look(self, kind: str, x: Tensor) -> Tensor:
-        self.calls.append(kind)
-        values = {"plain": 2.0, "null": 1.5, "hard": 7.0, "alone": 1.0, "blind": -2.0}
-        return torch.full_like(x, values[kind])
+        self, x: Tensor, sigma: float, condition: PoseCondition, branches: tuple[Branch, ...]
+    ) -> list[Tensor]:
+        self.calls.append(branches)
+        shift = self.plain - VALUES[PLAIN]
+        return [torch.full_like(x, VALUES[branch] + shift) for branch in branches]
 
 
-def test_guidance_adds_weighted_directions_to_the_estimate() -> None:
+CONDITION = PoseCondition(torch.tensor([1]), torch.zeros(1))
+
+
+def test_guidance_adds_weighted_directions_to_the_estimate_in_one_call_a_level() -> None:
     recorder = Recorder()
-    condition = PoseCondition(torch.tensor([1]), torch.zeros(1))
-    corrections = [
-        Guidance(towards_pose, 3.0, (0.1, 10.0)),
-        Guidance(towards_hard_attention(), 0.5, (0.0, 0.3)),
-    ]
-    guided = guide(recorder, condition, corrections)  # type: ignore[arg-type]
+    hard = Branch(sharpness=HARD)
+    corrections = guidances(config_of(
+        "hard", pose_guidance=3.0, pose_interval=[0.1, 10.0], hard_guidance=0.5,
+        hard_interval=[0.0, 0.3],
+    ))  # fmt: skip
+    guided = guide(recorder, CONDITION, corrections)  # type: ignore[arg-type]
     x = torch.zeros(1, 3, 2, 2)
-    for sigma, expected, calls in (
-        (20.0, 2.0, ["plain"]),
-        (1.0, 2 + 3 * 0.5, ["plain", "null"]),
-        (0.2, 2 + 3 * 0.5 + 0.5 * 5, ["plain", "null", "hard"]),
-        (0.05, 2 + 0.5 * 5, ["plain", "hard"]),
+    for sigma, expected, branches in (
+        (20.0, 2.0, (PLAIN,)),
+        (1.0, 2 + 3 * 0.5, (PLAIN, UNPOSED)),
+        (0.2, 2 + 3 * 0.5 + 0.5 * 5, (PLAIN, UNPOSED, hard)),
+        (0.05, 2 + 0.5 * 5, (PLAIN, hard)),
     ):
         recorder.calls.clear()
-        assert guided(x, torch.tensor(sigma)).unique().tolist() == [expected]
-        assert recorder.calls == calls
+        assert guided(x, sigma).unique().tolist() == [expected]
+        assert recorder.calls == [branches]
 
 
-@pytest.mark.parametrize(("direction", "expected", "call"), [
-    (towards_sharing, 2 + 2 * (2 - 1), "alone"), (away_from_blind, 2 + 2 * (2 + 2), "blind"),
+@pytest.mark.parametrize(("values", "branch", "expected"), [
+    ({"share_guidance": 2.0}, ALONE, 2 + 2 * (2 - 1)),
+    ({"perturbed_guidance": 2.0}, BLIND, 2 + 2 * (2 + 2)),
 ])  # fmt: skip
 def test_alternatives_have_the_same_interface(
-    direction: Direction, expected: float, call: str
+    values: dict[str, object], branch: Branch, expected: float
 ) -> None:
-    recorder, x = Recorder(), torch.zeros(1, 3, 2, 2)
-    condition = PoseCondition(torch.tensor([1]), torch.zeros(1))
-    guided = guide(recorder, condition, [Guidance(direction, 2.0, EVERYWHERE)])  # type: ignore[arg-type]
-    assert guided(x, torch.tensor(1.0)).unique().tolist() == [expected]
-    assert recorder.calls == ["plain", call]
+    recorder = Recorder()
+    corrections = guidances(config_of("soft", pose_guidance=0.0, **values))
+    guided = guide(recorder, CONDITION, corrections)  # type: ignore[arg-type]
+    assert guided(torch.zeros(1, 3, 2, 2), 1.0).unique().tolist() == [expected]
+    assert recorder.calls == [(PLAIN, branch)]
 
 
 def test_autoguidance_leads_away_from_the_worse_model() -> None:
-    strong, weak, x = Recorder(), Recorder(), torch.zeros(1, 3, 2, 2)
-    condition = PoseCondition(torch.tensor([-1]), torch.zeros(1))  # the weak one says 1.5
-    told = PoseCondition(torch.tensor([1]), torch.zeros(1))
-    direction = away_from(weak)  # type: ignore[arg-type]
-    step = direction(strong, strong(x, x, told), x, torch.tensor(1.0), condition)  # type: ignore[arg-type]
-    assert step.unique().tolist() == [0.5] and weak.calls == ["null"]
+    strong, weak = Recorder(), Recorder(plain=1.5)
+    config = config_of("soft", pose_guidance=0.0, weak_guidance=2.0, weak_model="elsewhere")
+    guided = guide(strong, CONDITION, guidances(config, weak))  # type: ignore[arg-type]
+    assert guided(torch.zeros(1, 3, 2, 2), 1.0).unique().tolist() == [2 + 2 * 0.5]
+    assert strong.calls == weak.calls == [(PLAIN,)]
 
 
 def test_a_null_pose_keeps_the_references_keys_and_values(make_denoiser: MakeDenoiser) -> None:

@@ -16,14 +16,14 @@ from mirage.sampler.solve import SOLVERS
 SPREAD, TOP = 0.5, 20.0
 
 
-def gaussian_denoiser(x: Tensor, sigma: Tensor) -> Tensor:
+def gaussian_denoiser(x: Tensor, sigma: float) -> Tensor:
     return x * SPREAD**2 / (SPREAD**2 + sigma**2)
 
 
 def error(solver: str, num_steps: int) -> float:
     """Relative error of the solution against the exact one."""
     noise = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0)).double()
-    sigmas = karras_sigmas(num_steps, 0.002, TOP, 7.0).double()
+    sigmas = karras_sigmas(num_steps, 0.002, TOP, 7.0)
     exact = noise * TOP * SPREAD / (SPREAD**2 + TOP**2) ** 0.5
     solved = SOLVERS[solver](gaussian_denoiser, noise, sigmas)
     return float(((solved - exact).norm() / exact.norm()).item())
@@ -57,19 +57,19 @@ def test_observers_see_each_step_once_and_evaluations_are_counted(
     calls: list[float] = []
     seen: list[tuple[int, float]] = []
 
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        calls.append(float(sigma))
+    def denoise(x: Tensor, sigma: float) -> Tensor:
+        calls.append(sigma)
         return gaussian_denoiser(x, sigma)
 
-    def observe(step: int, sigma: Tensor, clean: Tensor) -> None:
+    def observe(step: int, sigma: float, clean: Tensor) -> None:
         assert clean.shape == (1, 3, 2, 2)
-        seen.append((step, float(sigma)))
+        seen.append((step, sigma))
 
     sigmas = karras_sigmas(6, 0.1, 5.0, 7.0)
     noise = torch.randn(1, 3, 2, 2)
     kept = noise.clone()
     SOLVERS[solver](denoise, noise, sigmas, observe)
-    assert seen == [(i, float(s)) for i, s in enumerate(sigmas[:-1])]
+    assert seen == list(enumerate(sigmas[:-1]))
     assert len(calls) == evaluations and min(calls) > 0
     assert torch.equal(noise, kept)  # the caller's noise is not written to
 

@@ -15,7 +15,7 @@ MODES = ("none", "start", "soft", "hard")
 class ViewsConfig:
     reference: str = "heldout"  # a photo, a folder of photos, or heldout: kept out of training
     references: int = 8  # how many held-out photos
-    reference_path: str = "auto"  # auto | inversion | fixed_noise: how the photo gets to noise
+    reference_path: str = "inversion"  # inversion | fixed_noise: how the photo gets to noise
     background: str = "keep"  # keep | plain: behind the photo's object, its median border colour
     placement: str = "fit"  # fit | keep: a named photo is cut so that its object is where usual
     photos: int = 1  # photos of one object that its views look at; above 1, a folder is one object
@@ -51,7 +51,7 @@ class ViewsConfig:
     weak_guidance: float = 0.0  # D + s (D − D_weak), of the model below (autoguidance)
     weak_interval: list[float] = field(default_factory=lambda: [0.0, 20.0])  # σ where it acts
     weak_model: str | None = None  # model/ folder of a worse version of this model, of its poses
-    chunk: int = 64  # views denoised at once; bounds memory
+    chunk: int = 64  # pictures that pass the network at once; bounds memory
 
     def __post_init__(self) -> None:
         one_of("views.mode", self.mode, MODES)
@@ -59,7 +59,9 @@ class ViewsConfig:
             0.0 <= self.start <= 1.0, "views.start", f"{self.start} is not in [0, 1]",
             "1 starts every view from the photo's noise, 0 each from its own",
         )  # fmt: skip
-        one_of("views.reference_path", self.reference_path, ("auto", "inversion", "fixed_noise"))
+        if self.reference_path == "auto":  # in older runs, where inversion won
+            self.reference_path = "inversion"
+        one_of("views.reference_path", self.reference_path, ("inversion", "fixed_noise"))
         one_of("views.background", self.background, ("keep", "plain"))
         one_of("views.placement", self.placement, ("fit", "keep"))
         require(

@@ -1,9 +1,10 @@
 """Cross-frame attention: the target views' queries look at the references' keys and values.
 
 A `FrameAttention` replaces the processor of every self-attention layer of a diffusers UNet. All of
-them read one `AttentionTape`: while it records, each layer stores the keys and values of the frames
-that pass (the references); while it plays, each layer attends to what it stored instead of, or
-beside, its own. The tape holds one solver step's keys and values and no more.
+them read one `AttentionTape`, which says of each part of a batch how it attends. Frames of one part
+(the references) leave their keys and values on the tape; the pictures of a later part, in the same
+pass or in one after it, attend to those instead of, or beside, their own. The tape holds one solver
+step's keys and values and no more.
 
 The soft form is A = softmax(q Kᵀ/√d) V; the hard form lets each query take the value of its single
 best key, V[argmax(q Kᵀ)] (Cerkezi et al., arXiv 2312.04337, our reading of the hard attention).
@@ -11,9 +12,9 @@ best key, V[argmax(q Kᵀ)] (Cerkezi et al., arXiv 2312.04337, our reading of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import torch
@@ -44,35 +45,81 @@ class Sharpness:
 SOFT, HARD = Sharpness(), Sharpness(temperature=0.0)
 
 
-class TapeMode(Enum):
-    OFF = "off"  # the stock self-attention
-    RECORD = "record"  # stock, and store keys and values
-    PLAY = "play"  # attend to the stored ones
+class Sees(Enum):
+    """What pictures of a batch attend to."""
+
+    OWN = "own"  # themselves: the stock self-attention
+    RECORDED = "recorded"  # the frames on the tape
     BLIND = "blind"  # each pixel sees itself alone
+
+
+@dataclass(frozen=True)
+class Part:
+    """Successive pictures of a batch, and how they attend.
+
+    Attributes:
+        rows: how many; None: all there are.
+        sees: what they attend to. sharpness: how narrowly, where that is the tape.
+        records: whether their own keys and values go onto the tape, for the parts after them too.
+        together: frames recorded that are of one object, of which whoever looks at it sees all.
+        mask: [rows, H, W] in [0, 1] of frames recorded; keys where it is below a half stay unseen.
+        objects: [rows] int64, which of the objects on the tape each picture looks at; None: all at
+            the only one, or each at one of its own.
+    """
+
+    rows: int | None = None
+    sees: Sees = Sees.OWN
+    sharpness: Sharpness = SOFT
+    records: bool = False
+    together: int = 1
+    mask: Tensor | None = None
+    objects: Tensor | None = None
+
+    def __getitem__(self, rows: slice) -> Part:
+        """Some of the pictures."""
+        mask, objects = (None if x is None else x[rows] for x in (self.mask, self.objects))
+        return replace(self, rows=rows.stop - rows.start, mask=mask, objects=objects)
 
 
 @dataclass
 class Stored:
-    """One layer's keys and values of the frames that passed.
+    """One layer's keys and values.
 
     Attributes:
-        key, value: [frames, heads, n, d].
-        seen: [frames, 1, 1, n] bool, the keys that may be seen; None: all.
+        key, value: [B, heads, n, d] of B objects or pictures.
+        seen: [B, 1, 1, n] bool, the keys that may be seen; None: all.
     """
 
     key: Tensor
     value: Tensor
     seen: Tensor | None = None
 
-    def as_one(self) -> Stored:
-        """All frames' keys and values as those of one frame: [1, heads, frames · n, d]."""
-        seen = None if self.seen is None else self.seen.flatten()[None, None, None]
-        key, value = (x.transpose(0, 1).flatten(1, 2)[None] for x in (self.key, self.value))
-        return Stored(key, value, seen)
+    def together(self, frames: int) -> Stored:
+        """Every `frames` successive ones as one: [B / frames, heads, frames · n, d]."""
+        if frames == 1:
+            return self
+
+        key, value = (
+            x.unflatten(0, (-1, frames)).transpose(1, 2).flatten(2, 3)
+            for x in (self.key, self.value)
+        )
+        seen = None if self.seen is None else self.seen.unflatten(0, (-1, frames)).flatten(1)
+        return Stored(key, value, None if seen is None else seen[:, None, None])
+
+    def of(self, objects: Tensor | None, rows: int) -> Stored:
+        """What each of `rows` pictures looks at (see `Part.objects`)."""
+        if objects is None:
+            return self.map(lambda x: x.expand(rows, -1, -1, -1))
+        return self.map(lambda x: x[objects])
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Stored:
+        """With each of its tensors changed."""
+        seen = None if self.seen is None else change(self.seen)
+        return Stored(change(self.key), change(self.value), seen)
 
 
 class AttentionTape:
-    """What the layers' processors share: the mode, and the recorded keys and values of each layer.
+    """What the layers' processors share: how a batch attends, and what each layer has recorded.
 
     Args:
         joined: attend to the references' and the view's own keys together (`concat`) rather than to
@@ -82,64 +129,60 @@ class AttentionTape:
 
     def __init__(self, joined: bool = False, sides: Sequence[int] | None = None) -> None:
         self.joined, self.sides = joined, sides
-        self.sharpness = SOFT
-        self.mode = TapeMode.OFF
+        self.parts: Sequence[Part] = (Part(),)
         self.stored: dict[str, Stored] = {}
-        self._together = False
-        self._mask: Tensor | None = None
 
     @contextmanager
-    def record(self, together: bool = False, mask: Tensor | None = None) -> Iterator[None]:
-        """Store the keys and values of the frames that pass, dropping the last ones.
-
-        Args:
-            together: of several frames, let every view see all; else each view sees its own.
-            mask: [frames, H, W] in [0, 1]; keys where it is below a half stay unseen.
-        """
-        self.stored.clear()
-        self._together, self._mask = together, mask
-        yield from self._during(TapeMode.RECORD, SOFT)
-
-    @contextmanager
-    def play(self, sharpness: Sharpness = SOFT) -> Iterator[None]:
-        """Attend to the stored keys and values."""
-        yield from self._during(TapeMode.PLAY, sharpness)
-
-    @contextmanager
-    def blind(self) -> Iterator[None]:
-        """Let each pixel take its own value, as if it saw no other."""
-        yield from self._during(TapeMode.BLIND, SOFT)
-
-    def _during(self, mode: TapeMode, sharpness: Sharpness) -> Iterator[None]:
-        self.mode, self.sharpness = mode, sharpness
+    def attending(self, *parts: Part) -> Iterator[None]:
+        """Let the pictures of each batch attend as its parts say; recorded ones join the tape."""
+        self.parts = parts
         try:
             yield
         finally:
-            self.mode, self.sharpness = TapeMode.OFF, SOFT
+            self.parts = (Part(),)
 
-    def store(self, layer: str, key: Tensor, value: Tensor, size: tuple[int, int]) -> None:
-        """Keep a layer's keys and values, of feature maps of height and width `size`."""
-        stored = Stored(key, value)
-        if self._mask is not None:
-            covered = adaptive_avg_pool2d(self._mask, size).flatten(1)
-            stored.seen = (covered >= 0.5)[:, None, None]
-        self.stored[layer] = stored.as_one() if self._together else stored
+    def clear(self) -> None:
+        """Forget what was recorded."""
+        self.stored.clear()
+
+    @contextmanager
+    def record(self) -> Iterator[None]:
+        """Store the keys and values of the frames that pass, dropping the last ones."""
+        self.clear()
+        with self.attending(Part(records=True)):
+            yield
+
+    @contextmanager
+    def play(self, sharpness: Sharpness = SOFT) -> Iterator[None]:
+        """Attend to what is stored: all to the only frame, or each to its own."""
+        with self.attending(Part(sees=Sees.RECORDED, sharpness=sharpness)):
+            yield
+
+    def store(self, layer: str, part: Part, own: Stored, size: tuple[int, int]) -> None:
+        """Add a part's keys and values, of feature maps of height and width `size`."""
+        seen = None
+        if part.mask is not None:
+            seen = (adaptive_avg_pool2d(part.mask, size).flatten(1) >= 0.5)[:, None, None]
+        new, old = replace(own, seen=seen).together(part.together), self.stored.get(layer)
+        self.stored[layer] = new if old is None else both(old, new, dim=0)
 
 
 def hard_attention(query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None = None) -> Tensor:
     """V[argmax(q Kᵀ)] for each query, with no score matrix kept.
 
     Softmax attention with a very large scale is argmax attention. Queries are normalised first,
-    which no argmax can see and which bounds the scores; all of it runs in fp32, because bf16 scores
-    pick wrong keys. Keys that tie exactly share the query: their values are averaged.
+    which no argmax can see and which bounds the scores; all of it runs in fp32, under autocast too,
+    because bf16 scores pick wrong keys. Keys that tie exactly share the query: their values are
+    averaged.
 
     Args:
         query: [B, heads, n, d]. key, value: [B, heads, m, d].
         seen: bool, broadcast to [B, heads, n, m]; None: every query sees every key.
     """
-    attended = scaled_dot_product_attention(
-        normalize(query.float(), dim=-1), key.float(), value.float(), seen, scale=_HARD_SCALE
-    )
+    with _in_fp32(query.device):
+        attended = scaled_dot_product_attention(
+            normalize(query.float(), dim=-1), key.float(), value.float(), seen, scale=_HARD_SCALE
+        )
     return attended.to(value.dtype)
 
 
@@ -163,11 +206,19 @@ def attend(
 
 def best_keys(query: Tensor, key: Tensor, count: int, seen: Tensor | None = None) -> Tensor:
     """[B, heads, n, m] bool: the `count` seen keys of highest score, more where scores tie."""
-    scores = query.float() @ key.float().transpose(-1, -2)
+    with _in_fp32(query.device):
+        scores = query.float() @ key.float().transpose(-1, -2)
     if seen is not None:
         scores = scores.masked_fill(~seen, -torch.inf)
     best: Tensor = scores >= scores.topk(count, dim=-1).values[..., -1:]
     return best if seen is None else best & seen
+
+
+def _in_fp32(device: torch.device) -> AbstractContextManager[object]:
+    """Autocast is off inside; it would bring fp32 operands down again."""
+    if torch.is_autocast_enabled(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
 
 
 class FrameAttention:
@@ -189,56 +240,64 @@ class FrameAttention:
         temb: Tensor | None = None,
     ) -> Tensor:
         """[B, C, H, W] → [B, C, H, W]; the signature is diffusers', the last three are unused."""
-        batch, channels, height, width = hidden_states.shape
-        pixels = hidden_states.reshape(batch, channels, height * width).transpose(1, 2)
-        if attn.group_norm is not None:  # diffusers' middle block has none beside scale and shift
-            pixels = attn.group_norm(pixels.transpose(1, 2)).transpose(1, 2)
-
-        def split_heads(x: Tensor) -> Tensor:  # [B, n, C] → [B, heads, n, d]
-            return x.unflatten(2, (attn.heads, -1)).transpose(1, 2)
-
-        query = split_heads(attn.to_q(pixels))
-        tape = self.tape
-        shares = tape.sides is None or height in tape.sides
-        mode = tape.mode if shares or tape.mode is TapeMode.BLIND else TapeMode.OFF
-        if mode is TapeMode.PLAY and not tape.joined:
-            attended = self._look_at(self._stored(), query)
-        elif mode is TapeMode.BLIND:
-            attended = split_heads(attn.to_v(pixels))
-        else:
-            own = Stored(split_heads(attn.to_k(pixels)), split_heads(attn.to_v(pixels)))
-            if mode is TapeMode.RECORD:
-                tape.store(self.layer, own.key, own.value, (height, width))
-            looked_at = joined(self._stored(), own) if mode is TapeMode.PLAY else own
-            attended = self._look_at(looked_at, query)
-        attended = attended.transpose(1, 2).flatten(2)
-        projected = attn.to_out[1](attn.to_out[0](attended))
-        output: Tensor = projected.transpose(1, 2).reshape(hidden_states.shape)
+        _, _, height, width = hidden_states.shape
+        size = height, width
+        normed = hidden_states  # diffusers' middle block has no norm beside scale and shift
+        if attn.group_norm is not None:
+            normed = attn.group_norm(normed)
+        pixels = normed.flatten(2).transpose(1, 2)
+        attended, start = [], 0
+        for part in self.tape.parts:
+            stop = len(pixels) if part.rows is None else start + part.rows
+            attended.append(self._attend(attn, part, pixels[start:stop], size))
+            start = stop
+        found = attended[0] if len(attended) == 1 else torch.cat(attended)
+        projected = attn.to_out[1](attn.to_out[0](found.transpose(1, 2).flatten(2)))
+        output: Tensor = projected.transpose(1, 2).unflatten(2, size)
         if attn.residual_connection:
             output = output + hidden_states
         return output / attn.rescale_output_factor
 
-    def _stored(self) -> Stored:
-        """What the views look at: one frame for all of them, or as many frames as views."""
-        return self.tape.stored[self.layer]
+    def _attend(self, attn: Attention, part: Part, pixels: Tensor, size: tuple[int, int]) -> Tensor:
+        """What the pixels [B, n, C] of one part of the batch take in: [B, heads, n, d]."""
 
-    def _look_at(self, stored: Stored, query: Tensor) -> Tensor:
-        key, value = (x.expand(len(query), -1, -1, -1) for x in (stored.key, stored.value))
-        return attend(self.tape.sharpness, query, key, value, stored.seen)
+        def heads_of(project: nn.Module) -> Tensor:  # [B, n, C] → [B, heads, n, d]
+            return project(pixels).unflatten(2, (attn.heads, -1)).transpose(1, 2)
+
+        tape = self.tape
+        if part.sees is Sees.BLIND:
+            return heads_of(attn.to_v)
+        shares = tape.sides is None or size[0] in tape.sides
+        stored = None
+        if shares and part.sees is Sees.RECORDED:
+            stored = tape.stored[self.layer].of(part.objects, len(pixels))
+        if stored is not None and not tape.joined:
+            looked_at = stored
+        else:
+            own = Stored(heads_of(attn.to_k), heads_of(attn.to_v))
+            if shares and part.records:
+                tape.store(self.layer, part, own, size)
+            looked_at = own if stored is None else both(stored, own, dim=2)
+        sharpness = SOFT if stored is None else part.sharpness
+        return attend(
+            sharpness, heads_of(attn.to_q), looked_at.key, looked_at.value, looked_at.seen
+        )
 
 
-def joined(first: Stored, second: Stored) -> Stored:
-    """The keys and values of both, of as many frames as `second` has."""
-    frames = len(second.key)
-
-    def together(a: Tensor, b: Tensor, dim: int) -> Tensor:
-        return torch.cat([a.expand(frames, -1, -1, -1), b], dim=dim)
-
-    key, value = together(first.key, second.key, 2), together(first.value, second.value, 2)
-    if first.seen is None:
+def both(first: Stored, second: Stored, dim: int) -> Stored:
+    """The keys and values of both: of more objects (dim 0), or more of as many pictures (dim 2)."""
+    key, value = (
+        torch.cat([a, b], dim) for a, b in ((first.key, second.key), (first.value, second.value))
+    )
+    if first.seen is None and second.seen is None:
         return Stored(key, value)
-    own = first.seen.new_ones(frames, 1, 1, second.key.shape[2])
-    return Stored(key, value, together(first.seen, own, 3))
+    seen = [
+        stored.key.new_ones(len(stored.key), 1, 1, stored.key.shape[2], dtype=torch.bool)
+        if stored.seen is None
+        else stored.seen
+        for stored in (first, second)
+    ]
+    return Stored(key, value, torch.cat(seen, dim=3 if dim == 2 else 0))
 
 
 @contextmanager

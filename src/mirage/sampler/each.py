@@ -12,9 +12,9 @@ from mirage.config import ViewsConfig
 from mirage.contracts import KeptArray, PoseCondition
 from mirage.model.cross_frame import taped
 from mirage.model.denoiser import PoseDenoiser
-from mirage.sampler.guidance import guide
+from mirage.sampler.guidance import guidances, guide
 from mirage.sampler.invert import invert
-from mirage.sampler.orbit import guidances, make_tape
+from mirage.sampler.orbit import make_tape
 from mirage.sampler.schedule import karras_sigmas
 from mirage.sampler.shared import Reference, SharedDenoiser
 from mirage.sampler.solve import SOLVERS
@@ -30,18 +30,17 @@ def turn_each(
 ) -> Tensor:
     """Photos [B, h, w, C], as they are kept, in poses `own` [B] → [B, C, h, w] in `targets` [B].
 
-    As `sample_orbit` by inversion in mode soft, with a photo to each view in place of one to all.
+    As `sample_orbits` by inversion in mode soft, of what the network sees of photos.
     """
     device = denoiser.embedding.pose.weight.device
     own, targets = (c.map(lambda x: x.to(device)) for c in (own, targets))
     images = denoiser.codec.load(torch.from_numpy(np.array(photos, order="C")).to(device))
-    sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho).to(device)
-    settings = replace(config, mode="soft")
+    sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho)
     with taped(denoiser.unet, make_tape(config)) as tape:
-        shared = SharedDenoiser(denoiser, tape, None, len(photos))
+        shared = SharedDenoiser(denoiser, tape, None, config.chunk)
         track = invert(lambda x, sigma: shared.alone(x, sigma, own), images, sigmas)
-        shared.look_at(Reference([track], own, together=False))
-        guided = guide(shared, targets, guidances(settings))
-        start = track.at(sigmas[0]) / sigmas[0]
-        views: Tensor = SOLVERS[config.solver](guided, start, sigmas, None)
+        each = torch.arange(len(images), device=device)
+        shared.look_at(Reference(track, own, photos=1, objects=each))
+        guided = guide(shared, targets, guidances(replace(config, mode="soft")))
+        views: Tensor = SOLVERS[config.solver](guided, track.at(sigmas[0]) / sigmas[0], sigmas)
     return views

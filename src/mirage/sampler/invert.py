@@ -7,6 +7,7 @@ from a photo as well as downwards from noise (Song et al. 2020, DDIM, arXiv 2010
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor
@@ -15,23 +16,23 @@ from mirage.sampler.reference import Path
 from mirage.sampler.solve import Denoise
 
 
-def invert(denoise: Denoise, image: Tensor, sigmas: Tensor) -> Path:
-    """Follow the ODE from `image` ([1, C, H, W], clean) up through `sigmas`.
+def invert(denoise: Denoise, image: Tensor, sigmas: Sequence[float]) -> Path:
+    """Follow the ODE from `image` ([R, C, H, W], clean) up through `sigmas`.
 
     The slope has no value at σ = 0. The first step undoes the solvers' last one, x → D(x; σ_min),
     to first order: it takes the slope at σ_min from the clean photo. T levels cost 2T − 1
     evaluations.
 
     Args:
-        sigmas: [T + 1] falling to 0, as the solvers take them.
+        sigmas: T + 1 levels falling to 0, as the solvers take them.
     """
-    levels = sigmas[:-1].flip(0)
+    levels = sigmas[-2::-1]
     x = 2 * image - denoise(image, levels[0])
-    path = {float(levels[0]): x}
+    path = {levels[0]: x}
     for sigma, following in pairwise(levels):
         slope = (x - denoise(x, sigma)) / sigma
         predicted = x + (following - sigma) * slope
         slope = (slope + (predicted - denoise(predicted, following)) / following) / 2
         x = x + (following - sigma) * slope
-        path[float(following)] = x
+        path[following] = x
     return Path(path)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mirage.circle import circular_distance
 from mirage.contracts import FloatArray, IntArray, PoseCondition
-from mirage.sampler.reference import Path
+from mirage.sampler.reference import Path, Together
 from mirage.sampler.shared import Reference
 from mirage.sampler.solve import Denoise
 from mirage.sampler.targets import join_conditions
@@ -31,8 +31,8 @@ def keep_path(path: dict[float, Tensor]) -> Watch:
     """Of a denoiser the same one, which keeps what it was shown last at each noise level."""
 
     def watch(denoise: Denoise) -> Denoise:
-        def watched(x: Tensor, sigma: Tensor) -> Tensor:
-            path[float(sigma)] = x
+        def watched(x: Tensor, sigma: float) -> Tensor:
+            path[sigma] = x
             return denoise(x, sigma)
 
         return watched
@@ -61,21 +61,23 @@ def solve_in_turn(
     for row in map(int, order):
         distance = circular_distance(azimuths[list(made)], azimuths[row])
         nearest = [list(made)[i] for i in distance.argsort(kind="stable")[:previous]]
-        seen = _beside(reference, [paths[i] for i in nearest], targets.map(itemgetter(nearest)))
+        poses = [targets.map(itemgetter(slice(i, i + 1))) for i in nearest]
+        seen = _beside(reference, [paths[i] for i in nearest], poses)
         path: dict[float, Tensor] = {}
         made[row] = solve(seen, slice(row, row + 1), keep_path(path))
         paths[row] = Path(path)
     return torch.cat([made[row] for row in range(len(order))])
 
 
-def _beside(reference: Reference, paths: list[Path], poses: PoseCondition) -> Reference:
+def _beside(reference: Reference, paths: list[Path], poses: list[PoseCondition]) -> Reference:
     """The reference and views made before, all of which are seen where the photos have a mask."""
     mask = reference.mask
     if mask is not None:
         mask = torch.cat([mask, mask.new_ones(len(paths), *mask.shape[1:])])
     return replace(
         reference,
-        tracks=[*reference.tracks, *paths],
-        condition=join_conditions([reference.condition, poses]),
+        track=Together([reference.track, *paths]),
+        condition=join_conditions([reference.condition, *poses]),
+        photos=reference.photos + len(paths),
         mask=mask,
     )

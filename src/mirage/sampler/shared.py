@@ -1,25 +1,27 @@
-"""A denoiser of V views that share the keys and values of reference photos.
+"""A denoiser of views that share the keys and values of reference photos.
 
-At each new noise level the references pass once and leave their keys and values on the tape; the
-views then attend to them, as often as the guidance asks, in chunks that bound the memory. T levels,
-R references and b branches cost T · (R + V·b) image forwards, beside those that it took the
-references to get to their noise levels (see `entry`).
+At a noise level everything passes through the network as one batch: first the references, which
+leave their keys and values on the tape, then the views, once for each branch that guidance asks for
+(told the pose and not, with soft attention and hard). What does not fit in a chunk passes in the
+next, which bounds the memory. T levels, R references and b branches of V views cost T · (R + V·b)
+image forwards in T · ⌈(R + V·b) / chunk⌉ calls, beside those that it took the references to get to
+their noise levels (see `invert`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 
 import torch
 from torch import Tensor
 
 from mirage.contracts import PoseCondition
-from mirage.model.cross_frame import SOFT, AttentionTape, Sharpness
+from mirage.model.cross_frame import SOFT, AttentionTape, Part, Sees, Sharpness
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.reference import ReferenceTrack
+from mirage.sampler.targets import join_conditions
 
 
 @dataclass(frozen=True)
@@ -27,29 +29,59 @@ class Reference:
     """What views look at: photos at every noise level, and their poses.
 
     Attributes:
-        tracks: one a photo; or a single one of [V, C, H, W], a photo for each view.
+        track: R photos, those of an object one after the other.
         condition: the poses of all photos.
-        together: whether every view sees all photos, rather than each view its own.
+        photos: of each object; a view sees all those of its own.
+        objects: [V] int64, which object each view looks at; None: all at the only one.
         mask: [R, H, W] in [0, 1], where the photos show their object; None hides nothing of them.
     """
 
-    tracks: Sequence[ReferenceTrack]
+    track: ReferenceTrack
     condition: PoseCondition
-    together: bool = True
+    photos: int
+    objects: Tensor | None = None
     mask: Tensor | None = None
 
-    def at(self, sigma: Tensor) -> Tensor:
-        """[R, C, H, W] at one noise level of the solve."""
-        return torch.cat([track.at(sigma) for track in self.tracks])
+
+@dataclass(frozen=True)
+class Branch:
+    """One way for the views to be looked at by the network.
+
+    Attributes:
+        sees: what they attend to. sharpness: how narrowly, where that is the references.
+        posed: whether the network is told their poses.
+    """
+
+    sees: Sees = Sees.RECORDED
+    sharpness: Sharpness = SOFT
+    posed: bool = True
+
+
+PLAIN = Branch()
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Pictures that pass the network, [N, C, H, W], and how: a part of a batch."""
+
+    x: Tensor
+    condition: PoseCondition
+    part: Part
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, rows: slice) -> _Rows:
+        return _Rows(self.x[rows], self.condition.map(lambda c: c[rows]), self.part[rows])
 
 
 class SharedDenoiser:
-    """Evaluates the denoiser for all views, with or without the references' keys and values.
+    """Denoises views, chunk by chunk, that attend to a reference's keys and values.
 
     Args:
-        denoiser: its UNet's attention must be on `tape` (see `cross_frame.taped`).
-        reference: None leaves every view to itself (mode `none`).
-        chunk: views denoised in one batch.
+        tape: what `denoiser.unet` is taped on.
+        reference: what the views look at; None lets them attend to themselves (mode `none`).
+        chunk: pictures that pass in one batch.
         interval: the closed interval of σ where the references' keys and values are seen.
     """
 
@@ -72,37 +104,67 @@ class SharedDenoiser:
         self._recorded_at: float | None = None
 
     def __call__(
-        self, x: Tensor, sigma: Tensor, condition: PoseCondition, sharpness: Sharpness = SOFT
-    ) -> Tensor:
-        """[V, C, H, W] views at one noise level → clean estimates."""
+        self,
+        x: Tensor,
+        sigma: float,
+        condition: PoseCondition,
+        branches: Sequence[Branch] = (PLAIN,),
+    ) -> list[Tensor]:
+        """[V, C, H, W] views at one noise level → their clean estimates in each branch."""
         low, high = self.interval
-        if self._reference is None or not low <= float(sigma) <= high:
-            return self.alone(x, sigma, condition)
-        self._record(self._reference, sigma)
-        with self.tape.play(sharpness):
-            return self.alone(x, sigma, condition)
+        reference = self._reference if low <= sigma <= high else None
+        rows = []
+        if reference is not None and self._recorded_at != sigma:
+            self.tape.clear()
+            self._recorded_at = sigma
+            rows.append(_references(reference, sigma))
+        rows += [_views(x, condition, branch, reference) for branch in branches]
+        found = torch.cat([self._forward(batch, sigma) for batch in _chunks(rows, self.chunk)])
+        return list(found[-len(branches) * len(x) :].split(len(x)))
 
-    def blind(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
-        """Clean estimates with every pixel seeing itself alone in attention."""
-        with self.tape.blind():
-            return self.alone(x, sigma, condition)
+    def alone(self, x: Tensor, sigma: float, condition: PoseCondition) -> Tensor:
+        """Clean estimates of images [V, C, H, W] that see themselves."""
+        rows = [_Rows(x, condition, Part(len(x)))]
+        return torch.cat([self._forward(batch, sigma) for batch in _chunks(rows, self.chunk)])
 
-    def alone(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
-        """Clean estimates of images [V, C, H, W] with the tape as it stands, chunk by chunk."""
-        parts = [
-            self._forward(x[rows], sigma, condition.map(itemgetter(rows)))
-            for rows in (slice(i, i + self.chunk) for i in range(0, len(x), self.chunk))
-        ]
-        return torch.cat(parts)
-
-    def _record(self, reference: Reference, sigma: Tensor) -> None:
-        """Pass the references at this noise level, unless it is what the tape holds already."""
-        if self._recorded_at == float(sigma):
-            return
-        with self.tape.record(reference.together, reference.mask):
-            self._forward(reference.at(sigma), sigma, reference.condition)
-        self._recorded_at = float(sigma)
-
-    def _forward(self, x: Tensor, sigma: Tensor, condition: PoseCondition) -> Tensor:
+    def _forward(self, batch: Sequence[_Rows], sigma: float) -> Tensor:
+        x = torch.cat([rows.x for rows in batch])
+        condition = join_conditions([rows.condition for rows in batch])
         self.num_forwards += len(x)
-        return self.denoiser(x, sigma.to(x.device).expand(len(x)), condition)
+        with self.tape.attending(*(rows.part for rows in batch)):
+            return self.denoiser(x, x.new_full((len(x),), sigma), condition)
+
+
+def _references(reference: Reference, sigma: float) -> _Rows:
+    x, photos = reference.track.at(sigma), reference.photos
+    part = Part(len(x), records=True, together=photos, mask=reference.mask)
+    return _Rows(x, reference.condition, part)
+
+
+def _views(
+    x: Tensor, condition: PoseCondition, branch: Branch, reference: Reference | None
+) -> _Rows:
+    told = condition if branch.posed else condition.null()
+    if branch.sees is not Sees.RECORDED:
+        return _Rows(x, told, Part(len(x), branch.sees))
+    if reference is None:
+        return _Rows(x, told, Part(len(x)))
+    part = Part(len(x), branch.sees, branch.sharpness, objects=reference.objects)
+    return _Rows(x, told, part)
+
+
+def _chunks(everything: Sequence[_Rows], size: int) -> Iterator[list[_Rows]]:
+    """In batches of at most `size`, but for photos of one object, which stay in one batch."""
+    batch, room = list[_Rows](), size
+    for rows in everything:
+        unit, start = rows.part.together, 0
+        while start < len(rows):
+            if batch and room < unit:
+                yield batch
+                batch, room = [], size
+            stop = min(start + max(1, room // unit) * unit, len(rows))
+            batch.append(rows[start:stop])
+            room -= stop - start
+            start = stop
+    if batch:
+        yield batch

@@ -1,23 +1,24 @@
 """Solvers of the probability-flow ODE dx/dσ = (x − D(x; σ)) / σ, as plain functions.
 
-A denoiser here is any function (x [V, C, H, W], σ scalar tensor) → clean estimate of x's shape:
-guidance and attention sharing are wrappers that the solver does not see.
+A denoiser here is any function (x [V, C, H, W], σ) → clean estimate of x's shape: guidance and
+attention sharing are wrappers that the solver does not see. Noise levels are Python's floats, so
+that no step waits for the device.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-import torch
 from torch import Tensor
 
-Denoise = Callable[[Tensor, Tensor], Tensor]
-Observer = Callable[[int, Tensor, Tensor], None]  # (step, σ, clean estimate)
+Denoise = Callable[[Tensor, float], Tensor]
+Observer = Callable[[int, float, Tensor], None]  # (step, σ, clean estimate)
 
 
 def solve_euler(
-    denoise: Denoise, noise: Tensor, sigmas: Tensor, observe: Observer | None = None
+    denoise: Denoise, noise: Tensor, sigmas: Sequence[float], observe: Observer | None = None
 ) -> Tensor:
     """First order; one evaluation a step (DDIM in this parametrisation)."""
     x = noise * sigmas[0]
@@ -30,7 +31,7 @@ def solve_euler(
 
 
 def solve_heun(
-    denoise: Denoise, noise: Tensor, sigmas: Tensor, observe: Observer | None = None
+    denoise: Denoise, noise: Tensor, sigmas: Sequence[float], observe: Observer | None = None
 ) -> Tensor:
     """Second order; two evaluations a step but the last (Karras et al. 2022, Algorithm 1)."""
     x = noise * sigmas[0]
@@ -47,7 +48,7 @@ def solve_heun(
 
 
 def solve_dpmpp_2m(
-    denoise: Denoise, noise: Tensor, sigmas: Tensor, observe: Observer | None = None
+    denoise: Denoise, noise: Tensor, sigmas: Sequence[float], observe: Observer | None = None
 ) -> Tensor:
     """Second order from the previous step's estimate; one evaluation a step.
 
@@ -55,20 +56,20 @@ def solve_dpmpp_2m(
     """
     x = noise * sigmas[0]
     previous: Tensor | None = None
-    last_h = None
+    last_h = 0.0
     for step, (sigma, following) in enumerate(pairwise(sigmas)):
         clean = denoise(x, sigma)
         if observe is not None:
             observe(step, sigma, clean)
         if following == 0:
             return clean
-        h = torch.log(sigma / following)
-        if previous is None or last_h is None:
+        h = math.log(sigma / following)
+        if previous is None:
             estimate = clean
         else:
-            ratio = last_h / h
-            estimate = (1 + 1 / (2 * ratio)) * clean - 1 / (2 * ratio) * previous
-        x = following / sigma * x - torch.expm1(-h) * estimate
+            share = h / (2 * last_h)
+            estimate = (1 + share) * clean - share * previous
+        x = following / sigma * x - math.expm1(-h) * estimate
         previous, last_h = clean, h
     return x
 

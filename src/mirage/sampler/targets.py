@@ -58,11 +58,15 @@ def between_poses(ring: PoseRing, azimuth: FloatArray) -> PoseCondition:
 
 
 def join_conditions(parts: Sequence[PoseCondition]) -> PoseCondition:
-    """The views of all parts; one that is in a single pose is wholly in it."""
+    """The views of all parts; one that is in a single pose, or in none, is wholly in it."""
+    if all(part.other is None for part in parts):
+        return PoseCondition(
+            *(torch.cat([getattr(p, n) for p in parts]) for n in ("pose", "azimuth"))
+        )
     whole = [
         part
         if part.other is not None
-        else replace(part, other=part.pose, share=torch.zeros_like(part.azimuth))
+        else replace(part, other=part.pose.clamp(min=0), share=torch.zeros_like(part.azimuth))
         for part in parts
     ]
     names = ("pose", "azimuth", "other", "share")

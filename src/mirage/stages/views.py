@@ -6,17 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mirage.config import Config
-from mirage.contracts import ReferenceEntry
 from mirage.errors import MirageError
-from mirage.progress import show_progress
+from mirage.progress import counting
 from mirage.ranks import join_ranks
 from mirage.report.films import save_webp
 from mirage.report.panels import contact_sheet, turning_sheet
 from mirage.stages.folder import RunFolder, hash_of, save_picture, write_json
 from mirage.stages.turn.kept_views import SHEET, is_made, read_orbit, save_views
-from mirage.stages.turn.references import find_references
+from mirage.stages.turn.references import Reference, find_references
 from mirage.stages.turn.turner import Turner
-from mirage.stages.turn.turning import make_views
+from mirage.stages.turn.turning import TOGETHER, make_views
 
 TURNING = "turning.webp"
 
@@ -32,18 +31,16 @@ def run(config: Config, folder: RunFolder) -> str:
     references, refused = find_references(config, folder, turner)
     ranks = join_ranks()
     mine = references[ranks.rank :: ranks.world]
-    said = []
-    for reference in show_progress(mine, "views", len(mine)):
-        target = folder["views"] / reference.name
-        settings = asdict(config.views) | {"references": None, "chunk": None}
-        seen = [(p.pose, p.azimuth, p.pixels.tobytes().hex()) for p in reference.photos]
-        key = hash_of(model_key, settings, seen)
-        if not is_made(target, key):
-            views = make_views(turner, reference, config)
-            save_views(views, config.views, target, key)
-            said += [f"{reference.name}: {entry_line(entry)}" for entry in views.orbit.entries]
-    print(*said, sep="\n", end="\n" if said else "", flush=True)
-    some_made = any(ranks.gather(bool(said)))
+    targets = {reference.name: folder["views"] / reference.name for reference in mine}
+    keys = {reference.name: _key(model_key, config, reference) for reference in mine}
+    missing = [r for r in mine if not is_made(targets[r.name], keys[r.name])]
+    with counting("views", len(mine), done=len(mine) - len(missing)) as count:
+        for start in range(0, len(missing), TOGETHER):
+            for made in make_views(turner, missing[start : start + TOGETHER], config):
+                name = made.reference.name
+                save_views(made, config.views, targets[name], keys[name])
+                count(1)
+    some_made = any(ranks.gather(bool(missing)))
     if some_made and ranks.is_first:
         from mirage.stages.record import record_views  # takes seconds
 
@@ -59,11 +56,11 @@ def run(config: Config, folder: RunFolder) -> str:
     return f"views: {len(references)} references, {config.views.num_views} views each → {where}"
 
 
-def entry_line(entry: ReferenceEntry) -> str:
-    """How a reference entered the sampler, in words."""
-    compared = ", ".join(f"{name} {value:.1f}" for name, value in entry.psnr.items())
-    why = f" (denoised back, PSNR in dB: {compared})" if compared else ""
-    return f"reference by {entry.path}{why}"
+def _key(model_key: str, config: Config, reference: Reference) -> str:
+    """A hash of all that the views of a reference depend on."""
+    settings = asdict(config.views) | {"references": None, "chunk": None}
+    seen = [(p.pose, p.azimuth, p.pixels.tobytes().hex()) for p in reference.photos]
+    return hash_of(model_key, settings, seen)
 
 
 def _refusal(refused: list[MirageError], num_turned: int, where: Path) -> MirageError:

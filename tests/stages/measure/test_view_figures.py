@@ -61,7 +61,8 @@ def measure(
 
 
 @pytest.fixture
-def figures(measure: Measure) -> dict[str, Any]:
+def figures(measure: Measure, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setattr(view_figures, "TOGETHER", 2)  # a batch and a part of one
     return measure([case(i) for i in range(3)])
 
 
@@ -88,6 +89,7 @@ def test_modes_stand_beside_what_needs_no_model(figures: dict[str, Any]) -> None
 def test_every_figure_has_an_interval_round_it(figures: dict[str, Any]) -> None:
     for row in figures["views"] + figures["differences"]:
         exempt = ("mode", "of", "minus", "intervals", "forwards", "peak_memory_mib")
+        assert ("seconds_a_view" in row) == (row.get("mode") in ("soft", "hard"))
         assert set(row["intervals"]) == set(row) - set(exempt)
         for name, ends in row["intervals"].items():
             assert ends["low"] - 1e-12 <= row[name] <= ends["high"] + 1e-12, name
@@ -130,11 +132,14 @@ def test_views_that_are_the_truth_have_no_distance_from_it(
     cases = [case(i) for i in range(2)]
     truths = {c.reference.name: c.truth for c in cases}
 
-    def cheat(turner: Turner, reference: Reference, azimuths: np.ndarray, config: Config) -> Any:
-        frames = truths[reference.name]
-        assert frames is not None
-        noisy = frames ^ (config.views.mode == "soft")  # the last bit, in one of the modes
-        return type("Orbit", (), {"frames": noisy[: len(azimuths)]})
+    def cheat(
+        turner: Turner, references: list[Reference], azimuths: list[np.ndarray], config: Config
+    ) -> Any:
+        for reference, asked in zip(references, azimuths, strict=True):
+            frames = truths[reference.name]
+            assert frames is not None
+            noisy = frames ^ (config.views.mode == "soft")  # the last bit, in one of the modes
+            yield type("Orbit", (), {"frames": noisy[: len(asked)]})
 
     monkeypatch.setattr(view_figures, "turn", cheat)
     rows = by_mode(measure(cases))

@@ -6,36 +6,29 @@ import numpy as np
 
 from mirage.config import ViewsConfig
 from mirage.contracts import Orbit, PoseLabels
-from mirage.stages.turn.best_of import best_of
+from mirage.stages.turn.best_of import best_of, sample_settings
 
 ASKED = np.array([0.0, 90.0, 180.0])
 PHOTO = np.full((4, 4, 3), 100, np.uint8)
 
 
-class Sampler:
-    """Sample n is off by offset[n][v] degrees and by colour[n][v] levels of grey in view v."""
+def sample(colour: list[int]) -> Orbit:
+    """Three views that are off by `colour` levels of grey."""
+    grey = 100 + np.array(colour)
+    frames = np.broadcast_to(grey[:, None, None, None], (3, 4, 4, 3)).astype(np.uint8)
+    return Orbit(PHOTO, frames, ASKED, np.arange(3), 0, num_forwards=10)
 
-    def __init__(self, offset: list[list[float]], colour: list[list[int]]) -> None:
-        self.offset, self.colour = np.array(offset), np.array(colour)
-        self.asked: list[ViewsConfig] = []
-        self.num_read = 0
 
-    def sample(self, config: ViewsConfig) -> Orbit:
-        grey = 100 + self.colour[len(self.asked)]
-        self.asked.append(config)
-        frames = np.broadcast_to(grey[:, None, None, None], (3, 4, 4, 3)).astype(np.uint8)
-        return Orbit(PHOTO, frames, ASKED, np.arange(3), 0, num_forwards=10)
-
-    def read(self, orbit: Orbit) -> PoseLabels:
-        azimuth = (ASKED + self.offset[self.num_read]) % 360
-        self.num_read += 1
-        one = np.ones(3)
-        return PoseLabels(np.arange(3), one, azimuth, np.arange(3)[:, None], one[:, None], one > 1)
+def read(offset: list[float]) -> PoseLabels:
+    """What is read of views that are off by `offset` degrees."""
+    one = np.ones(3)
+    azimuth = (ASKED + np.array(offset)) % 360
+    return PoseLabels(np.arange(3), one, azimuth, np.arange(3)[:, None], one[:, None], one > 1)
 
 
 def test_each_view_keeps_the_sample_of_the_best_pose_and_colours() -> None:
-    sampler = Sampler([[0, 40, 10], [5, 350, 10], [90, 5, 0]], [[0, 0, 20], [0, 0, 0], [0, 9, 40]])
-    orbit, scores = best_of(3, ViewsConfig(seed=7), sampler.sample, sampler.read)
+    samples = [sample(colour) for colour in ([0, 0, 20], [0, 0, 0], [0, 9, 40])]
+    orbit, scores = best_of(samples, [read(o) for o in ([0, 40, 10], [5, 350, 10], [90, 5, 0])])
     assert scores.total.argmax(axis=0).tolist() == [0, 1, 1]
     assert orbit.frames[:, 0, 0, 0].tolist() == [100, 100, 100]
     assert scores.azimuth_error.tolist() == [[0, 40, 10], [5, 10, 10], [90, 5, 0]]
@@ -47,7 +40,6 @@ def test_each_view_keeps_the_sample_of_the_best_pose_and_colours() -> None:
 
 
 def test_further_samples_differ_in_seed_and_leave_room_for_chance() -> None:
-    sampler = Sampler([[0, 0, 0]] * 3, [[0, 0, 0]] * 3)
-    best_of(3, ViewsConfig(seed=7), sampler.sample, sampler.read)
-    assert [config.seed for config in sampler.asked] == [7, 8, 9]
-    assert sampler.asked[0].start == 1.0 and all(c.start < 1 for c in sampler.asked[1:])
+    settings = sample_settings(ViewsConfig(seed=7, best_of=3))
+    assert [config.seed for config in settings] == [7, 8, 9]
+    assert settings[0].start == 1.0 and all(config.start < 1 for config in settings[1:])

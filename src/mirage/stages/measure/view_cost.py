@@ -21,10 +21,10 @@ _RESET_PEAK = "5"  # what resets the peak of the resident memory (Linux, man 5 p
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one call.
+    """Of one object.
 
     Attributes:
-        seconds: by the clock.
+        seconds: by the clock; of objects that were turned together, each one's share.
         forwards: pictures that passed through the network, however they were batched.
         peak_mib: highest memory while it ran, MiB: allocated on the GPU that the network is on; on
             a CPU, resident of the whole process, libraries included. Where the system cannot reset
@@ -36,8 +36,11 @@ class Cost:
     peak_mib: float
 
 
-def measure_cost(network: nn.Module, work: Callable[[], T]) -> tuple[T, Cost]:
-    """What `work` returns, and what it cost; the network's first argument has a row a picture."""
+def measure_cost(network: nn.Module, work: Callable[[], T], objects: int = 1) -> tuple[T, Cost]:
+    """What `work` returns, and what it cost each of the objects that it is of.
+
+    The network's first argument has a row a picture.
+    """
     device = next(network.parameters()).device
     passed: list[int] = []
 
@@ -54,7 +57,7 @@ def measure_cost(network: nn.Module, work: Callable[[], T]) -> tuple[T, Cost]:
     finally:
         hook.remove()
     seconds = time.perf_counter() - start
-    return result, Cost(seconds, sum(passed), _peak_mib(device))
+    return result, Cost(seconds / objects, sum(passed) // objects, _peak_mib(device))
 
 
 def _reset_peak(device: torch.device) -> None:

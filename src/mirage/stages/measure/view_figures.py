@@ -1,12 +1,12 @@
 """How good a run's views are: every row of settings beside what can be had without a model.
 
-Each object is turned in every row before the next one, so that a load on the machine slows all
-rows alike. All figures of a row are of the same pictures.
+Objects are turned in batches, each in every row before the next, so that a load on the machine
+slows all rows alike. All figures of a row are of the same pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from mirage.config import Config
 from mirage.contracts import ByteArray, FloatArray
 from mirage.images.manifest import open_images
 from mirage.poses.labels import read_labels
-from mirage.progress import show_progress
+from mirage.progress import counting
 from mirage.ranks import join_ranks
 from mirage.report import view_metrics as metrics
 from mirage.sampler.targets import nearest_pose
@@ -28,12 +28,13 @@ from mirage.stages.measure.view_cases import Case
 from mirage.stages.measure.view_cost import Cost, measure_cost
 from mirage.stages.measure.view_sets import heldout_features, set_figures
 from mirage.stages.measure.view_summary import Row, difference, summarise
+from mirage.stages.turn.references import Reference
 from mirage.stages.turn.turner import Turner
-from mirage.stages.turn.turning import turn
+from mirage.stages.turn.turning import TOGETHER, turn
 
 NUM_KEPT = 4  # objects: they are drawn at random, and so are the first of them
 _TOLD = ("target_pose_accuracy", "psnr", "colour_distance")
-_Looked = tuple[dict[str, FloatArray], FloatArray, Cost | None]  # figures, features, cost
+_Looked = tuple[dict[str, FloatArray], FloatArray]  # figures, features
 COPY, NEAREST, TRUTH = "copy the reference", "nearest training image", "true renders"
 
 
@@ -95,27 +96,51 @@ def _measure_rows(
     ranks = join_ranks()
     mine = ranks.share(len(cases))
     for settings in list(rows.values())[:1]:  # a view for what only the first call pays
-        turn(turner, cases[0].reference, azimuths[:1], settings)
+        turn(turner, [cases[0].reference], [azimuths[:1]], settings)
     measured: dict[int, dict[str, _Looked]] = {}
-    for index in show_progress(mine, "evaluate views", len(mine)):
-        case, measured[index], shown = cases[index], {}, {}
-        for name, frames, cost in _pictures(rows, turner, case, azimuths, nearest):
-            measured[index][name] = (*_look(turner, case, frames, azimuths, name), cost)
-            shown[name] = frames
-        if keep is not None and index < NUM_KEPT:
-            turned = _turned(case, azimuths, turner, shown, measured[index])
-            turned.save(keep / f"{index:02d}")
-    everyones = {index: found for part in ranks.gather(measured) for index, found in part.items()}
-    in_order = [everyones[index] for index in range(len(cases))]
+    costs: dict[str, list[Cost]] = {name: [] for name in rows}
+    with counting("evaluate views", len(mine)) as count:
+        for start in range(0, len(mine), TOGETHER):
+            batch = mine[start : start + TOGETHER]
+            turned = {}
+            for name, settings in rows.items():
+                objects = [cases[index].reference for index in batch]
+                turned[name], cost = _turn_all(turner, objects, azimuths, settings)
+                costs[name].append(cost)
+            for place, index in enumerate(batch):
+                shown = {name: frames[place] for name, frames in turned.items()}
+                shown |= _without_a_model(cases[index], len(azimuths), nearest)
+                measured[index] = {
+                    name: _look(turner, cases[index], frames, azimuths, name)
+                    for name, frames in shown.items()
+                }
+                if keep is not None and index < NUM_KEPT:
+                    kept = _turned(cases[index], azimuths, turner, shown, measured[index])
+                    kept.save(keep / f"{index:02d}")
+                count(1)
+    everyones = ranks.gather((measured, costs))
+    figures = {index: found for part, _ in everyones for index, found in part.items()}
+    in_order = [figures[index] for index in range(len(cases))]
     found = {name: [each[name] for each in in_order] for name in in_order[0]}
     return {
         row: Row(
-            {name: np.stack([figures[name] for figures, _, _ in parts]) for name in parts[0][0]},
-            np.stack([pooled for _, pooled, _ in parts]),
-            [cost for _, _, cost in parts if cost is not None],
+            {name: np.stack([figures[name] for figures, _ in parts]) for name in parts[0][0]},
+            np.stack([pooled for _, pooled in parts]),
+            [cost for _, theirs in everyones for cost in theirs.get(row, ())],
         )
         for row, parts in found.items()
     }
+
+
+def _turn_all(
+    turner: Turner, objects: Sequence[Reference], azimuths: FloatArray, settings: Config
+) -> tuple[list[ByteArray], Cost]:
+    """The views of each object, [V, H, W, 3] uint8, and what one object's cost."""
+    asked = [azimuths] * len(objects)
+    orbits, cost = measure_cost(
+        turner.denoiser, lambda: turn(turner, objects, asked, settings), len(objects)
+    )
+    return [orbit.frames for orbit in orbits], cost
 
 
 def _turned(
@@ -125,37 +150,21 @@ def _turned(
     """What of one object is kept: its views in each row, and the true ones."""
     rows = {name: frames for name, frames in shown.items() if name not in (COPY, NEAREST)}
     scores = {name: {figure: float(np.mean(values[figure])) for figure in _TOLD if figure in values}
-              for name, (values, _, _) in looked.items() if name in rows}  # fmt: skip
+              for name, (values, _) in looked.items() if name in rows}  # fmt: skip
     first, asked = case.reference.first, nearest_pose(turner.bank.ring, azimuths)
     return TurnedObject(
         case.reference.name, first.pixels, first.pose, azimuths, asked, rows, scores
     )
 
 
-def _pictures(
-    rows: Mapping[str, Config],
-    turner: Turner,
-    case: Case,
-    azimuths: FloatArray,
-    nearest: NearestPhotos,
-) -> Iterator[tuple[str, ByteArray, Cost | None]]:
-    """Every row's views of one object, [V, H, W, 3] uint8."""
-    for name, settings in rows.items():
-
-        def sample(settings: Config = settings) -> ByteArray:
-            return turn(turner, case.reference, azimuths, settings).frames
-
-        yield name, *measure_cost(turner.denoiser, sample)
+def _without_a_model(case: Case, views: int, nearest: NearestPhotos) -> dict[str, ByteArray]:
+    """What an object's views are compared with, [V, H, W, 3] uint8 by the row's name."""
     photo = case.reference.first.pixels
-    yield COPY, np.repeat(photo[None], len(azimuths), axis=0), None
-    yield NEAREST, nearest.views(photo), None
-    if case.truth is not None:
-        yield TRUTH, case.truth, None
+    shown = {COPY: np.repeat(photo[None], views, axis=0), NEAREST: nearest.views(photo)}
+    return shown if case.truth is None else shown | {TRUTH: case.truth}
 
 
-def _look(
-    turner: Turner, case: Case, frames: ByteArray, azimuths: FloatArray, row: str
-) -> tuple[dict[str, FloatArray], FloatArray]:
+def _look(turner: Turner, case: Case, frames: ByteArray, azimuths: FloatArray, row: str) -> _Looked:
     """Figures of one object's views, and their pooled features [V, C]."""
     ring = turner.bank.ring
     features = turner.backbone(frames)

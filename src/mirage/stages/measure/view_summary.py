@@ -25,7 +25,7 @@ class Row:
     Attributes:
         figures: name → [O, …], of each object's views, or one of each object.
         pooled: [O, V, C] pooled features of the views.
-        costs: of each object, where views were sampled.
+        costs: of an object in each batch that was turned, where views were sampled.
     """
 
     figures: dict[str, FloatArray]

@@ -78,7 +78,7 @@ def view_tables(figures: dict[str, Any]) -> list[Table]:
     )
     cost_note = (
         "Forwards: passes of a picture through the network, for all views of an object. Peak: of "
-        "the GPU, or of the whole process on a CPU."
+        "the GPU, or of the whole process on a CPU, with up to eight objects turned at once."
     )
     named = [(row["mode"], row) for row in rows]
     pairs = [(f"{row['of']} − {row['minus']}", row) for row in figures.get("differences", [])]

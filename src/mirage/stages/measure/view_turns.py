@@ -14,7 +14,6 @@ import numpy as np
 
 from mirage.config import Config
 from mirage.contracts import ByteArray, FloatArray
-from mirage.progress import show_progress
 from mirage.report.intervals import bootstrap
 from mirage.report.tables import Table
 from mirage.report.view_metrics import turn_steps
@@ -35,18 +34,21 @@ def measure_turns(
     """
     ring = turner.bank.ring
     found: dict[str, list[tuple[float, float, float]]] = {}
-    for case in show_progress(cases[:_OBJECTS], "evaluate turns", len(cases[:_OBJECTS])):
-        azimuths = ring_azimuths(ring, config.evaluate.turn, case.reference.first.azimuth)
+    cases = cases[:_OBJECTS]
+    starts = [case.reference.first.azimuth for case in cases]
+    asked = [ring_azimuths(ring, config.evaluate.turn, start) for start in starts]
+    orbits = turn(turner, [case.reference for case in cases], asked, config)
+    for case, orbit, azimuths in zip(cases, orbits, asked, strict=True):
         pose = nearest_pose(ring, azimuths)
         crosses = (pose != np.roll(pose, -1))[: None if ring.closed else -1]
-        pictures = {config.views.mode: turn(turner, case.reference, azimuths, config).frames}
+        pictures = {config.views.mode: orbit.frames}
         if case.render is not None:
             pictures["true renders"] = case.render(azimuths)
         for name, frames in pictures.items():
             found.setdefault(name, []).append(_figures(frames, crosses, ring.closed))
     return {
         "views": config.evaluate.turn,
-        "objects": len(cases[:_OBJECTS]),
+        "objects": len(cases),
         "rows": [{"of": name, **_summary(rows, seed)} for name, rows in found.items()],
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,28 +34,27 @@ class Scores:
         return -self.azimuth_error / _POSE - self.colour_distance / _COLOUR
 
 
-def best_of(
-    count: int,
-    config: ViewsConfig,
-    sample: Callable[[ViewsConfig], Orbit],
-    read: Callable[[Orbit], PoseLabels],
-) -> tuple[Orbit, Scores]:
-    """An orbit of the best of `count` samples of each view, and the scores of all.
+def sample_settings(config: ViewsConfig) -> list[ViewsConfig]:
+    """The settings of `views.best_of` samples: as `config` asks, then with other seeds."""
+    further = replace(config, start=min(config.start, _VARIED))
+    return [config] + [
+        replace(further, seed=config.seed + number) for number in range(1, config.best_of)
+    ]
 
-    The first sample is the one that `config` asks for; the others have other seeds.
+
+def best_of(samples: Sequence[Orbit], read: Sequence[PoseLabels]) -> tuple[Orbit, Scores]:
+    """An orbit of the best of N samples of each view, and the scores of all.
 
     Args:
-        sample: an orbit by a configuration. read: the poses of an orbit's views.
+        samples: N orbits of one object. read: the poses of their views.
     """
-    orbits = [sample(config)]
-    for further in range(1, count):
-        start = min(config.start, _VARIED)
-        orbits.append(sample(replace(config, seed=config.seed + further, start=start)))
     scores = Scores(
-        np.stack([circular_distance(read(o).azimuth, o.azimuth) for o in orbits]),
-        np.stack([colour_distance(o.reference, o.frames) for o in orbits]),
+        np.stack(
+            [circular_distance(r.azimuth, o.azimuth) for r, o in zip(read, samples, strict=True)]
+        ),
+        np.stack([colour_distance(orbit.reference, orbit.frames) for orbit in samples]),
     )
     chosen = scores.total.argmax(axis=0)
-    frames = np.stack([orbits[n].frames[v] for v, n in enumerate(chosen)])
-    forwards = sum(orbit.num_forwards for orbit in orbits)
-    return replace(orbits[0], frames=frames, num_forwards=forwards), scores
+    frames = np.stack([samples[n].frames[v] for v, n in enumerate(chosen)])
+    forwards = sum(orbit.num_forwards for orbit in samples)
+    return replace(samples[0], frames=frames, num_forwards=forwards), scores

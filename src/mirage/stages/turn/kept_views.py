@@ -111,7 +111,6 @@ def save_views(made: Views, config: ViewsConfig, target: Path, key: str) -> None
         "reference_azimuth": reference.first.azimuth,
         "reference_confidence": reference.confidence,
         "reference_outlier": reference.outlier,
-        "reference_entries": [asdict(entry) for entry in orbit.entries],
         "forwards": orbit.num_forwards,
         "best_of": None
         if scores is None

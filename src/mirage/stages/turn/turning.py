@@ -1,7 +1,8 @@
-"""An object as photos show it → views of it, as the configuration asks for them."""
+"""Objects as photos show them → views of them, as the configuration asks for them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,51 +10,72 @@ import numpy as np
 from mirage.circle import wrap
 from mirage.config import Config, ViewsConfig
 from mirage.contracts import ByteArray, FloatArray, Orbit, PoseRing
-from mirage.sampler.orbit import sample_orbit
+from mirage.sampler.orbit import Turn, sample_orbits
 from mirage.sampler.targets import ring_azimuths
-from mirage.stages.turn.best_of import Scores, best_of
+from mirage.stages.turn.best_of import Scores, best_of, sample_settings
 from mirage.stages.turn.kept_views import Views
 from mirage.stages.turn.object_views import draft_of_object
 from mirage.stages.turn.references import Reference
 from mirage.stages.turn.turner import Turner
 
-
-def make_views(turner: Turner, reference: Reference, config: Config) -> Views:
-    """The object from all round, or from where `views.azimuths` says."""
-    azimuths = target_azimuths(turner.bank.ring, reference.first.azimuth, config.views)
-    orbit, scores = turn_and_score(turner, reference, azimuths, config)
-    return Views(reference, orbit, turner.read_poses(orbit.frames), scores)
+# Objects that are turned together: small batches leave a GPU idle, and even a CPU takes twice as
+# long for a picture by itself; but what is turned together is lost together when a run is killed.
+TOGETHER = 8
 
 
-def turn(turner: Turner, reference: Reference, azimuths: FloatArray, config: Config) -> Orbit:
-    """The reference's views at `azimuths` on the ring, each the best of `views.best_of`."""
-    return turn_and_score(turner, reference, azimuths, config)[0]
+def make_views(turner: Turner, references: Sequence[Reference], config: Config) -> list[Views]:
+    """The objects from all round, or from where `views.azimuths` says."""
+    ring = turner.bank.ring
+    azimuths = [target_azimuths(ring, each.first.azimuth, config.views) for each in references]
+    turned = turn_and_score(turner, references, azimuths, config)
+    return [
+        Views(reference, orbit, turner.read_poses(orbit.frames), scores)
+        for reference, (orbit, scores) in zip(references, turned, strict=True)
+    ]
+
+
+def turn(
+    turner: Turner,
+    references: Sequence[Reference],
+    azimuths: Sequence[FloatArray],
+    config: Config,
+) -> list[Orbit]:
+    """The references' views, each at its azimuths on the ring, the best of `views.best_of`."""
+    return [orbit for orbit, _ in turn_and_score(turner, references, azimuths, config)]
 
 
 def turn_and_score(
-    turner: Turner, reference: Reference, azimuths: FloatArray, config: Config
-) -> tuple[Orbit, Scores | None]:
+    turner: Turner,
+    references: Sequence[Reference],
+    azimuths: Sequence[FloatArray],
+    config: Config,
+) -> list[tuple[Orbit, Scores | None]]:
     """As `turn`, with the scores that it chose by; None where there was nothing to choose."""
+    weak, views = turner.weak(config.views), config.views
+    shown = [reference.photos[: views.photos] for reference in references]
 
-    weak, shown = turner.weak(config.views), reference.photos[: config.views.photos]
+    def sample(
+        settings: ViewsConfig, drafts: Sequence[ByteArray | None] = (None,) * len(references)
+    ) -> list[Orbit]:
+        turns = [Turn(*each) for each in zip(shown, azimuths, drafts, strict=True)]
+        return sample_orbits(turner.denoiser, turner.bank.ring, turns, settings, weak=weak)
 
-    def sample(settings: ViewsConfig, draft: ByteArray | None = None) -> Orbit:
-        return sample_orbit(
-            turner.denoiser, turner.bank.ring, shown, azimuths, settings, weak=weak, draft=draft
-        )
-
-    scores = None
-    if config.views.best_of == 1:
-        orbit = sample(config.views)
+    samples = [sample(settings) for settings in sample_settings(views)]
+    turned: list[tuple[Orbit, Scores | None]]
+    if len(samples) == 1:
+        turned = [(orbit, None) for orbit in samples[0]]
     else:
-        read = turner.read_poses
-        orbit, scores = best_of(
-            config.views.best_of, config.views, sample, lambda orbit: read(orbit.frames)
-        )
-    if config.views.refine == "3d":
-        again = sample(config.views, draft_of_object(orbit, turner, config.shape))
-        orbit = replace(again, num_forwards=orbit.num_forwards + again.num_forwards)
-    return orbit, scores
+        turned = [
+            best_of(drawn, [turner.read_poses(orbit.frames) for orbit in drawn])
+            for drawn in zip(*samples, strict=True)
+        ]
+    if views.refine == "3d":
+        drafts = [draft_of_object(orbit, turner, config.shape) for orbit, _ in turned]
+        turned = [
+            (replace(again, num_forwards=orbit.num_forwards + again.num_forwards), scores)
+            for again, (orbit, scores) in zip(sample(views, drafts), turned, strict=True)
+        ]
+    return turned
 
 
 def target_azimuths(ring: PoseRing, own: float, config: ViewsConfig) -> FloatArray:
