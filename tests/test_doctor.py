@@ -13,6 +13,7 @@ import pytest
 from tiny_runs import mirage
 
 from mirage import doctor
+from mirage.config import AUTO
 from mirage.doctor import Finding, advise, ask, examine, find_hub, find_rendering, find_slurm
 from mirage.experiment import load_config
 
@@ -90,7 +91,7 @@ def test_the_commands_advised_are_understood(
     assert (demo[2:] == ["experiment=demo"]) == rendering
     assert own.images.source == "folder" and own.images.path == "FOLDER"
     assert own.backbone.name == ("dinov2" if hub else "effnet_lite")
-    assert (own.train.steps > 5000) == gpu
+    assert own.recipe == AUTO and (own.budget.minutes is None) == gpu
 
 
 def test_nothing_heavy_is_imported_before_it_speaks() -> None:
@@ -111,7 +112,10 @@ def test_the_command_speaks_line_by_line_and_takes_no_words(
     ))  # fmt: skip
     assert mirage("doctor") == 0
     said = capsys.readouterr().out
-    assert said.startswith("GPU        none\nhub        far\n           → wait\n")
-    assert said.rstrip().endswith("backbone=effnet_lite")
+    assert said.startswith(
+        "GPU        none\nhub        far\n           → wait\nrendering  by EGL\n"
+    )
+    assert "\nrecipe     photos_32, since photos_64 is for a GPU (" in said
+    assert said.rstrip().endswith("backbone=effnet_lite budget.minutes=60")
     assert mirage("doctor", "please") == 1
     assert "please" in capsys.readouterr().err

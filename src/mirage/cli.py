@@ -191,9 +191,42 @@ def run_command(name: str, config: Config) -> None:
         )
     if speaks and not config.dry_run:
         save_config(config)
+    trains = "training" in COMMANDS[name].stages
+    if trains:
+        _require_autoencoder(config)
     for stage in COMMANDS[name].stages:
+        if trains and stage != "images" and config.is_open:
+            config = _settle(config, speaks)
         work = partial(_stage(stage), config, RunFolder(Path(config.run)))
         _tell(stage, work, speaks)
+
+
+def _settle(config: Config, speaks: bool) -> Config:
+    """The configuration with the recipe that the run gets, now that its photos are known."""
+    from mirage.circumstances import settle
+    from mirage.experiment import save_config
+    from mirage.images.manifest import open_images
+    from mirage.stages.folder import RunFolder
+
+    folder = RunFolder(Path(config.run))
+    folder.key("images")
+    settled, line = settle(config, open_images(folder["images"]))
+    _tell("recipe", lambda: line, speaks)
+    _require_autoencoder(settled)
+    if speaks and not config.dry_run:
+        save_config(settled)
+    return settled
+
+
+def _require_autoencoder(config: Config) -> None:
+    """Raise MirageError where training would, hours later, for want of an autoencoder."""
+    from mirage.stages.folder import RunFolder
+
+    if config.model.autoencoder is None or RunFolder(Path(config.run)).is_done("model"):
+        return
+    from mirage.stages.learn.latents import open_codec
+
+    open_codec(config)
 
 
 def _tell(what: str, work: Callable[[], str], speaks: bool = True) -> None:

@@ -107,7 +107,8 @@ COMMANDS = {
         _ROAD,
         "All of the above in order, skipping what is done.",
         "as images",
-        ("experiment=NAME", "run=DIR"),
+        ("experiment=NAME  (a recipe is chosen where none is named)",
+         "budget.minutes=MINUTES  (for training)", "run=DIR"),
         "mirage run experiment=demo",
     ),
     "sweep": Command(

@@ -24,6 +24,7 @@ _DINOV2 = "models--timm--vit_small_patch14_reg4_dinov2.lvd142m"  # as the hub's 
 _PACKAGES = ("torch", "lightning", "diffusers", "timm")
 _LEAST_GB = 2  # `benchmarks/memory.py`: finding poses peaks at 1.4 GB, most of it the libraries
 _GB = 1e9
+_CPU_MINUTES = 60
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,10 @@ def run() -> None:
     for finding in examine():
         print(finding, flush=True)
         good[finding.what] = finding.good
-    print("", *advise(good["GPU"], good["hub"], good["rendering"]), sep="\n", flush=True)
+    gpu = good["GPU"]
+    if find_packages().good:
+        print(find_recipe(gpu), flush=True)
+    print("", *advise(gpu, good["hub"], good["rendering"]), sep="\n", flush=True)
 
 
 def examine() -> Iterator[Finding]:
@@ -194,20 +198,29 @@ def find_gpu() -> Finding:
     return Finding("GPU", "none: everything runs on the processor, at small sizes", False)
 
 
+def find_recipe(gpu: bool) -> Finding:
+    """What many large photos would be trained by here; `mirage run` asks the same function."""
+    from mirage.circumstances import look_around
+    from mirage.config import BudgetConfig, Config
+    from mirage.recipes import choose, known_recipes
+
+    there = look_around(Config(budget=BudgetConfig(None if gpu else _CPU_MINUTES)))
+    choice = choose(there, known_recipes())
+    return Finding("recipe", f"{choice.name}, since {choice.reason} ({there})")
+
+
 def advise(gpu: bool, hub: bool, rendering: bool) -> list[str]:
     """Which experiment to begin with, why, and with what command; of `experiments/experiment/`."""
     from mirage.experiment import list_experiments
 
     said = list_experiments()["experiment"]
     offline = "" if hub else " backbone=effnet_lite"
-    photos = f"images.path=FOLDER run=runs/mine{offline}"
-    if gpu:
-        own = ["your photos:  the defaults, which are meant for a GPU", f"  mirage run {photos}"]
-    else:
-        own = [
-            f"your photos:  cars_photos, a recipe for small machines. {said['cars_photos']}",
-            f"  mirage run experiment=cars_photos images.source=folder {photos}",
-        ]
+    budget = "" if gpu else f" budget.minutes={_CPU_MINUTES}"
+    time = "without a limit of time" if gpu else "in an hour; longer is better"
+    own = [
+        f"your photos:  the recipe is chosen when they are known; {time}",
+        f"  mirage run images.path=FOLDER run=runs/mine{offline}{budget}",
+    ]
     if not rendering:
         return own
     return [f"to begin:     demo. {said['demo']}", "  mirage run experiment=demo", *own]

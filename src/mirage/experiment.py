@@ -24,11 +24,22 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import experiments
-from mirage.config import AblationConfig, Config, EvaluateConfig, LauncherConfig, ViewsConfig
+from mirage.config import (
+    AUTO,
+    AblationConfig,
+    Config,
+    EvaluateConfig,
+    LauncherConfig,
+    ViewsConfig,
+)
 from mirage.errors import MirageError
 
 _PARTS = ("backbone", "ablation", "launcher")  # folders of experiments/ for parts of `Config`
 _GROUPS = ("experiment", *_PARTS)  # `backbone=effnet_lite` picks a file
+_NETWORK = tuple(
+    f"model.{name}"
+    for name in ("channels", "layers_per_block", "norm_groups", "attention_levels", "head_dim")
+)
 
 
 def load_config(overrides: Sequence[str]) -> Config:
@@ -45,22 +56,77 @@ def load_config(overrides: Sequence[str]) -> Config:
     groups = [word for word in overrides if word.split("=", 1)[0] in _GROUPS]
     values = [word for word in overrides if word not in groups]
     base = _compose(groups)
+    named = [word.split("=", 1)[1] for word in groups if word.startswith("experiment=")]
     try:
         given = OmegaConf.merge({}, *(_read_override(word) for word in values))
         merged = OmegaConf.merge(base, given)
         saved = Path(merged.run) / SAVED
-        if saved.exists() and not any(word.startswith("experiment=") for word in groups):
-            restored = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(saved))
+        if named:
+            merged.recipe = named[-1]
+        elif saved.exists():
+            restored = _restore(saved)
             for part in {
                 word.split("=", 1)[0] for word in groups
             }:  # named now: wins over the run's
                 OmegaConf.update(restored, part, base[part], merge=False)
             merged = OmegaConf.merge(restored, given)
+            _refuse_late_budget(restored, merged, saved)
         config = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise _explain(error) from error
     assert isinstance(config, Config)
-    return config
+    if not config.is_open:
+        return config
+    typed = {word.split("=", 1)[0] for word in values if not word.startswith("run=")}
+    return replace(config, given=sorted({*config.given, *typed}))
+
+
+def _restore(saved: Path) -> Any:
+    """A run's own configuration; one that knows of no recipe began without."""
+    own: Any = OmegaConf.load(saved)
+    restored = OmegaConf.merge(OmegaConf.structured(Config), own)
+    restored.recipe = own.get("recipe")
+    return restored
+
+
+def _refuse_late_budget(before: Any, now: Any, saved: Path) -> None:
+    fitted = before.recipe != AUTO and (before.budget.minutes is None or before.budget.share)
+    if fitted and now.budget.minutes != before.budget.minutes:
+        raise MirageError(
+            "the steps of this run are settled already",
+            where=f"configuration key budget.minutes, {saved}",
+            todo="give train.steps, or begin another run",
+        )
+
+
+def lay_recipe(config: Config, name: str) -> Config:
+    """The configuration with all that an experiment changes of the defaults, but what was given.
+
+    What a network consists of belongs together: one key of it that was given leaves all alone.
+
+    Raises:
+        MirageError: what was given cannot be together with the rest.
+    """
+    base, recipe = (
+        flat_values(OmegaConf.to_object(_compose(words))) for words in ([], [f"experiment={name}"])
+    )
+    left_alone = {
+        key for typed in config.given for key in base if f"{key}.".startswith(f"{typed}.")
+    }
+    if left_alone & set(_NETWORK):
+        left_alone |= set(_NETWORK)
+    words = [
+        f"{key}={value}"
+        for key, value in recipe.items()
+        if value != base[key] and key not in left_alone
+    ]
+    try:
+        changes = [_read_override(word) for word in words]
+        laid = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(config), *changes))
+    except OmegaConfBaseException as error:
+        raise _explain(error) from error
+    assert isinstance(laid, Config)
+    return replace(laid, recipe=name, given=config.given)
 
 
 def change_config(config: Config, changes: dict[str, Any]) -> Config:

@@ -164,7 +164,9 @@ def _make_job(
     name = point or _name(variant, axes)
     run = f"run={quote(f'{master.run}/{name}')}"
     config = _to_config(hydra.config_loader.load_sweep_config(master, [*words, run]))
-    return Job(name, variant, axes, replace(config, group=config.group or Path(master.run).name))
+    # Points are compared as they are laid out: no recipe is chosen for one.
+    group = config.group or Path(master.run).name
+    return Job(name, variant, axes, replace(config, group=group, recipe=None))
 
 
 def _parse_words(words: Sequence[str]) -> list[Override]:

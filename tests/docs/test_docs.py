@@ -278,6 +278,8 @@ def test_a_long_command_of_the_docs_gets_to_its_start(
         return ""
 
     monkeypatch.setattr(cli, "_stage", lambda name: lambda *given: note(name, *given))
+    monkeypatch.setattr(cli, "_settle", lambda config, speaks: config)  # there are no photos
+    monkeypatch.setattr(cli, "_require_autoencoder", lambda config: None)
     monkeypatch.setattr(launch, "submit", lambda name, work, config: note(name, config))
     monkeypatch.setattr(workspace, "_require_library", lambda: sys.exit(note("workspace") or 0))
     # The first points are laid out, as tests/test_multirun.py lays out all.

@@ -5,6 +5,7 @@ import pytest
 import timm
 import torch
 
+from mirage import hub
 from mirage.config import BackboneConfig
 from mirage.errors import MirageError
 from mirage.features import backbone as module
@@ -120,7 +121,7 @@ def test_a_missing_weights_file_is_told(name: str, tmp_path: Path) -> None:
 
 
 def test_a_hub_out_of_reach_names_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(module.huggingface_hub, "try_to_load_from_cache", lambda *_: None)
     with pytest.raises(MirageError) as caught:
         load_backbone(BackboneConfig())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mirage.config.budget import BudgetConfig
 from mirage.config.checks import require
 from mirage.config.images import ImagesConfig
 from mirage.config.launcher import LauncherConfig
@@ -13,6 +14,8 @@ from mirage.config.shape import ShapeConfig
 from mirage.config.training import DataConfig, ModelConfig, RefineConfig, TrainConfig
 from mirage.config.views import ViewsConfig
 
+AUTO = "auto"  # the recipe of a run for which none is chosen yet
+
 
 @dataclass
 class Config:
@@ -20,9 +23,14 @@ class Config:
 
     run: str = "runs/default"  # the run's folder
     group: str | None = None  # of W&B runs, this one among them; a sweep's jobs get its name
+    # auto: chosen when training begins, then an experiment's name; null in runs older than that.
+    recipe: str | None = AUTO
+    # Keys that were typed while no recipe was chosen, which leaves them alone.
+    given: list[str] = field(default_factory=list, compare=False)
     pretrained: str | None = None  # weights to start from: a name or a folder; null starts afresh
     reference_pose: int | None = None  # insist on this pose for the reference photo
     dry_run: bool = False  # train: say what it would take, and leave everything as it is
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
     launcher: LauncherConfig = field(default_factory=LauncherConfig)
     images: ImagesConfig = field(default_factory=ImagesConfig)
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
@@ -36,6 +44,11 @@ class Config:
     shape: ShapeConfig = field(default_factory=ShapeConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     ablation: AblationConfig = field(default_factory=AblationConfig)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is trained is still to be chosen, or its steps to be fitted to a budget."""
+        return self.recipe == AUTO or self.budget.is_open
 
     def __post_init__(self) -> None:
         halvings = 2 ** (len(self.model.channels) - 1)

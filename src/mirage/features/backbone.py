@@ -12,16 +12,15 @@ import numpy as np
 import timm
 import torch
 import torch.nn.functional as F
-from huggingface_hub.constants import ENDPOINT, HF_HUB_OFFLINE
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mirage.config import BackboneConfig
 from mirage.contracts import ByteArray
 from mirage.errors import MirageError
+from mirage.hub import ask_hub
 from mirage.threads import compute_pool
 
-_HUB_TIMEOUT = 5.0  # seconds for one answer from the hub before it counts as out of reach
 # Photos that a CPU's core passes through the network at once: their maps stay in its cache.
 _CPU_BLOCK = 4
 _EFFNET_LITE = "tf_efficientnet_lite2"
@@ -203,10 +202,7 @@ def _fetch_weights(model: str) -> str:
         if isinstance(cached, str):
             return cached
     try:
-        if HF_HUB_OFFLINE:
-            raise ConnectionError("HF_HUB_OFFLINE is set")
-        # One plain request first: the hub's own client retries for half a minute.
-        huggingface_hub.get_session().head(ENDPOINT, timeout=_HUB_TIMEOUT)
+        ask_hub()
         return str(huggingface_hub.hf_hub_download(repo, _WEIGHT_FILES[0]))
     except Exception as error:
         raise MirageError(

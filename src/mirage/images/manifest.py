@@ -291,6 +291,12 @@ class ImageSet:
         chosen = [np.asarray(pc.equal(batch["split"], split)) for batch in batches]
         return np.flatnonzero(np.concatenate(chosen))
 
+    def median_side(self) -> int:
+        """Of the photos' sides that become the square's, pixels: the longer ones where it pads."""
+        table = pq.read_table(self._manifest, columns=["width", "height"])
+        sides = np.stack([table["width"].to_numpy(), table["height"].to_numpy()])
+        return int(np.median(sides.max(axis=0) if self.fit == "pad" else sides.min(axis=0)))
+
     def load(self, image_id: int) -> Image.Image:
         """The photo, RGB; of a picture with a box, what the box holds.
 

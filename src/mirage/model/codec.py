@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -17,6 +18,7 @@ from diffusers import AutoModel
 from torch import Tensor, nn
 
 from mirage.errors import MirageError
+from mirage.hub import hub_answers
 
 _AT_ONCE = 16  # pictures decoded together, which bounds memory
 
@@ -152,16 +154,24 @@ def downscale(autoencoder: Any, resolution: int, where: str) -> int:
 def load_autoencoder(name: str, where: str) -> nn.Module:
     """A diffusers autoencoder from a folder or the hub, frozen, in evaluation mode.
 
+    Where no hub answers, what was fetched before is taken; there is no waiting for it.
+
     Raises:
         MirageError: there is none.
     """
+    here_alone = not Path(name).exists() and not hub_answers()
     try:
-        autoencoder: nn.Module = AutoModel.from_pretrained(name)
+        autoencoder: nn.Module = AutoModel.from_pretrained(name, local_files_only=here_alone)
     except Exception as error:  # diffusers and the hub raise nearly anything
+        why = f"{name} is no folder, was not fetched before, and no hub answers"
         raise MirageError(
-            f"no autoencoder can be read: {str(error).splitlines()[0][:200]}",
+            f"no autoencoder can be read: {why if here_alone else _first_line(error)}",
             where=where,
             todo="give a folder that diffusers' save_pretrained wrote, or the name of one on the "
-            "hub where the hub answers",
+            "hub where the hub answers; experiment=photos_64 needs none",
         ) from error
     return autoencoder.eval().requires_grad_(False)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

@@ -1,0 +1,198 @@
+"""Which of the recipes for photos, experiments/experiment/photos_*.yaml, to train a run by.
+
+`choose` is a pure function of what there is to train on and with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
+from typing import Any
+
+from mirage.config import Config, ModelConfig
+from mirage.experiment import list_experiments, load_config
+from mirage.model.cost import TrainingCost, count_cost
+
+DEFAULTS = "defaults"  # an experiment that changes nothing
+_PREFIX = "photos_"
+_LATENT = (8, 4)  # pixels a side to a latent, and channels, of the autoencoders of the recipes
+_FEWEST = {256: 5000, 128: 1000}  # photos: a large network learns fewer by heart; our judgement
+_LEAST_SHARE = 0.25  # of a recipe's steps: with fewer, smaller pictures come out better
+_USABLE = 0.9  # of a GPU's memory
+_SMALL = 32  # pixels: what a CPU trains
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What there is to train on and with; None where it is not known, which hinders nothing.
+
+    Attributes:
+        kind: cuda or cpu. memory_gb: of one GPU, or of the machine. bf16: whether it has that.
+        speed: floating point operations a second in training, of one device.
+        devices: that train together.
+        photos: usable ones. side: the median of their shorter sides, pixels.
+        minutes: that training may take.
+        resolution: asked for by the user, pixels.
+        hub: whether a recipe's autoencoder can be had. rendered: the photos are the turntable's.
+    """
+
+    kind: str
+    memory_gb: float
+    bf16: bool = False
+    speed: float | None = None
+    devices: int = 1
+    photos: int | None = None
+    side: int | None = None
+    minutes: float | None = None
+    resolution: int | None = None
+    hub: bool = True
+    rendered: bool = False
+
+    def __str__(self) -> str:
+        one = "CPU" if self.kind == "cpu" else f"GPU of {self.memory_gb:.0f} GB"
+        parts = [f"{self.devices} × {one}" if self.devices > 1 else f"a {one}"]
+        if self.photos is not None:
+            parts.append(f"{self.photos} photos of {self.side} px (median)")
+        if self.minutes is not None:
+            parts.append(f"{self.minutes:g} minutes")
+        else:
+            parts.append("no limit of time")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an experiment trains, and what that costs.
+
+    Attributes:
+        side: of the pictures, pixels. in_latents: of an autoencoder from the hub.
+        batch: images a step, of all devices. steps: of training and refinement, in images' worth
+            of training: a step on pairs is as large. count: finds `cost`, in a second or two.
+    """
+
+    name: str
+    side: int
+    in_latents: bool
+    batch: int
+    steps: int
+    count: Callable[[], TrainingCost]
+
+    @cached_property
+    def cost(self) -> TrainingCost:
+        """Of one image in a step."""
+        return self.count()
+
+    @classmethod
+    def of(cls, name: str, config: Config) -> Recipe:
+        """Read off a configuration."""
+        in_latents = config.model.autoencoder is not None
+        return cls(
+            name, config.data.resolution, in_latents, config.data.batch_size,
+            config.train.steps + config.refine.steps,
+            partial(_count, config.model, config.data.resolution),
+        )  # fmt: skip
+
+    def minutes(self, circumstances: Circumstances) -> float | None:
+        """How long it takes, by estimate."""
+        if circumstances.speed is None:
+            return None
+        flops = self.steps * self.batch * self.cost.flops
+        return flops / (circumstances.speed * circumstances.devices) / 60
+
+    def share(self, circumstances: Circumstances) -> float:
+        """Of its steps, what fits into the minutes, in (0, 1]."""
+        needed, minutes = self.minutes(circumstances), circumstances.minutes
+        if needed is None or minutes is None:
+            return 1.0
+        return min(1.0, minutes / needed)
+
+
+def _count(model: ModelConfig, resolution: int) -> TrainingCost:
+    if model.autoencoder is None:
+        return count_cost(model, resolution, 3)
+    factor, channels = _LATENT
+    return count_cost(model, resolution // factor, channels)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An experiment, and why it and no larger one, in words."""
+
+    name: str
+    reason: str
+
+
+def known_recipes() -> Iterator[Recipe]:
+    """Those for photos, the largest pictures first; each is counted when it is come to."""
+    names = [name for name in list_experiments()["experiment"] if name.startswith(_PREFIX)]
+    for name in sorted(names, key=lambda name: -int(name.removeprefix(_PREFIX))):
+        yield _known(name)
+
+
+@cache
+def _known(name: str) -> Recipe:
+    return Recipe.of(name, load_config([f"experiment={name}"]))
+
+
+def choose(there: Circumstances, recipes: Iterable[Recipe]) -> Choice:
+    """The first recipe that nothing stands against, or the defaults.
+
+    Args:
+        recipes: the largest pictures first.
+    """
+    if there.rendered:
+        return Choice(DEFAULTS, "recipes are for photos, these are renders")
+    if there.kind == "cpu" and there.minutes is None:
+        return Choice(DEFAULTS, f"a CPU trains at {_SMALL} px")
+    against = ""
+    for recipe in recipes:
+        if recipe.side <= _SMALL and there.minutes is None:
+            continue  # for a limited time; without a limit the defaults do more
+        objection = _object(recipe, there)
+        if objection is None:
+            return Choice(recipe.name, against or "nothing larger is known")
+        against = f"{recipe.name} {objection}"
+    return Choice(DEFAULTS, against)
+
+
+def _object(recipe: Recipe, there: Circumstances) -> str | None:
+    """What stands against a recipe, said after its name."""
+    small = recipe.side <= _SMALL
+    if there.resolution is not None and recipe.side != there.resolution:
+        return f"is not of data.resolution={there.resolution}"
+    if there.kind == "cpu" and not small:
+        return "is for a GPU"
+    if there.side is not None and not small and there.side < recipe.side:
+        return f"wants photos of {recipe.side} px"
+    fewest = _FEWEST.get(recipe.side, 0)
+    if there.photos is not None and there.photos < fewest:
+        return f"wants {fewest} photos"
+    memory = recipe.cost.memory_gb(recipe.batch / there.devices, there.bf16)
+    if there.kind != "cpu" and memory > _USABLE * there.memory_gb:
+        return f"wants {memory / _USABLE:.0f} GB of GPU memory"
+    if recipe.in_latents and not there.hub:
+        return "wants an autoencoder from the hub, which does not answer"
+    needed = recipe.minutes(there)
+    if not small and needed is not None and recipe.share(there) < _LEAST_SHARE:
+        return f"wants {_LEAST_SHARE * needed:.0f} minutes at least"
+    return None
+
+
+def fit_steps(config: Config, share: float) -> Config:
+    """The configuration with that share of its steps; keys that were given stay."""
+
+    def scaled(section: str, *names: str) -> dict[str, Any]:
+        old = getattr(config, section)
+        return {
+            name: max(1, round(share * getattr(old, name))) if getattr(old, name) else 0
+            for name in names
+            if f"{section}.{name}" not in config.given
+        }
+
+    train = scaled("train", "steps", "warmup_steps", "validate_every")
+    refine = scaled("refine", "steps", "photos")
+    return replace(
+        config, train=replace(config.train, **train), refine=replace(config.refine, **refine),
+        budget=replace(config.budget, share=share),
+    )  # fmt: skip
