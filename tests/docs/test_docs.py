@@ -73,6 +73,7 @@ OTHER: dict[str, Callable[[Sequence[str]], bool]] = {
     "pip": lambda words: words[0] == "install",
     "python": lambda words: (ROOT / words[0]).is_file(),
     "sbatch": lambda words: len(words) == 1,
+    "scripts/gpu_check.sh": lambda words: "OUT" in words,
     "scripts/slurm_cluster.sh": lambda words: words[0] in ("start", "stop", "env"),
     "source": lambda words: words == [".venv/bin/activate"],
     "srun": lambda words: words[0] == "--pty",
