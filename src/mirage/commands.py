@@ -28,7 +28,8 @@ COMMANDS = {
          "images.fit=pad|crop|stretch",
          "images.heldout_fraction=FLOAT", "images.turntable.category=cars|chairs|mugs",
          "images.turntable.variant=plain|textured|cluttered",
-         "images.turntable.azimuths=[LOW,HIGH]"),
+         "images.turntable.azimuths=[LOW,HIGH]",
+         "images.turntable.density=[[AZIMUTH,WITHIN,SHARE],…]"),
         "mirage images images.source=folder images.path=photos run=runs/mine",
     ),
     "poses": Command(
@@ -79,7 +80,8 @@ COMMANDS = {
         ("evaluate",),
         "Measure poses, and views where a model is trained; on fresh turntable objects, the truth.",
         "poses",
-        ("evaluate.seed=INT", "evaluate.objects=INT", "evaluate.json=FILE"),
+        ("evaluate.truth=FILE.csv", "evaluate.seed=INT", "evaluate.objects=INT",
+         "evaluate.json=FILE"),
         "mirage evaluate evaluate.seed=7 evaluate.json=figures.json run=runs/demo",
     ),
     "ablate": Command(

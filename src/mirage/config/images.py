@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from mirage.config.checks import one_of, positive, require
 
@@ -12,6 +13,9 @@ class TurntableConfig:
     category: str = "cars"  # cars | chairs | mugs
     variant: str = "plain"  # plain | textured (the object) | cluttered (the background)
     azimuths: list[float] = field(default_factory=lambda: [0.0, 360.0])  # drawn between, degrees
+    # Where more views are: [azimuth, within, share] each, the share of all views that is drawn
+    # evenly from so many degrees about an azimuth; the rest is drawn from `azimuths`.
+    density: list[Any] = field(default_factory=list)
     objects: int = 160  # objects rendered
     views: int = 12  # renders per object, at azimuths drawn at random
     size: int = 64  # side of a render, pixels
@@ -26,6 +30,24 @@ class TurntableConfig:
             "images.turntable.azimuths",
             f"{self.azimuths} is not an arc",
             "give its ends in degrees, the lower first, as in [-60, 60]",
+        )
+        for peak in self.density:
+            require(
+                isinstance(peak, list)
+                and len(peak) == 3
+                and all(isinstance(number, int | float) for number in peak)
+                and 0.0 < peak[1] <= 180.0
+                and 0.0 < peak[2] <= 1.0,
+                "images.turntable.density",
+                f"{peak} is no [azimuth, within, share]",
+                "give degrees, degrees in (0, 180] and a share in (0, 1], as in [45, 20, 0.3]",
+            )
+        total = sum(peak[2] for peak in self.density)
+        require(
+            total <= 1.0 + 1e-9,
+            "images.turntable.density",
+            f"the shares add up to {total:g} of the views",
+            "lower them: what they leave of 1 is drawn from images.turntable.azimuths",
         )
         positive("images.turntable", self, "objects", "views", "size", "workers")
 

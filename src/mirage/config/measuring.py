@@ -19,6 +19,8 @@ class EvaluateConfig:
     turn: int = 36  # views of a whole turn whose evenness is measured; 0 leaves it out
     modes: list[str] = field(default_factory=lambda: list(MODES))  # of views.mode, a row each
     json: str | None = None  # also write the figures here
+    # A CSV of the photos' true azimuths, degrees: path,azimuth[,elevation]; nothing else reads it.
+    truth: str | None = None
 
     def __post_init__(self) -> None:
         positive("evaluate", self, "objects", "photos", "views")

@@ -9,9 +9,10 @@ import numpy.typing as npt
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
-from mirage.circle import in_degrees
+from mirage.circle import circular_difference, in_degrees
 from mirage.contracts import FloatArray, IntArray, check_shape
 from mirage.report.axes import add_axes, add_legend, new_figure, to_picture
+from mirage.report.azimuth_truth import timing
 from mirage.report.canvas import ACCENT, INK, MUTED
 
 OPEN_BITS = 1.0  # a count of poses is stable while a second discovery leaves at most this open
@@ -123,4 +124,41 @@ def reliability_plot(
     below.plot(at, error, color=ACCENT, linewidth=1.6, marker="o", ms=4)
     below.set_xlim(0, 1.02)
     below.set_ylim(bottom=0.0)
+    return to_picture(figure)
+
+
+def found_against_true(
+    found: npt.ArrayLike, true: npt.ArrayLike, confidence: npt.ArrayLike
+) -> Image.Image:
+    """Found azimuths of photos against their true ones, and how far off the found ones are.
+
+    Args:
+        found, true: [N] degrees in [0, 360), aligned. confidence: [N] in [0, 1], by which photos
+            fade.
+    """
+    found, true = np.asarray(found, dtype=float), np.asarray(true, dtype=float)
+    check_shape("found", found, (None,))
+    check_shape("true", true, found.shape)
+    strength = 0.12 + 0.5 * np.clip(np.asarray(confidence, dtype=float), 0.0, 1.0)
+    figure = new_figure(height=4.0)
+    left = add_axes(figure, "true azimuth, degrees", "found azimuth, degrees", (1, 2, 1))
+    left.plot([0, 360], [0, 360], color=MUTED, linewidth=1.0, linestyle="--")
+    left.scatter(true, found, s=3, color=INK, alpha=strength, linewidths=0)
+    left.set_xlim(0, 360)
+    left.set_ylim(0, 360)
+    left.set_aspect("equal")
+    right = add_axes(figure, "true azimuth, degrees", "found minus true, degrees", (1, 2, 2))
+    right.axhline(0.0, color=MUTED, linewidth=1.0, linestyle="--")
+    right.scatter(
+        true, circular_difference(found, true), s=3, color=INK, alpha=strength, linewidths=0
+    )
+    middles, medians = timing(found, true)
+    right.plot(middles, circular_difference(medians, middles), color=ACCENT, linewidth=1.6,
+               marker="o", ms=3, label="median of those within 90°")  # fmt: skip
+    right.set_xlim(0, 360)
+    right.set_ylim(-60, 60)
+    add_legend(right, loc="upper right")
+    for axes in (left, right):
+        axes.set_xticks(range(0, 361, 90))
+    left.set_yticks(range(0, 361, 90))
     return to_picture(figure)

@@ -1,7 +1,8 @@
 """evaluate: how good the poses and the views are, against the truth where it is known.
 
 The truth is a turntable's: fresh objects that no stage of the run has seen, rendered here. Photos
-have no truth; for them the held-out ones are turned, and what needs the truth is left out.
+have none, unless a table tells their azimuths (`evaluate.truth`), against which the run's own
+labels are measured; the held-out ones are turned, and what needs the truth is left out.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from mirage.config import Config
-from mirage.files import replacing
-from mirage.ranks import join_ranks
+from mirage.errors import MirageError
+from mirage.files import hash_file, replacing
+from mirage.ranks import Ranks, join_ranks
 from mirage.report.tables import Table, print_tables, to_markdown
 from mirage.sampler.targets import pose_azimuths
 from mirage.stages.folder import (
@@ -25,7 +27,9 @@ from mirage.stages.folder import (
     save_picture,
     write_json,
 )
+from mirage.stages.measure.known_azimuths import measure_truth
 from mirage.stages.measure.pose_figures import measure_poses
+from mirage.stages.measure.pose_tables import pose_tables
 from mirage.stages.measure.view_cases import view_cases
 from mirage.stages.measure.view_figures import COPY, NEAREST, measure_views
 from mirage.stages.measure.view_tables import view_tables
@@ -35,9 +39,10 @@ from mirage.stages.show.pose_panels import draw_reliability
 from mirage.stages.turn.turner import Turner
 from mirage.stages.turn.turning import with_mode
 
-FIGURES, TABLES, RELIABILITY, TURNED = "figures.json", "tables.md", "reliability.png", "turned"
+FIGURES, TABLES, TURNED = "figures.json", "tables.md", "turned"
+RELIABILITY, AZIMUTHS = "reliability.png", "azimuths.png"
 
-_VERSION = 2  # raised when what is measured changes, so that a run is measured anew
+_VERSION = 3  # raised when what is measured changes, so that a run is measured anew
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -50,7 +55,7 @@ def run(config: Config, folder: RunFolder) -> str:
         "evaluate", _VERSION, folder.key("model") if has_model else folder.key("poses"),
         config.views, config.evaluate.seed, config.evaluate.objects, config.evaluate.photos,
         config.evaluate.baselines, config.evaluate.views, config.evaluate.modes,
-        config.evaluate.turn,
+        config.evaluate.turn, _truth_key(config),
     )  # fmt: skip
     path = folder["evaluate"] / FIGURES
     ranks = join_ranks()
@@ -58,8 +63,9 @@ def run(config: Config, folder: RunFolder) -> str:
     def measure() -> None:
         if ranks.is_first:
             shutil.rmtree(folder["evaluate"] / TURNED, ignore_errors=True)
+            (folder["evaluate"] / AZIMUTHS).unlink(missing_ok=True)
         ranks.wait()
-        figures = _measure(config, folder, has_model)
+        figures = _measure(config, folder, has_model, ranks)
         if ranks.is_first:
             write_json(path, figures)
             with replacing(folder["evaluate"] / TABLES) as temporary:
@@ -77,18 +83,47 @@ def run(config: Config, folder: RunFolder) -> str:
     return f"evaluate: poses, {len(figures['views'])} rows of views{without} → {path}"
 
 
+def _truth_key(config: Config) -> str | None:
+    """The content of the table of true azimuths, where there is one."""
+    if config.evaluate.truth is None:
+        return None
+    try:
+        return hash_file(Path(config.evaluate.truth).expanduser())
+    except OSError as error:
+        raise MirageError(
+            f"{config.evaluate.truth} cannot be read: {error.strerror}",
+            where="configuration key evaluate.truth",
+            todo="check the path, or leave it out with evaluate.truth=null",
+        ) from error
+
+
 def _draw(folder: RunFolder, figures: dict[str, Any]) -> list[Path]:
-    """The plot of the reliability, where that was measured."""
-    reliability = figures["poses"].get("reliability")
-    if not reliability:
-        return []
-    save_picture(folder["evaluate"] / RELIABILITY, draw_reliability(reliability))
-    return [folder["evaluate"] / RELIABILITY]
+    """The plots of the azimuths and of the reliability, where those were measured."""
+    drawn = [path for path in [folder["evaluate"] / AZIMUTHS] if path.exists()]
+    reliability = reliability_of(figures)
+    if reliability:
+        save_picture(folder["evaluate"] / RELIABILITY, draw_reliability(reliability))
+        drawn.append(folder["evaluate"] / RELIABILITY)
+    return drawn
 
 
-def _measure(config: Config, folder: RunFolder, has_model: bool) -> dict[str, Any]:
+def reliability_of(figures: dict[str, Any]) -> list[dict[str, float]]:
+    """Groups of photos by confidence, of fresh renders or of a table's photos; perhaps none."""
+    poses = figures["poses"]
+    found: list[dict[str, float]] = poses.get("reliability") or poses.get("truth", {}).get(
+        "reliability", []
+    )
+    return found
+
+
+def _measure(config: Config, folder: RunFolder, has_model: bool, ranks: Ranks) -> dict[str, Any]:
     poses, alignment = measure_poses(config, folder)
     poses = read_json(folder["poses"] / SUMMARY_FILE) | poses
+    if config.evaluate.truth is not None:
+        table = Path(config.evaluate.truth).expanduser()
+        poses["truth"], plot = measure_truth(table, folder, config.evaluate.seed)
+        if ranks.is_first:
+            save_picture(folder["evaluate"] / AZIMUTHS, plot)
     if not has_model:
         return {"poses": poses, "views": []}
     if alignment is not None:
@@ -109,36 +144,4 @@ def _measure(config: Config, folder: RunFolder, has_model: bool) -> dict[str, An
 def tables_of(figures: dict[str, Any]) -> list[Table]:
     """All that was measured, as tables."""
     turns = turn_tables(figures.get("turn"))
-    return _pose_tables(figures["poses"]) + view_tables(figures) + turns
-
-
-_FIGURES = ("ring_score", "mask_iou", "nmi", "purity", "homogeneity", "left_right", "front_rear",
-            "false_outliers", "outliers_found")  # fmt: skip
-_COMPARED = ("median_deg", "p90_deg", "beyond_90", "homogeneity")
-
-
-def _pose_tables(poses: dict[str, Any]) -> list[Table]:
-    facts = [["number", f"{poses['num_poses']} ({poses['count']['why']})"]]
-    facts += [[name, f"{poses[name]:.3f}"] for name in _FIGURES if name in poses]
-    plain = Table("Poses on photos that no stage has seen", ["poses", "value"], facts)
-    if "pose_azimuth_error" not in poses:
-        return [plain]
-
-    def row(name: str, figures: dict[str, float]) -> list[str | None]:
-        return [name, *(f"{figures[c]:.3g}" if c in figures else None for c in _COMPARED)]
-
-    compared = [
-        row("its pose's", poses["pose_azimuth_error"] | {"homogeneity": poses["homogeneity"]}),
-        row("its own", poses["image_azimuth_error"]),
-        *(row(baseline["name"], baseline) for baseline in poses.get("baselines", ())),
-    ]
-    sure = [
-        [f"{part['confidence']:.2f}", f"{part['accuracy']:.2f}", f"{part['median_error']:.1f}°",
-         str(part["count"])]
-        for part in poses["reliability"]
-    ]  # fmt: skip
-    return [
-        plain,
-        Table("Error of a photo's azimuth, degrees", ["", *_COMPARED], compared),
-        Table("Reliability", ["confidence", "accuracy (≤ 15°)", "median error", "photos"], sure),
-    ]
+    return pose_tables(figures["poses"]) + view_tables(figures) + turns

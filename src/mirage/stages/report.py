@@ -24,7 +24,8 @@ def _headline(figures: dict[str, Any] | None) -> str:
     if figures is None:
         return ""
     parts = []
-    error = figures["poses"].get("image_azimuth_error")
+    poses = figures["poses"]
+    error = poses.get("image_azimuth_error") or poses.get("truth", {}).get("error")
     if error:
         parts.append(f"azimuth error {error['median_deg']:.1f}° (median)")
     for row in figures["views"]:

@@ -95,7 +95,10 @@ def test_other_settings_are_refused_in_the_same_folder(tmp_path: Path) -> None:
         render_set(other, tmp_path)
 
 
-@pytest.mark.parametrize("change", [{"variant": "textured"}, {"azimuths": [-60.0, 60.0]}])
+@pytest.mark.parametrize(
+    "change",
+    [{"variant": "textured"}, {"azimuths": [-60.0, 60.0]}, {"density": [[45.0, 20.0, 0.3]]}],
+)
 def test_other_pictures_have_another_folder_and_are_refused_in_the_same(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
@@ -133,3 +136,24 @@ def test_azimuths_depend_on_seed_and_object_and_cover_the_circle() -> None:
     assert not np.array_equal(azimuth, sample_azimuths(many, 1))
     counts, _ = np.histogram(azimuth, bins=8, range=(0.0, 360.0))
     assert counts.sum() == 400 and counts.min() > 25
+
+
+def test_a_density_draws_its_share_of_the_views_about_its_azimuths() -> None:
+    even, uneven = (
+        TurntableConfig(views=4000, density=peaks)
+        for peaks in ([], [[45, 20, 0.3], [315, 20, 0.3]])
+    )
+    azimuth = sample_azimuths(uneven, 0)
+    near = [(np.abs((azimuth - at + 180.0) % 360.0 - 180.0) <= 20.0).mean() for at in (45, 315)]
+    np.testing.assert_allclose(near, 0.3 + 0.4 * 40.0 / 360.0, atol=0.03)
+    # What is not at a peak is where it would be without one.
+    kept = azimuth == sample_azimuths(even, 0)
+    assert 0.36 < kept.mean() < 0.44
+
+
+@pytest.mark.parametrize(
+    "peaks", [[[45, 20]], [45, 20, 0.3], [[45, 0, 0.3]], [[45, 20, "x"]], [[0, 9, 0.6]] * 2]
+)
+def test_what_is_no_density_is_refused(peaks: list[Any]) -> None:
+    with pytest.raises(MirageError, match=r"images\.turntable\.density"):
+        TurntableConfig(density=peaks)

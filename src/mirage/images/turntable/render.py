@@ -34,10 +34,17 @@ _AZIMUTH_STREAM = 0x417A  # keeps the azimuths' random numbers apart from the ob
 
 
 def sample_azimuths(config: TurntableConfig, object_index: int) -> FloatArray:
-    """[views] degrees in [0, 360), uniform over `azimuths`; a function of seed and object."""
+    """[views] degrees in [0, 360), by `azimuths` and `density`; a function of seed and object."""
     rng = np.random.default_rng([_AZIMUTH_STREAM, config.seed, object_index])
     low, high = config.azimuths
-    return np.round(rng.uniform(low, high, config.views), 3) % 360.0
+    drawn = rng.uniform(low, high, config.views)
+    if config.density:
+        centre, within, share = np.asarray(config.density, float).T
+        peak = np.searchsorted(share.cumsum(), rng.uniform(size=config.views), side="right")
+        at_peak = peak < len(share)
+        peak = peak[at_peak]
+        drawn[at_peak] = centre[peak] + within[peak] * rng.uniform(-1.0, 1.0, len(peak))
+    return np.round(drawn, 3) % 360.0
 
 
 def render_set(config: TurntableConfig, folder: Path) -> Path:
@@ -79,6 +86,8 @@ def name_set(config: TurntableConfig) -> str:
     low, high = config.azimuths
     if (low, high) != (0.0, 360.0):
         name += f"-{low:g}to{high:g}"
+    for centre, within, share in config.density:
+        name += f"-{share:g}at{centre:g}within{within:g}"
     return name
 
 

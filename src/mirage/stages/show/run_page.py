@@ -21,8 +21,9 @@ from mirage.report.page import Listing, Panel, ReportPage
 from mirage.report.ring import FULL_CIRCLE, arc_of
 from mirage.report.solid_view import SolidView
 from mirage.report.tables import Table
-from mirage.stages.evaluate import FIGURES, TURNED
+from mirage.stages.evaluate import AZIMUTHS, FIGURES, TURNED, reliability_of
 from mirage.stages.folder import RunFolder, open_picture, read_json
+from mirage.stages.measure.pose_tables import truth_tables
 from mirage.stages.measure.turned import FACTS, TurnedObject
 from mirage.stages.measure.view_tables import view_tables
 from mirage.stages.show.gallery import GALLERY, Gallery
@@ -51,7 +52,6 @@ def page_of_run(config: Config, folder: RunFolder) -> ReportPage:
     summary = read_json(folder["poses"] / "summary.json")
     figures = read_figures(folder)
     gallery = _gallery(folder["poses"] / GALLERY)
-    measured = figures["poses"] if figures is not None else {}
     return ReportPage(
         title=f"MIRAGE · {folder.root.name}",
         summary=_summary(summary),
@@ -59,11 +59,13 @@ def page_of_run(config: Config, folder: RunFolder) -> ReportPage:
         compared=_compared(folder["evaluate"] / TURNED),
         solids=_solids(folder),
         tables=_tables(figures),
-        plots=_plots(folder["evaluate"] / "ablations"),
+        plots=[*_azimuths(folder), *_plots(folder["evaluate"] / "ablations")],
         rings=[] if gallery is None else [_ring(gallery, summary)],
         parts=[] if gallery is None else [_parts(gallery)],
         poses=pose_panels(
-            folder["poses"], measured.get("reliability", ()), browsed=gallery is not None
+            folder["poses"],
+            () if figures is None else reliability_of(figures),
+            browsed=gallery is not None,
         ),
         training=_curves(folder),
         checkpoints=[view for stage in ("train", "refine") for view in _turning(folder[stage])],
@@ -206,6 +208,23 @@ def _turning(stage: Path) -> list[OrbitView]:
     return [OrbitView(stage.name, 360.0 / count * np.arange(count), modes)]
 
 
+def _azimuths(folder: RunFolder) -> list[Panel]:
+    """Found azimuths against true ones, where `evaluate` had a table of them."""
+    path = folder["evaluate"] / AZIMUTHS
+    if not path.exists():
+        return []
+    return [
+        Panel(
+            "Found and true azimuths",
+            open_picture(path),
+            "The found azimuth of photos against their true one, and how far off it is",
+            "Each dot is a photo, fainter where it is unsure. A line that bends is a circle that "
+            "is timed wrong; a second line, 180° off, is ends taken for one another.",
+            whole=True,
+        )
+    ]
+
+
 def _plots(ablations: Path) -> list[Panel]:
     return [
         Panel(
@@ -245,7 +264,7 @@ def _tables(figures: dict[str, Any] | None) -> list[Table]:
         tables.append(_errors(poses))
     if poses.get("baselines"):
         tables.append(_baselines(poses))
-    return tables + view_tables(figures)
+    return tables + truth_tables(poses.get("truth")) + view_tables(figures)
 
 
 _AGREEMENT = {
