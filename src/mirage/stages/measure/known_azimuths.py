@@ -125,7 +125,7 @@ def measure_truth(table: Path, folder: RunFolder, seed: int) -> tuple[dict[str, 
     """
     known = KnownAzimuths.read(table)
     images, labels = open_images(folder["images"]), read_labels(folder["poses"] / LABELS_FILE)
-    ids, rows = _join(known, list(images.path), table)
+    ids, rows = _join(known, images.path[:].tolist(), table)
     labels = labels.take(ids)
     truth = AzimuthTruth.compare(labels.azimuth, known.azimuth[rows])
     held_out = np.isin(ids, images.ids(HELDOUT))
