@@ -116,9 +116,11 @@ def test_pretrained_null_is_no_pretrained() -> None:
 
 
 def test_lists_and_nothing_can_be_written() -> None:
-    config = load_config(["model.channels=[64,128]", "model.attention_levels=[1]", "poses.front=3"])
-    assert config.model.channels == [64, 128] and config.poses.front == 3
-    assert load_config(["poses.front=null"]).poses.front is None
+    config = load_config(
+        ["model.channels=[64,128]", "model.attention_levels=[1]", "poses.anchors={3: 0}"]
+    )
+    assert config.model.channels == [64, 128] and config.poses.anchors == {3: 0.0}
+    assert load_config(["poses.anchors={}"]).poses.anchors == {}
 
 
 @pytest.mark.parametrize(("words", "key", "says"), [
@@ -132,7 +134,7 @@ def test_lists_and_nothing_can_be_written() -> None:
     (["data.balance=1.5"], "data.balance", "1.5"),
     (["poses.count=24", "reference_pose=24"], "reference_pose", "0 to 23"),
     (["reference_pose=-1"], "reference_pose", "from 0"),
-    (["poses.count=24", "poses.front=30"], "poses.front", "0 to 23"),
+    (["poses.count=24", "poses.anchors={30: 0}"], "poses.anchors", "0 to 23"),
     (["poses.count=24", "poses.topk=30"], "poses.topk", "30"),
     (["poses.count=[24,6]"], "poses.count", "coarse"),
     (["poses.count=1.5"], "poses.count", "auto"),

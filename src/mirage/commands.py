@@ -39,7 +39,7 @@ COMMANDS = {
         ("backbone=dinov2|effnet_lite", "backbone.weights=FILE",
          "poses.count=auto|INT|[COARSE,FINE]",
          "parts.count=INT",
-         "poses.sample=INT", "poses.front=POSE", "pretrained=NAME|null"),
+         "poses.sample=INT", "poses.anchors={POSE: DEGREES,…}", "pretrained=NAME|null"),
         "mirage poses backbone=effnet_lite poses.count=12 run=runs/mine",
     ),
     "assign": Command(

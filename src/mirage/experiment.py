@@ -40,6 +40,7 @@ _NETWORK = tuple(
     f"model.{name}"
     for name in ("channels", "layers_per_block", "norm_groups", "attention_levels", "head_dim")
 )
+_WHOLE = ("poses.anchors",)  # dictionaries that are replaced and not added to
 
 
 def load_config(overrides: Sequence[str]) -> Config:
@@ -71,6 +72,9 @@ def load_config(overrides: Sequence[str]) -> Config:
                 OmegaConf.update(restored, part, base[part], merge=False)
             merged = OmegaConf.merge(restored, given)
             _refuse_late_budget(restored, merged, saved)
+        for key in _WHOLE:  # what is named now is all that counts
+            if (value := OmegaConf.select(given, key)) is not None:
+                OmegaConf.update(merged, key, value, merge=False)
         config = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise _explain(error) from error
@@ -260,7 +264,8 @@ def _compose(groups: Sequence[str]) -> Any:
     with open_experiments(Config):
         composed = compose("config", overrides=list(groups))
     OmegaConf.set_struct(composed, True)
-    for named in (composed.train.callbacks, composed.ablation.rows):  # by whoever writes them
+    # Named by whoever writes them.
+    for named in (composed.train.callbacks, composed.ablation.rows, composed.poses.anchors):
         OmegaConf.set_struct(named, False)
     return composed
 
@@ -296,6 +301,12 @@ def _explain(error: OmegaConfBaseException) -> MirageError:
     key = error.full_key or "?"
     first_line = str(error).splitlines()[0]
     known = list(known_keys(Config))
+    if whole := next((name for name in _WHOLE if key.startswith(f"{name}.")), None):
+        return MirageError(
+            f"{key.removeprefix(f'{whole}.')!r} cannot be read",
+            where=f"configuration key {whole}",
+            todo="leave a space after each colon, as in '{3: 0, 7: 45}'",
+        )
     if key in known:
         return MirageError(first_line, where=f"configuration key {key}")
     near = difflib.get_close_matches(key, known, n=3)

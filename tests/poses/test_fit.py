@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,10 +79,28 @@ def test_every_fine_pose_knows_its_coarse_pose() -> None:
         assert 360 - widest < 150
 
 
-def test_the_front_can_be_pinned_and_must_exist() -> None:
-    assert circular_distance(fit(front=3).ring.azimuth[3], 0.0) < 0.01
-    with pytest.raises(MirageError, match=r"poses\.front"):
-        fit(front=12)
+def test_a_pose_can_be_put_at_the_front_and_must_exist() -> None:
+    assert circular_distance(fit(anchors={3: 0.0}).ring.azimuth[3], 0.0) < 0.01
+    with pytest.raises(MirageError, match=r"poses\.anchors"):
+        fit(anchors={12: 0.0})
+
+
+def test_poses_come_to_their_anchors_and_photos_keep_their_poses(bank: PoseBank) -> None:
+    at = bank.ring.azimuth
+    inner = [int(np.argmin(circular_distance(at, place))) for place in (50.0, 120.0)]
+    asked = {pose: 180.0 - float(at[pose]) + 8.0 for pose in inner}  # from the other end, and on
+    moved = fit(anchors=asked)
+    assert moved.circle is not None and bank.circle is not None
+    for pose, azimuth in asked.items():
+        assert circular_distance(moved.ring.azimuth[pose], azimuth) < 0.1
+        assert circular_distance(moved.ring.azimuth[bank.mirror[pose]], -azimuth) < 1.0
+    before, after = (b.assign_descriptors(POINTS) for b in (bank, moved))
+    assert (before.pose == after.pose).mean() > 0.95
+    reading = circular_distance(after.azimuth, 180.0 - before.azimuth)
+    assert reading.max() < 12.0 and np.median(reading) > 3.0
+    flipped = moved.flipped(after)
+    assert flipped is not None
+    assert np.median(circular_distance(flipped.azimuth, -after.azimuth)) < 0.01
 
 
 def test_an_arc_has_a_low_score_and_a_span() -> None:
@@ -91,6 +110,12 @@ def test_an_arc_has_a_low_score_and_a_span() -> None:
     arc = fit_bank(points, mirrored, BackboneConfig(), ENCODER, config)
     assert arc.ring.score < 0.5 and not arc.ring.closed
     assert arc.flipped(arc.assign_descriptors(points)) is None
+    one = replace(config, anchors={2: 30.0})
+    turned = fit_bank(points, mirrored, BackboneConfig(), ENCODER, one)
+    assert circular_distance(turned.ring.azimuth[2], 30.0) < 0.01
+    with pytest.raises(MirageError, match="do not go all round"):
+        two = replace(config, anchors={2: 30.0, 3: 60.0})
+        fit_bank(points, mirrored, BackboneConfig(), ENCODER, two)
 
 
 def test_a_saved_bank_says_the_same(bank: PoseBank, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +54,9 @@ class PosesConfig:
     dims: int = 256  # principal components a part layout is reduced to
     erase_colour: bool = True  # take out of descriptors what can be read of colour
     sample: int = 8_000  # photos the parts and poses are fitted on, drawn at random
-    front: int | None = None  # the pose put at azimuth 0; null leaves the offset free
+    # Pose → azimuth, degrees, as a person sees it: {3: 0, 7: 45}. 0 is a view that is its own
+    # mirror image. Between anchors the circle is timed smoothly.
+    anchors: dict[int, float | None] = field(default_factory=dict)
     seed: int = 0  # of the discoveries, of k-means, and of the photos shown
 
     def __post_init__(self) -> None:
@@ -77,12 +80,21 @@ class PosesConfig:
             "poses.topk",
             f"topk {self.topk} exceeds poses.count {most}",
         )
-        require(
-            self.front is None or (self.front >= 0 and (most is None or self.front < most)),
-            "poses.front",
-            f"pose {self.front} does not exist",
-            "poses are numbered from 0" if most is None else f"poses are numbered 0 to {most - 1}",
-        )
+        for pose, azimuth in self.anchors.items():
+            require(
+                azimuth is not None and math.isfinite(azimuth),
+                "poses.anchors",
+                f"there is no azimuth in {pose}: {azimuth}",
+                "write degrees and a space after each colon, as in '{3: 0, 7: 45}'",
+            )
+            require(
+                pose >= 0 and (most is None or pose < most),
+                "poses.anchors",
+                f"pose {pose} does not exist",
+                "poses are numbered from 0"
+                if most is None
+                else f"poses are numbered 0 to {most - 1}",
+            )
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -90,3 +102,8 @@ class PosesConfig:
         if self.count == "auto":
             return ()
         return tuple(self.count) if isinstance(self.count, list) else (self.count,)
+
+    @property
+    def anchored(self) -> dict[int, float]:
+        """Pose → azimuth, degrees, as a person gave them."""
+        return {pose: azimuth for pose, azimuth in self.anchors.items() if azimuth is not None}

@@ -23,6 +23,7 @@ from mirage.poses.clusters import soft_poses
 from mirage.poses.descriptor import LayoutEncoder
 from mirage.poses.reader import CircleReader
 from mirage.poses.stability import CountChoice, CountTrial
+from mirage.poses.timing import Timing
 
 _FORMAT = "mirage-pose-bank-2"
 
@@ -137,6 +138,19 @@ class PoseBank:
         centroids[:, -2:] = centroids[:, -2:] @ turn_of_plane(offset, direction)
         circle = self.circle.reoriented(offset, direction)
         return replace(self, ring=ring, circle=circle, centroids=centroids)
+
+    def retimed(self, timing: Timing) -> PoseBank:
+        """The same bank, whose azimuths run as `timing` has them; of a full circle."""
+        ring = replace(self.ring, azimuth=timing(self.ring.azimuth).astype(np.float32))
+        if self.circle is None:
+            return replace(self, ring=ring)
+        centroids = self.centroids.copy()
+        plane = centroids[:, -2:]
+        angle = np.deg2rad(timing(np.rad2deg(np.arctan2(plane[:, 1], plane[:, 0]))))
+        radius = np.linalg.norm(plane, axis=1)
+        centroids[:, -2] = radius * np.cos(angle)
+        centroids[:, -1] = radius * np.sin(angle)
+        return replace(self, ring=ring, circle=self.circle.retimed(timing), centroids=centroids)
 
     def _span(self, offset: float, direction: int) -> tuple[float, float]:
         """The ring's span once it is reoriented."""

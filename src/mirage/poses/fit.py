@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from mirage import kmeans
 from mirage.config import BackboneConfig, PosesConfig
 from mirage.contracts import FloatArray, IntArray
 from mirage.errors import MirageError
+from mirage.poses.anchors import check_anchors, place_anchors
 from mirage.poses.bank import PoseBank, join_circle
 from mirage.poses.clusters import fit_mirrored_poses, fit_poses, softness_of
 from mirage.poses.descriptor import LayoutEncoder
@@ -36,7 +38,7 @@ def fit_bank(
     """Fit circle, poses and ring to the descriptors [n, D] of n photos and their mirror images.
 
     Raises:
-        MirageError: there are fewer photos than poses, or `poses.front` names none.
+        MirageError: there are fewer photos than poses, or `poses.anchors` cannot be.
     """
     circle = discover_circle(sampled, mirrored, config.seed, config.discoveries)
     span = (0.0, 360.0)
@@ -81,15 +83,33 @@ def fit_bank(
         mirror=pair_mirrored(bank, sampled, mirrored) if mirror is None else mirror,
         parents=_parents(points, bank, config),
     )
-    if config.front is None:
+    return _anchored(bank, sampled, config.anchored) if config.anchors else bank
+
+
+def _anchored(bank: PoseBank, sampled: FloatArray, anchors: Mapping[int, float]) -> PoseBank:
+    """The bank with poses at the azimuths that a person gave them.
+
+    Poses keep their numbers and photos their poses: only azimuths change.
+
+    Raises:
+        MirageError: the anchors contradict one another, or are more than an arc can have.
+    """
+    check_anchors(anchors, bank.num_poses)
+    if bank.circle is None or not bank.ring.closed:
+        if len(anchors) > 1:
+            raise MirageError(
+                "these photos do not go all round, so that only one pose can be given an azimuth",
+                where="configuration key poses.anchors",
+                todo="leave all but one out",
+            )
+        ((pose, azimuth),) = anchors.items()
+        return bank.turned(azimuth - float(bank.ring.azimuth[pose]))
+    offset, direction, timing = place_anchors(bank.ring.azimuth, anchors)
+    bank = bank.reoriented(offset, direction)
+    if timing is None:
         return bank
-    if config.front >= count:
-        raise MirageError(
-            f"pose {config.front} does not exist",
-            where="configuration key poses.front",
-            todo=f"poses are numbered 0 to {count - 1}",
-        )
-    return bank.turned(-float(ring.azimuth[config.front]))
+    bank = bank.retimed(timing)
+    return replace(bank, softness=softness_of(_points(sampled, bank.circle), bank.centroids))
 
 
 def pair_mirrored(bank: PoseBank, photos: FloatArray, mirrored: FloatArray) -> IntArray:

@@ -9,6 +9,7 @@ import numpy as np
 from mirage.circle import circular_distance, circular_mean, wrap
 from mirage.contracts import FloatArray, check_shape
 from mirage.poses.curve import density_of, fit_series, kernel, principal_axes, stations
+from mirage.poses.timing import Timing
 
 _STATIONS = 180  # azimuths at which a reading weighs the curve
 _HARMONICS = 10
@@ -62,6 +63,10 @@ class CurveReader:
     def reoriented(self, offset: float, direction: int) -> CurveReader:
         """The same curve with azimuth a at offset + direction · a."""
         return replace(self, azimuth=_exact(offset + direction * self.azimuth))
+
+    def retimed(self, timing: Timing) -> CurveReader:
+        """The same curve, whose azimuths run as `timing` has them."""
+        return replace(self, azimuth=_exact(timing(self.azimuth)))
 
     def opened(self, low: float, high: float) -> CurveReader:
         """The same curve as an arc: photos from `low` to `high` degrees are reported as 0 to 300.
@@ -119,6 +124,10 @@ class CircleReader:
     def reoriented(self, offset: float, direction: int) -> CircleReader:
         """The same curves with azimuth a at offset + direction · a."""
         return CircleReader(tuple(m.reoriented(offset, direction) for m in self.members))
+
+    def retimed(self, timing: Timing) -> CircleReader:
+        """The same curves, whose azimuths run as `timing` has them."""
+        return CircleReader(tuple(m.retimed(timing) for m in self.members))
 
     def opened(self, low: float, high: float) -> CircleReader:
         """The same curves as an arc: see `CurveReader.opened`."""

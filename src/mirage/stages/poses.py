@@ -169,7 +169,7 @@ _FIT_ONLY = (
     "discoveries",
     "restarts",
     "topk",
-    "front",
+    "anchors",
     "seed",
 )  # of poses.*: not in a descriptor
 
@@ -212,7 +212,7 @@ def _relate_to_pretrained(
     batches = images.batches(sample, old.backbone.size, old.backbone.batch_size)
     theirs = assign_images(batches, reader, old)
     agreement, match = match_pretrained(bank.assign_descriptors(sampled), bank, theirs, old)
-    if agreement.holds and config.poses.front is None:
+    if agreement.holds and not config.poses.anchors:
         bank = bank.reoriented(match.alignment.offset, match.alignment.direction)
     return bank, asdict(agreement) | {
         "name": config.pretrained, "holds": agreement.holds, "verdict": str(agreement),

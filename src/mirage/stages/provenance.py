@@ -105,7 +105,7 @@ def _of_poses(config: Config, folder: RunFolder) -> dict[str, Any]:
         if written == labels
         else "edited",
         "bank": hash_file(folder["poses"] / BANK_FILE),
-        "front": "free" if config.poses.front is None else "pinned",
+        "anchors": len(config.poses.anchors),
         "misread": config.data.misread,
         **{name: summary[name] for name in ("num_images", "num_poses", "ring_score")},
     }
