@@ -125,7 +125,7 @@ def test_every_run_says_where_all_comes_from(run: Path, runs: list[OfflineRun]) 
         assert facts["images"]["manifest"] == manifest and facts["images"]["count"] == 72
         assert facts["images"]["source"] == "turntable"
         assert facts["poses"]["bank"] == bank
-        assert facts["poses"]["labels_are"] == "found" and facts["poses"]["front"] == "free"
+        assert facts["poses"]["labels_are"] == "found" and facts["poses"]["anchors"] == 0
         assert recorded.config["data"]["resolution"] == 16
     (viewed,) = of(runs, "views")
     assert viewed.config["provenance"]["model"]["bank"] == bank
