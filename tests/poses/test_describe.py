@@ -93,8 +93,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[PoseBank, PoseLabel
     described = describe(
         reader(images), 900, np.arange(900), backbone, PARTS, POSES, tmp_path_factory.mktemp("work")
     )
-    sampled, mirrored = described.photos.take(described.sample), described.mirrored.read()
-    bank = fit_bank(sampled, mirrored, backbone.config, described.encoder, POSES)
+    bank = fit_bank(described.read_sample(), backbone.config, described.encoder, POSES)
     return bank, PoseLabels.join([bank.assign_descriptors(d) for d in described.photos]), azimuth
 
 
@@ -145,7 +144,7 @@ def test_a_stopped_description_goes_on_where_it_was(tmp_path: Path) -> None:
     assert starts > 3 and passed - needed < 16 * (starts - 1)  # none does all again
     np.testing.assert_array_equal(described.sample, straight.sample)
     np.testing.assert_array_equal(described.photos.read(), straight.photos.read())
-    np.testing.assert_array_equal(described.mirrored.read(), straight.mirrored.read())
+    np.testing.assert_array_equal(described.read_sample().mirrored, straight.read_sample().mirrored)
     assert set(described.sample) < set(train) and len(described.sample) == 33
     assert not (tmp_path / "stopped" / "patches").exists()  # features are not kept
 

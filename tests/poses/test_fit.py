@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from made_up_circles import azimuths, folded, whole
 
-from mirage.circle import circular_distance
+from mirage.circle import align_rings, circular_distance
 from mirage.config import BackboneConfig, PosesConfig
 from mirage.errors import MirageError
 from mirage.parts.codebook import PartCodebook
 from mirage.parts.foreground import Foreground
 from mirage.poses.bank import PoseBank
+from mirage.poses.describe import Sampled
 from mirage.poses.descriptor import LayoutEncoder
 from mirage.poses.fit import fit_bank
 
@@ -31,9 +32,18 @@ TRUE = azimuths(600)
 POINTS, MIRRORED = (part.astype(np.float32) for part in folded(TRUE))
 
 
+def outline(azimuth: np.ndarray) -> np.ndarray:
+    """Of a body that is longer than wide, as broad at the top as below."""
+    broad = 2.0 - np.cos(2 * np.deg2rad(azimuth))
+    return np.stack([broad, np.ones_like(broad), np.ones_like(broad)], axis=1)
+
+
+SAMPLE = Sampled(POINTS, MIRRORED, outline(TRUE))
+
+
 def fit(**changes: object) -> PoseBank:
     config = PosesConfig(**({"count": 12, "discoveries": 2} | changes))  # type: ignore[arg-type]
-    return fit_bank(POINTS, MIRRORED, BackboneConfig(), ENCODER, config)
+    return fit_bank(SAMPLE, BackboneConfig(), ENCODER, config)
 
 
 @pytest.fixture(scope="module")
@@ -106,16 +116,17 @@ def test_poses_come_to_their_anchors_and_photos_keep_their_poses(bank: PoseBank)
 def test_an_arc_has_a_low_score_and_a_span() -> None:
     true = azimuths(600, 20.0, 140.0)
     points, mirrored = (part.astype(np.float32) for part in whole(true))
+    arc_sample = Sampled(points, mirrored, np.ones((len(points), 3)))
     config = PosesConfig(count=6, discoveries=2)
-    arc = fit_bank(points, mirrored, BackboneConfig(), ENCODER, config)
-    assert arc.ring.score < 0.5 and not arc.ring.closed
+    arc = fit_bank(arc_sample, BackboneConfig(), ENCODER, config)
+    assert arc.ring.score < 0.5 and not arc.ring.closed and arc.timing_error is None
     assert arc.flipped(arc.assign_descriptors(points)) is None
     one = replace(config, anchors={2: 30.0})
-    turned = fit_bank(points, mirrored, BackboneConfig(), ENCODER, one)
+    turned = fit_bank(arc_sample, BackboneConfig(), ENCODER, one)
     assert circular_distance(turned.ring.azimuth[2], 30.0) < 0.01
     with pytest.raises(MirageError, match="do not go all round"):
         two = replace(config, anchors={2: 30.0, 3: 60.0})
-        fit_bank(points, mirrored, BackboneConfig(), ENCODER, two)
+        fit_bank(arc_sample, BackboneConfig(), ENCODER, two)
 
 
 def test_a_saved_bank_says_the_same(bank: PoseBank, tmp_path: Path) -> None:
@@ -125,3 +136,19 @@ def test_a_saved_bank_says_the_same(bank: PoseBank, tmp_path: Path) -> None:
     for name in ("pose", "azimuth", "confidence", "outlier", "topk_weight"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     assert again.choice == bank.choice and again.ring.span == bank.ring.span
+    assert again.timing_error == bank.timing_error is not None
+
+
+def test_the_circle_is_timed_by_outlines_and_not_by_how_photos_crowd() -> None:
+    crowd = np.concatenate([TRUE[:400], 40.0 + 0.1 * TRUE[400:500], 320.0 - 0.1 * TRUE[500:]])
+    points, mirrored = (part.astype(np.float32) for part in folded(crowd))
+    banks = [
+        fit_bank(Sampled(points, mirrored, told), BackboneConfig(), ENCODER,
+                 PosesConfig(count=12, discoveries=1))
+        for told in (np.ones((len(crowd), 3)), outline(crowd))
+    ]  # fmt: skip
+    flat, timed = (bank.assign_descriptors(points).azimuth for bank in banks)
+    errors = [align_rings(found, crowd).error(found, crowd).mean() for found in (flat, timed)]
+    assert errors[1] < min(3.0, 0.6 * errors[0])
+    known = [bank.timing_error for bank in banks]
+    assert known[0] is not None and known[1] is not None and known[1] < 0.6 * known[0]

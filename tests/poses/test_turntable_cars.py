@@ -34,8 +34,7 @@ def discover(
         lambda ids: images.batches(ids, 160, 32), len(images), images.ids(TRAIN), backbone,
         PartsConfig(), POSES, folder / "work",
     )  # fmt: skip
-    sampled, mirrored = described.photos.take(described.sample), described.mirrored.read()
-    bank = fit_bank(sampled, mirrored, backbone.config, described.encoder, POSES)
+    bank = fit_bank(described.read_sample(), backbone.config, described.encoder, POSES)
     held_out = images.ids(HELDOUT)
     labels = bank.assign_descriptors(described.photos.take(held_out))
     return bank, labels, np.asarray(images.azimuth[held_out])

@@ -45,6 +45,8 @@ class PoseBank:
         parents: [K] the coarse pose of each pose, where there are two levels.
         strange: what a photo's strangeness must exceed for it to count as an outlier.
         choice: why there are that many poses.
+        timing_error: degrees, root mean square round the circle, that azimuths may be off because
+            the circle is timed wrong (`clock`); None where nothing told.
     """
 
     backbone: BackboneConfig
@@ -59,6 +61,7 @@ class PoseBank:
     parents: IntArray | None
     strange: float
     choice: CountChoice
+    timing_error: float | None = None
 
     def __post_init__(self) -> None:
         check_shape("ring.azimuth", self.ring.azimuth, (len(self.centroids),))
@@ -189,6 +192,7 @@ class PoseBank:
             "parents": None if self.parents is None else self.parents.tolist(),
             "strange": self.strange,
             "choice": asdict(self.choice),
+            "timing_error": self.timing_error,
         }
         path = Path(path)
         temporary = path.with_name(path.name + ".tmp")
@@ -267,4 +271,5 @@ def _from_parts(tensors: dict[str, FloatArray], facts: dict[str, Any]) -> PoseBa
         parents=None if facts["parents"] is None else np.asarray(facts["parents"]),
         strange=float(facts["strange"]),
         choice=_choice_from(facts["choice"]),
+        timing_error=facts.get("timing_error"),  # of banks before there were clocks, none
     )

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mirage.config import PartsConfig, PosesConfig
 from mirage.contracts import ByteArray, FloatArray, IntArray
@@ -27,6 +28,7 @@ from mirage.parts.foreground import Foreground, fit_foreground
 from mirage.poses.descriptor import LayoutEncoder, fit_layout_encoder, pool_layout
 from mirage.poses.encoder_file import load_encoder, save_encoder
 from mirage.poses.erase import mean_colours
+from mirage.poses.outline import NUM_FIGURES, outline_figures
 from mirage.ranks import ALONE, Ranks
 from mirage.threads import threads_of_machine
 
@@ -48,13 +50,34 @@ class Described:
         encoder: patch features → descriptor.
         sample: [n] ids of the photos that poses are fitted to, ascending.
         photos: [N, D] descriptors of all photos, by id.
-        mirrored: [n, D] descriptors of the mirror images of the sample.
+        images_of_sample: [n, D + 3] of the mirror images of the sample: descriptors, and last the
+            figures of their outlines.
     """
 
     encoder: LayoutEncoder
     sample: IntArray
     photos: Blocks
-    mirrored: Blocks
+    images_of_sample: Blocks
+
+    def read_sample(self) -> Sampled:
+        """What poses are fitted to; memory holds it."""
+        images = self.images_of_sample.read()
+        mirrored, outline = np.split(images, [images.shape[1] - NUM_FIGURES], axis=1)
+        return Sampled(self.photos.take(self.sample), mirrored, outline)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """n photos as poses are fitted to them.
+
+    Attributes:
+        photos, mirrored: [n, D] descriptors of photos and of their mirror images.
+        outline: [n, 3] figures of their outlines (`outline.outline_figures`), which both share.
+    """
+
+    photos: FloatArray
+    mirrored: FloatArray
+    outline: FloatArray
 
 
 def describe(
@@ -92,7 +115,9 @@ def describe(
     photos = Blocks(folder / "photos", num_photos, size)
     mirrored = Blocks(folder / "mirrored", len(sample), size)
     mirrored.fill(
-        lambda rows: (encoder(backbone(_flip(images))) for _, images in read(sample[rows])),
+        lambda rows: (
+            _with_outline(encoder, backbone(_flip(images))) for _, images in read(sample[rows])
+        ),
         "mirror images", ranks,
     )  # fmt: skip
     photos.fill(
@@ -128,6 +153,12 @@ def _patches(batches: Iterable[ImageBatch], backbone: Backbone) -> Iterator[Floa
     """[B, h, w, C] fp16 of every batch."""
     for _, images in batches:
         yield backbone(images).cpu().numpy().astype(np.float16)
+
+
+def _with_outline(encoder: LayoutEncoder, features: Tensor) -> FloatArray:
+    """[B, D + 3] descriptors of [B, h, w, C] features, and the figures of their outlines."""
+    outline = outline_figures(encoder.masks(features).cpu().numpy())
+    return np.concatenate([encoder(features), outline.astype(np.float32)], axis=1)
 
 
 def _flip(images: ByteArray) -> ByteArray:

@@ -13,7 +13,9 @@ from mirage.contracts import FloatArray, IntArray
 from mirage.errors import MirageError
 from mirage.poses.anchors import check_anchors, place_anchors
 from mirage.poses.bank import PoseBank, join_circle
+from mirage.poses.clock import fit_clock
 from mirage.poses.clusters import fit_mirrored_poses, fit_poses, softness_of
+from mirage.poses.describe import Sampled
 from mirage.poses.descriptor import LayoutEncoder
 from mirage.poses.discovery import Circle, discover_circle
 from mirage.poses.reader import ARC, CircleReader, CurveReader, fit_reader
@@ -29,22 +31,25 @@ _STRANGE = 6.0  # median deviations beyond the median distance that make a photo
 
 
 def fit_bank(
-    sampled: FloatArray,
-    mirrored: FloatArray,
+    sample: Sampled,
     backbone: BackboneConfig,
     encoder: LayoutEncoder,
     config: PosesConfig,
 ) -> PoseBank:
-    """Fit circle, poses and ring to the descriptors [n, D] of n photos and their mirror images.
+    """Fit circle, poses and ring to n photos.
 
     Raises:
         MirageError: there are fewer photos than poses, or `poses.anchors` cannot be.
     """
+    sampled, mirrored = sample.photos, sample.mirrored
     circle = discover_circle(sampled, mirrored, config.seed, config.discoveries)
-    span = (0.0, 360.0)
+    span, clock = (0.0, 360.0), None
     if circle is not None and circle.closure.score < _FULL_CIRCLE:
         opened = circle.reader.opened(*circle.closure.span)
         circle, span = replace(circle, reader=opened), (0.0, ARC)
+    elif circle is not None:
+        clock = fit_clock(circle.reader.azimuths(sampled), sample.outline)
+        circle = replace(circle, reader=circle.reader.retimed(clock.timing))
     points = _points(sampled, None if circle is None else circle.reader)
     choice = _choose(points, sampled, mirrored, circle, config)
     count = choice.chosen
@@ -73,6 +78,7 @@ def fit_bank(
         parents=None,
         strange=np.inf,
         choice=choice,
+        timing_error=None if clock is None else clock.uncertainty,
     )
     strangeness = bank.strangeness(sampled)
     middle = float(np.median(strangeness))

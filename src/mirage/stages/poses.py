@@ -100,12 +100,12 @@ def _discover(config: Config, folder: RunFolder, ranks: Ranks) -> None:
 def _find_poses(
     config: Config, folder: RunFolder, images: ImageSet, backbone: Backbone, described: Described
 ) -> None:
-    sampled, mirrored = described.photos.take(described.sample), described.mirrored.read()
-    bank = fit_bank(sampled, mirrored, backbone.config, described.encoder, config.poses)
+    sample = described.read_sample()
+    bank = fit_bank(sample, backbone.config, described.encoder, config.poses)
     pretrained = None
     if config.pretrained is not None:
         bank, pretrained = _relate_to_pretrained(
-            config, images, backbone, bank, described.sample, sampled
+            config, images, backbone, bank, described.sample, sample.photos
         )
     target = folder["poses"]
     bank.save(target / BANK_FILE)
@@ -126,6 +126,7 @@ def _find_poses(
         "mean_confidence": float(labels.confidence.mean()),
         "circle_found": bank.circle is not None,
         "span": list(bank.ring.span),
+        "timing_error": bank.timing_error,
         "mirror": bank.mirror.tolist(),
         "parents": None if bank.parents is None else bank.parents.tolist(),
         "outliers": int(labels.outlier.sum()),
@@ -174,13 +175,18 @@ _FIT_ONLY = (
 )  # of poses.*: not in a descriptor
 
 
+_LAYOUT = 2  # of the files in the work folder: raised when they change
+
+
 def _work_folder(config: Config, folder: RunFolder, ranks: Ranks) -> Path:
     """Where the descriptors are until the stage is done, named by all that they depend on.
 
     What is kept of other settings goes.
     """
     layout = {k: v for k, v in asdict(config.poses).items() if k not in _FIT_ONLY}
-    key = hash_of("descriptors", folder.key("images"), config.backbone, config.parts, layout)
+    key = hash_of(
+        "descriptors", _LAYOUT, folder.key("images"), config.backbone, config.parts, layout
+    )
     work = folder["poses"] / WORK / key
     if ranks.is_first:
         work.mkdir(parents=True, exist_ok=True)
