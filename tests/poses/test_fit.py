@@ -152,3 +152,10 @@ def test_the_circle_is_timed_by_outlines_and_not_by_how_photos_crowd() -> None:
     assert errors[1] < min(3.0, 0.6 * errors[0])
     known = [bank.timing_error for bank in banks]
     assert known[0] is not None and known[1] is not None and known[1] < 0.6 * known[0]
+
+
+def test_an_azimuth_has_an_error_where_the_circle_is_timed(bank: PoseBank) -> None:
+    error = bank.azimuth_error(POINTS)
+    assert error is not None and bank.timing_error is not None
+    assert (error >= bank.timing_error).all() and np.median(error) < bank.timing_error + 5.0
+    assert replace(bank, timing_error=None).azimuth_error(POINTS) is None

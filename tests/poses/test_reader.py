@@ -8,6 +8,7 @@ from made_up_circles import azimuths, folded, whole
 
 from mirage.circle import circular_distance
 from mirage.poses.reader import ARC, CircleReader, CurveReader, fit_reader
+from mirage.poses.timing import Timing
 
 TRUE = azimuths(900)
 POINTS, MIRRORED = folded(TRUE)
@@ -78,3 +79,21 @@ def test_arrays_restore_the_reader(reader: CurveReader) -> None:
     circle = CircleReader((reader, reader.reoriented(10.0, -1)))
     again = CircleReader.from_arrays(circle.arrays())
     np.testing.assert_array_equal(again.confidence(POINTS), circle.confidence(POINTS))
+
+
+def test_a_reading_is_as_wide_as_curves_are_apart(reader: CurveReader) -> None:
+    agreed = CircleReader((reader, reader)).half_width(POINTS, 0.683)
+    assert np.median(agreed) <= 4.0
+    apart = CircleReader((reader, reader.reoriented(30.0, 1))).half_width(POINTS, 0.683)
+    assert np.median(np.abs(apart - 30.0)) <= 4.0
+    assert (
+        np.median(CircleReader((reader, reader.reoriented(180.0, 1))).half_width(POINTS, 0.4)) <= 4
+    )
+
+
+def test_re_timing_the_ring_re_times_the_readings(reader: CurveReader) -> None:
+    timing = Timing(np.array([60.0, 120.0]), np.array([40.0, 110.0]))
+    gap = circular_distance(
+        reader.retimed(timing).azimuths(POINTS), timing(reader.azimuths(POINTS))
+    )
+    assert np.median(gap) < 0.2

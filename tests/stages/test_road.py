@@ -67,7 +67,9 @@ def test_assign_reads_saved_photos_as_the_poses_stage_did(
     capsys.readouterr()
     assert mirage("assign", *photos, f"run={run}", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert [set(row) for row in found] == [{"path", "pose", "azimuth", "confidence", "outlier"}] * 5
+    assert [set(row) for row in found] == [
+        {"path", "pose", "azimuth", "azimuth_error", "confidence", "outlier"}
+    ] * 5
     assert [row["path"] for row in found] == photos
     assert [row["pose"] for row in found] == [row["pose"] for row in labels]
 

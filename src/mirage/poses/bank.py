@@ -26,6 +26,7 @@ from mirage.poses.stability import CountChoice, CountTrial
 from mirage.poses.timing import Timing
 
 _FORMAT = "mirage-pose-bank-2"
+_TWO_IN_THREE = 0.683  # as within a standard deviation of a normal number
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,16 @@ class PoseBank:
         if self.circle is not None:
             return self.circle.strangeness(descriptors)
         return kmeans.assign(descriptors, self.centroids)[1]
+
+    def azimuth_error(self, descriptors: FloatArray) -> FloatArray | None:
+        """[N, D] → [N] degrees that azimuths are expected to be within, of two photos in three.
+
+        How far apart the curves put a photo, and how far off the circle may be timed, added in
+        squares; None where no circle was found, or nothing told how fast it runs.
+        """
+        if self.circle is None or self.timing_error is None:
+            return None
+        return np.hypot(self.circle.half_width(descriptors, _TWO_IN_THREE), self.timing_error)
 
     def flipped(self, labels: PoseLabels) -> PoseLabels | None:
         """The labels of the photos' mirror images, or None where the ring is not a full circle."""

@@ -109,6 +109,17 @@ class CircleReader:
         first, *others = (self._share_near(reading, m, descriptors) for m in self.members)
         return (first * np.mean(others, axis=0) if others else first).astype(np.float32)
 
+    def half_width(self, descriptors: FloatArray, share: float) -> FloatArray:
+        """[N, D] → [N] degrees about the reading that hold `share` of what all curves say."""
+        reading = self.azimuths(descriptors)[:, None]
+        distance = np.concatenate([circular_distance(m.azimuth, reading) for m in self.members], 1)
+        chance = np.concatenate([m.posterior(descriptors) for m in self.members], axis=1)
+        order = np.argsort(distance, axis=1)
+        held = np.take_along_axis(chance, order, axis=1).cumsum(axis=1) / len(self.members)
+        last = (held < share).sum(axis=1).clip(max=distance.shape[1] - 1)[:, None]
+        width = np.take_along_axis(distance, np.take_along_axis(order, last, axis=1), axis=1)
+        return width[:, 0].astype(np.float32)
+
     @staticmethod
     def _share_near(
         reading: FloatArray, member: CurveReader, descriptors: FloatArray

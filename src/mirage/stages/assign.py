@@ -15,7 +15,7 @@ from rich.table import Table
 
 from mirage.circle import in_degrees
 from mirage.config import Config
-from mirage.contracts import ByteArray, PoseLabels
+from mirage.contracts import ByteArray, FloatArray, PoseLabels
 from mirage.device import device
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
@@ -56,13 +56,14 @@ def run(
     unreadable: list[str] = []
     rows: list[dict[str, Any]] = []
     for names, squares in _batches(reader, paths, unreadable):
-        labels = reader.read(squares)
+        labels, error = reader.read_with_error(squares)
         outlier = labels.outlier
         found = [
             {
                 "path": str(name),
                 "pose": int(labels.pose[i]),
                 "azimuth": float(labels.azimuth[i]),
+                "azimuth_error": None if error is None else round(float(error[i]), 1),
                 "confidence": float(labels.confidence[i]),
                 "outlier": bool(outlier[i]),
             }
@@ -120,6 +121,11 @@ class PoseReader:
         """The poses of B photos [B, S, S, 3]."""
         return self.bank.assign(self.backbone(squares))
 
+    def read_with_error(self, squares: ByteArray) -> tuple[PoseLabels, FloatArray | None]:
+        """The poses of B photos [B, S, S, 3], and [B] degrees (`PoseBank.azimuth_error`)."""
+        descriptors = self.bank.encoder(self.backbone(squares))
+        return self.bank.assign_descriptors(descriptors), self.bank.azimuth_error(descriptors)
+
 
 def _batches(
     reader: PoseReader, paths: list[Path], unreadable: list[str]
@@ -144,8 +150,14 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         table.add_column("picture")
     for row in rows:
         cells = [
-            row["path"], str(row["pose"]), in_degrees(row["azimuth"]), f"{row['confidence']:.2f}",
+            row["path"], str(row["pose"]), _azimuth(row), f"{row['confidence']:.2f}",
             "yes" if row["outlier"] else "",
         ]  # fmt: skip
         table.add_row(*cells, *([Path(row["picture"]).name] if explained else []))
     Console().print(table)
+
+
+def _azimuth(row: dict[str, Any]) -> str:
+    """With its error, where that is known: 45° ± 6°."""
+    error = row["azimuth_error"]
+    return in_degrees(row["azimuth"]) + ("" if error is None else f" ± {error:.0f}°")
