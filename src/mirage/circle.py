@@ -92,3 +92,44 @@ def align_rings(source: npt.ArrayLike, target: npt.ArrayLike) -> RingAlignment:
     found = {direction: search(direction) for direction in (1, -1)}
     direction = min(found, key=lambda d: found[d][0])
     return RingAlignment(float(wrap(found[direction][1])), direction)
+
+
+def retime(found: FloatArray, true: FloatArray, num_bins: int) -> FloatArray:
+    """[N] degrees: azimuths `found` [N], re-timed by what is found in bins of the true ones [N].
+
+    Monotone: the median of each bin's found azimuths is taken to its middle, and between them it
+    is linear. Bins without photos, and those whose median is not beyond the one before, are left
+    out.
+    """
+    middles, medians = bin_medians(found, true, num_bins)
+    seen = np.isfinite(medians)
+    middles, lead = middles[seen], circular_difference(medians, middles)[seen]
+    along = middles + lead
+    later = np.concatenate([[True], along[1:] > np.maximum.accumulate(along)[:-1]])
+    later &= along < along[0] + 360.0
+    along, lead = along[later], lead[later]
+    # np.interp knows no circle: one turn before and one after are laid beside it.
+    turns = np.concatenate([along - 360.0, along, along + 360.0])
+    return wrap(found - np.interp(found, turns, np.tile(lead, 3)))
+
+
+def bin_medians(
+    found: FloatArray, true: FloatArray, num_bins: int
+) -> tuple[FloatArray, FloatArray]:
+    """Middles [num_bins] of bins of the true azimuth, degrees, and the median found in each.
+
+    NaN where a bin has no photo.
+    """
+    width = 360.0 / num_bins
+    middles = (np.arange(num_bins) + 0.5) * width
+    bin_id = np.minimum((true // width).astype(int), num_bins - 1)
+    medians = np.full(num_bins, np.nan)
+    for k in range(num_bins):
+        inside = bin_id == k
+        if inside.any():
+            lead = circular_difference(found[inside], middles[k])
+            # A photo at the opposite side is ±180° off: the median of those near is meant.
+            near = lead[np.abs(lead) <= 90.0]
+            lead = near if near.size else lead
+            medians[k] = wrap(middles[k] + np.median(lead))
+    return middles, medians

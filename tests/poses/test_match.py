@@ -58,3 +58,13 @@ def test_the_residual_is_what_remains_after_the_alignment() -> None:
 def test_labels_of_different_photos_are_refused() -> None:
     with pytest.raises(ValueError, match="3 and 2 labels"):
         match_banks(labels(np.zeros(3, int)), labels(np.zeros(2, int)), 1, 1)
+
+
+def test_two_banks_that_time_the_circle_otherwise_agree_once_re_timed() -> None:
+    old = np.random.default_rng(2).uniform(0, 360, 2000)
+    new = 50.0 - (old + 25.0 * np.sin(np.deg2rad(old)))
+    match = match_banks(labels(np.zeros(2000, int), new), labels(np.zeros(2000, int), old), 1, 1)
+    assert match.residual > 12.0 and match.retimed < 2.0
+    chance = np.random.default_rng(3).uniform(0, 360, 2000)
+    match = match_banks(labels(np.zeros(2000, int), chance), labels(np.zeros(2000, int), old), 1, 1)
+    assert match.retimed > 70.0

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirage.circle import circular_difference, circular_distance
+from mirage.circle import circular_difference, circular_distance, retime
 from mirage.errors import MirageError
 from mirage.report.azimuth_truth import (
     AzimuthTruth,
     error_figures,
     error_intervals,
-    retime,
     timing_figures,
 )
 
@@ -50,7 +49,7 @@ def test_bins_without_photos_are_told_as_such() -> None:
 
 def test_re_timing_keeps_the_order() -> None:
     noisy = TRUE + np.random.default_rng(1).normal(0.0, 30.0, len(TRUE))
-    medians = retime(noisy % 360.0, TRUE)
+    medians = retime(noisy % 360.0, TRUE, 24)
     order = np.argsort(noisy % 360.0)
     steps = circular_difference(np.roll(medians[order], -1), medians[order])
     assert steps.min() > -1e-6

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from made_up_pages import CUBE, HOSTILE, make_page, make_view
+from made_up_pages import CUBE, HOSTILE, make_page, make_ring, make_view
 from PIL import Image
 
 from mirage.report.compared import compare_pages
@@ -188,6 +189,24 @@ def test_a_pose_picked_on_the_ring_shows_its_photos_and_those_turned(visit: Open
     assert page.locator(".members img:visible").count() == 2
     page.get_by_role("button", name="see its turned photo").click()
     assert names_shown(page) == ["2 cars"]
+
+
+def test_azimuths_that_a_person_gives_poses_come_back_as_a_command(visit: Opener) -> None:
+    ring = replace(make_ring(), command="mirage poses 'run=runs/mine'")
+    page = visit(replace(make_page(), rings=[ring]))
+    command = page.locator(".anchors pre")
+    assert not command.is_visible()
+    page.get_by_role("button", name="pose 3 ·").click()
+    page.get_by_label("Azimuth of pose 3, degrees").fill("90")
+    assert command.inner_text() == "mirage poses 'run=runs/mine' poses.anchors='{3: 90}'"
+    page.get_by_label("Show all poses").check()
+    assert page.locator(".members figure:visible").count() == 4
+    page.get_by_label("Azimuth of pose 2, degrees").fill("-12.5")
+    in_ring_order = "poses.anchors='{2: -12.5, 3: 90}'"
+    assert command.inner_text().endswith(in_ring_order)
+    page.get_by_label("Show all poses").uncheck()
+    page.get_by_label("Azimuth of pose 3, degrees").fill("")
+    assert command.inner_text().endswith("poses.anchors='{2: -12.5}'")
 
 
 def test_parts_are_laid_over_photos_and_taken_away(visit: Opener) -> None:

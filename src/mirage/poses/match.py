@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from mirage.circle import RingAlignment, align_rings
+from mirage.circle import RingAlignment, align_rings, circular_distance, retime, wrap
 from mirage.contracts import IntArray, PoseLabels
+
+_BINS = 24  # of the old azimuth, by which the new one is re-timed
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,15 @@ class BankMatch:
         agreement: share of photos whose mapped new pose is their old pose.
         alignment: carries new azimuths to the old ring.
         residual: median circular error of that, degrees.
+        retimed: of what is left of it after the best monotone re-timing: two banks may agree on
+            which photos are neighbours and time the circle otherwise.
     """
 
     mapping: IntArray
     agreement: float
     alignment: RingAlignment
     residual: float
+    retimed: float
 
 
 def match_banks(
@@ -48,5 +53,10 @@ def match_banks(
             mapping[new_id] = old_id
     agreement = float((mapping[labels_new.pose] == labels_old.pose).mean())
     alignment = align_rings(labels_new.azimuth, labels_old.azimuth)
-    residual = float(np.median(alignment.error(labels_new.azimuth, labels_old.azimuth)))
-    return BankMatch(mapping, agreement, alignment, residual)
+    carried = alignment.carry(labels_new.azimuth)
+    timed = retime(carried, wrap(labels_old.azimuth), _BINS)
+    residual, retimed = (
+        float(np.median(circular_distance(azimuth, labels_old.azimuth)))
+        for azimuth in (carried, timed)
+    )
+    return BankMatch(mapping, agreement, alignment, residual, min(residual, retimed))

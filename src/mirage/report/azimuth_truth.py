@@ -12,7 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mirage.circle import RingAlignment, align_rings, circular_difference, circular_distance, wrap
+from mirage.circle import (
+    RingAlignment,
+    align_rings,
+    bin_medians,
+    circular_difference,
+    circular_distance,
+    retime,
+    wrap,
+)
 from mirage.contracts import FloatArray, check_shape
 from mirage.errors import require_items
 from mirage.report.intervals import Statistic, bootstrap
@@ -47,7 +55,7 @@ class AzimuthTruth:
         require_items(len(true), "azimuths")
         alignment = align_rings(found, true)
         aligned = alignment.carry(found)
-        retimed = retime(aligned, true)
+        retimed = retime(aligned, true, NUM_BINS)
         errors = [circular_distance(of, true).mean() for of in (aligned, retimed)]
         # To change nothing is monotone, too, and the best where nothing was read.
         return cls(alignment, aligned, true, retimed if errors[1] < errors[0] else aligned)
@@ -61,47 +69,6 @@ class AzimuthTruth:
     def retimed_error(self) -> FloatArray:
         """[N] degrees in [0, 180] that the best monotone re-timing leaves."""
         return circular_distance(self.retimed, self.true)
-
-
-def retime(found: FloatArray, true: FloatArray, num_bins: int = NUM_BINS) -> FloatArray:
-    """[N] degrees: found azimuths [N], re-timed by what is found in bins of the true ones [N].
-
-    Monotone: the median of each bin's found azimuths is taken to its middle, and between them it
-    is linear. Bins without photos, and those whose median is not beyond the one before, are left
-    out.
-    """
-    middles, medians = timing(found, true, num_bins)
-    seen = np.isfinite(medians)
-    middles, lead = middles[seen], circular_difference(medians, middles)[seen]
-    along = middles + lead
-    later = np.concatenate([[True], along[1:] > np.maximum.accumulate(along)[:-1]])
-    later &= along < along[0] + 360.0
-    along, lead = along[later], lead[later]
-    # np.interp knows no circle: one turn before and one after are laid beside it.
-    turns = np.concatenate([along - 360.0, along, along + 360.0])
-    return wrap(found - np.interp(found, turns, np.tile(lead, 3)))
-
-
-def timing(
-    found: FloatArray, true: FloatArray, num_bins: int = NUM_BINS
-) -> tuple[FloatArray, FloatArray]:
-    """Middles [num_bins] of bins of the true azimuth, degrees, and the median found in each.
-
-    NaN where a bin has no photo.
-    """
-    width = 360.0 / num_bins
-    middles = (np.arange(num_bins) + 0.5) * width
-    bin_id = np.minimum((true // width).astype(int), num_bins - 1)
-    medians = np.full(num_bins, np.nan)
-    for k in range(num_bins):
-        inside = bin_id == k
-        if inside.any():
-            lead = circular_difference(found[inside], middles[k])
-            # A photo at the opposite side is ±180° off: the median of those near is meant.
-            near = lead[np.abs(lead) <= 90.0]
-            lead = near if near.size else lead
-            medians[k] = wrap(middles[k] + np.median(lead))
-    return middles, medians
 
 
 _SHARES = (15.0, 30.0, 90.0)  # degrees beyond which photos are counted
@@ -146,7 +113,7 @@ def timing_figures(truth: AzimuthTruth) -> list[dict[str, float | None]]:
     both are None where a bin has no photo.
     """
     width = 360.0 / NUM_BINS
-    middles, medians = timing(truth.found, truth.true)
+    middles, medians = bin_medians(truth.found, truth.true, NUM_BINS)
     lead = circular_difference(medians, middles)
     bin_id = np.minimum((truth.true // width).astype(int), NUM_BINS - 1)
     rows: list[dict[str, float | None]] = []

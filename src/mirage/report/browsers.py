@@ -30,6 +30,7 @@ class PoseBrowser:
         photos: [K] arrays [M, H, W, 3] uint8, some photos of each.
         parents: [K] the coarse pose that each is in; empty where there is one level.
         title: told apart from others on the page by this.
+        command: to which the page adds azimuths that a person gives poses; empty: nobody is asked.
     """
 
     azimuth: FloatArray
@@ -38,6 +39,7 @@ class PoseBrowser:
     photos: Sequence[ByteArray]
     parents: Sequence[int] = ()
     title: str = ""
+    command: str = ""
 
     def __post_init__(self) -> None:
         num_poses = len(self.azimuth)
@@ -53,6 +55,7 @@ class PoseBrowser:
         angles = np.radians(spread(np.asarray(self.azimuth, float), apart))
         return {
             "title": self.title,
+            "command": self.command,
             "count": int(np.sum(self.counts)),
             "side": f"{1.92 * _RADIUS * np.sin(np.radians(apart / 2)):.3f}%",
             "poses": [

@@ -9,10 +9,10 @@ import numpy.typing as npt
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
-from mirage.circle import circular_difference, in_degrees
+from mirage.circle import bin_medians, circular_difference, in_degrees
 from mirage.contracts import FloatArray, IntArray, check_shape
 from mirage.report.axes import add_axes, add_legend, new_figure, to_picture
-from mirage.report.azimuth_truth import timing
+from mirage.report.azimuth_truth import NUM_BINS
 from mirage.report.canvas import ACCENT, INK, MUTED
 
 OPEN_BITS = 1.0  # a count of poses is stable while a second discovery leaves at most this open
@@ -152,7 +152,7 @@ def found_against_true(
     right.scatter(
         true, circular_difference(found, true), s=3, color=INK, alpha=strength, linewidths=0
     )
-    middles, medians = timing(found, true)
+    middles, medians = bin_medians(found, true, NUM_BINS)
     right.plot(middles, circular_difference(medians, middles), color=ACCENT, linewidth=1.6,
                marker="o", ms=3, label="median of those within 90°")  # fmt: skip
     right.set_xlim(0, 360)

@@ -3,10 +3,14 @@
 for (const browser of document.querySelectorAll(".ring-browser")) {
   const buttons = [...browser.querySelectorAll(".ring button")];
   const figures = [...browser.querySelectorAll(".members figure")];
+  const anchors = browser.querySelector(".anchors");
+  const all = anchors?.querySelector("input");
 
   function pick(button) {
     for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
-    for (const figure of figures) figure.hidden = figure.dataset.pose !== button.dataset.pose;
+    for (const figure of figures) {
+      figure.hidden = !all?.checked && figure.dataset.pose !== button.dataset.pose;
+    }
   }
 
   buttons.forEach((button, index) => {
@@ -20,6 +24,22 @@ for (const browser of document.querySelectorAll(".ring-browser")) {
       event.preventDefault();
     });
   });
+  if (anchors) {
+    const listing = anchors.querySelector(".listing");
+    const fields = figures.map((figure) => [figure.dataset.pose, figure.querySelector(".anchor input")]);
+    const tell = () => {
+      const given = fields.filter(([, field]) => field.value !== "" && field.checkValidity());
+      const pairs = given.map(([pose, field]) => `${pose}: ${Number(field.value)}`);
+      listing.hidden = !pairs.length;
+      listing.querySelector("pre").textContent =
+        `${anchors.dataset.command} poses.anchors='{${pairs.join(", ")}}'`;
+    };
+    for (const [, field] of fields) field.addEventListener("input", tell);
+    all.addEventListener("change", () => {
+      browser.classList.toggle("all", all.checked);
+      pick(buttons.find((button) => button.getAttribute("aria-pressed") === "true"));
+    });
+  }
   for (const figure of figures) {
     const pose = figure.dataset.pose;
     const count = cards.filter((card) => String(factsOf(card).pose) === pose).length;

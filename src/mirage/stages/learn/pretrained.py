@@ -23,22 +23,25 @@ class Agreement:
         mapping: [K] the pretrained pose that each pose found now stands for.
         agreement: share of photos whose pose maps onto the one the pretrained bank gives them.
         residual: median difference of azimuths after the one offset and direction, degrees.
+        retimed: what is left of it where the two circles are also timed alike. Which views are of
+            one pose does not hang on the timing, so this decides.
     """
 
     mapping: list[int]
     agreement: float
     residual: float
+    retimed: float
 
     @property
     def holds(self) -> bool:
         """Whether the trained pose vectors can be taken over."""
-        return self.residual <= _AGREES_WITHIN
+        return self.retimed <= _AGREES_WITHIN
 
     def __str__(self) -> str:
         outcome = "taken over" if self.holds else "too little: pose vectors start afresh"
         return (
             f"pretrained poses: {self.agreement:.0%} of photos agree, azimuths within "
-            f"{self.residual:.1f}° (median) → {outcome}"
+            f"{self.residual:.1f}° (median; {self.retimed:.1f}° if timed alike) → {outcome}"
         )
 
 
@@ -71,6 +74,6 @@ def match_pretrained(
     """Relate poses found now to the pretrained bank's, given what each says of the same photos."""
     match = match_banks(found, pretrained, bank.num_poses, old.num_poses)
     agreement = Agreement(
-        [int(k) for k in match.mapping], float(match.agreement), float(match.residual)
+        [int(k) for k in match.mapping], match.agreement, match.residual, match.retimed
     )
     return agreement, match

@@ -60,7 +60,7 @@ def page_of_run(config: Config, folder: RunFolder) -> ReportPage:
         solids=_solids(folder),
         tables=_tables(figures),
         plots=[*_azimuths(folder), *_plots(folder["evaluate"] / "ablations")],
-        rings=[] if gallery is None else [_ring(gallery, summary)],
+        rings=[] if gallery is None else [_ring(gallery, summary, config)],
         parts=[] if gallery is None else [_parts(gallery)],
         poses=pose_panels(
             folder["poses"],
@@ -86,11 +86,11 @@ def _gallery(path: Path) -> Gallery | None:
     return Gallery.load(path) if path.exists() else None
 
 
-def _ring(gallery: Gallery, summary: dict[str, Any]) -> PoseBrowser:
+def _ring(gallery: Gallery, summary: dict[str, Any], config: Config) -> PoseBrowser:
     photos = [gallery.photos[gallery.pose == pose] for pose in range(summary["num_poses"])]
     return PoseBrowser(
         np.asarray(summary["azimuth"]), np.asarray(summary["counts"]), gallery.surest, photos,
-        summary.get("parents") or (),
+        summary.get("parents") or (), command=f"mirage poses {shlex.quote(f'run={config.run}')}",
     )  # fmt: skip
 
 
