@@ -95,41 +95,39 @@ def align_rings(source: npt.ArrayLike, target: npt.ArrayLike) -> RingAlignment:
 
 
 def retime(found: FloatArray, true: FloatArray, num_bins: int) -> FloatArray:
-    """[N] degrees: azimuths `found` [N], re-timed by what is found in bins of the true ones [N].
+    """[N] degrees: azimuths `found` [N], re-timed by the true ones [N] of photos found alike.
 
-    Monotone: the median of each bin's found azimuths is taken to its middle, and between them it
-    is linear. Bins without photos, and those whose median is not beyond the one before, are left
-    out.
+    Monotone: the middle of each bin of found azimuths is taken to the median of the true ones in
+    it, and between them it is linear. Bins without photos, and those whose median is not beyond
+    the one before, are left out.
     """
-    middles, medians = bin_medians(found, true, num_bins)
+    middles, medians = bin_medians(true, found, num_bins)
     seen = np.isfinite(medians)
-    middles, lead = middles[seen], circular_difference(medians, middles)[seen]
-    along = middles + lead
-    later = np.concatenate([[True], along[1:] > np.maximum.accumulate(along)[:-1]])
-    later &= along < along[0] + 360.0
-    along, lead = along[later], lead[later]
+    middles, lag = middles[seen], circular_difference(medians, middles)[seen]
+    target = middles + lag
+    later = np.concatenate([[True], target[1:] > np.maximum.accumulate(target)[:-1]])
+    later &= target < target[0] + 360.0
+    middles, lag = middles[later], lag[later]
     # np.interp knows no circle: one turn before and one after are laid beside it.
-    turns = np.concatenate([along - 360.0, along, along + 360.0])
-    return wrap(found - np.interp(found, turns, np.tile(lead, 3)))
+    turns = np.concatenate([middles - 360.0, middles, middles + 360.0])
+    return wrap(found + np.interp(found, turns, np.tile(lag, 3)))
 
 
 def bin_medians(
-    found: FloatArray, true: FloatArray, num_bins: int
+    azimuth: FloatArray, by: FloatArray, num_bins: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Middles [num_bins] of bins of the true azimuth, degrees, and the median found in each.
+    """Middles [num_bins] of bins of azimuths `by` [N], and the median `azimuth` [N] in each.
 
-    NaN where a bin has no photo.
+    Of those within 90° of the middle, where there are any: a photo at the opposite side would
+    count as ahead or behind by chance. NaN where a bin has no photo. All in degrees in [0, 360).
     """
     width = 360.0 / num_bins
     middles = (np.arange(num_bins) + 0.5) * width
-    bin_id = np.minimum((true // width).astype(int), num_bins - 1)
+    bin_id = np.minimum((by // width).astype(int), num_bins - 1)
     medians = np.full(num_bins, np.nan)
-    for k in range(num_bins):
-        inside = bin_id == k
-        if inside.any():
-            lead = circular_difference(found[inside], middles[k])
-            # A photo at the opposite side is ±180° off: the median of those near is meant.
+    for k, middle in enumerate(middles):
+        lead = circular_difference(azimuth[bin_id == k], middle)
+        if lead.size:
             near = lead[np.abs(lead) <= 90.0]
-            lead = near if near.size else lead
-            medians[k] = wrap(middles[k] + np.median(lead))
-    return middles, medians
+            medians[k] = middle + np.median(near if near.size else lead)
+    return middles, np.where(np.isfinite(medians), wrap(medians), np.nan)

@@ -73,3 +73,11 @@ def test_whatever_outlines_say_the_order_is_kept() -> None:
     absurd = absurd + 0.01 * RNG.normal(size=absurd.shape)
     timed = fit_clock(EVEN, absurd).timing(np.arange(0.0, 360.0, 0.5))
     assert (np.diff(timed) > 0.0).all()
+
+
+def test_a_person_makes_a_doubtful_clock_sure() -> None:
+    doubtful = fit_clock(EVEN, np.ones((len(EVEN), 3)))
+    assert doubtful.given([0.0]).uncertainty > 0.95 * doubtful.uncertainty  # the front is no news
+    known = [doubtful.given(np.arange(n) * 180.0 / n).uncertainty for n in (4, 8)]
+    assert known[1] < known[0] < 0.4 * doubtful.uncertainty
+    np.testing.assert_array_equal(doubtful.given([90.0]).harmonics, doubtful.harmonics)

@@ -104,6 +104,8 @@ def test_poses_come_to_their_anchors_and_photos_keep_their_poses(bank: PoseBank)
     for pose, azimuth in asked.items():
         assert circular_distance(moved.ring.azimuth[pose], azimuth) < 0.1
         assert circular_distance(moved.ring.azimuth[bank.mirror[pose]], -azimuth) < 1.0
+    assert bank.timing_error is not None and moved.timing_error is not None
+    assert moved.timing_error < bank.timing_error
     before, after = (b.assign_descriptors(POINTS) for b in (bank, moved))
     assert (before.pose == after.pose).mean() > 0.95
     reading = circular_distance(after.azimuth, 180.0 - before.azimuth)

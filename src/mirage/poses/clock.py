@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import minimize
 
 from mirage.circle import circular_distance
@@ -34,6 +35,7 @@ _STATIONS = 24  # of the half circle, at which f is averaged
 _FEWEST = 5  # photos of a station
 _SLOWEST = 0.15  # of the found speed: the clock keeps the order
 _STARTS = (-30.0, -15.0, 0.0, 15.0, 30.0)  # degrees of the first harmonic
+_BY_EYE = 5.0  # degrees that a person is off
 _KNOTS = 36  # of the half circle, through which the timing is laid
 
 
@@ -90,6 +92,15 @@ class Clock:
         """Degrees: root mean square over the circle of how far off azimuths may be timed."""
         sines = _sines(np.linspace(0.0, np.pi, 181), len(self.harmonics))
         return float(np.sqrt(np.einsum("sk,kl,sl->s", sines, self.covariance, sines).mean()))
+
+    def given(self, azimuth: npt.ArrayLike) -> Clock:
+        """The same clock where it is known at azimuths [n], degrees, as well as a person sees it.
+
+        Only the covariance changes: what is known there, is known better between.
+        """
+        seen = _sines(np.deg2rad(np.asarray(azimuth, dtype=float)), len(self.harmonics))
+        known = np.linalg.inv(self.covariance) + seen.T @ seen / _BY_EYE**2
+        return Clock(self.harmonics, np.linalg.inv(known))
 
 
 def fit_clock(azimuth: FloatArray, outline: FloatArray) -> Clock:

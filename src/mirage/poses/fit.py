@@ -89,7 +89,13 @@ def fit_bank(
         mirror=pair_mirrored(bank, sampled, mirrored) if mirror is None else mirror,
         parents=_parents(points, bank, config),
     )
-    return _anchored(bank, sampled, config.anchored) if config.anchors else bank
+    if not config.anchors:
+        return bank
+    anchored = _anchored(bank, sampled, config.anchored)
+    if clock is None:
+        return anchored
+    known = clock.given(list(config.anchored.values()))
+    return replace(anchored, timing_error=known.uncertainty)
 
 
 def _anchored(bank: PoseBank, sampled: FloatArray, anchors: Mapping[int, float]) -> PoseBank:

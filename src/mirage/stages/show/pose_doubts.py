@@ -16,6 +16,7 @@ _SHARED = (
     0.6  # of the parts of two groups of photos: of one kind 0.68 at least, of two 0.54 at most
 )
 _GROUP = 0.1  # share of the photos that the smaller group must have
+_TIMING = 7.0  # degrees that azimuths may be timed off: where outlines tell it, 6 at most
 
 
 def find_doubts(summary: dict[str, Any], where: Path) -> list[str]:
@@ -25,7 +26,7 @@ def find_doubts(summary: dict[str, Any], where: Path) -> list[str]:
         summary: what summary.json holds.
         where: the folder of the poses.
     """
-    found = [doubt(summary, where) for doubt in (_kinds, _circle, _confidence, _outliers)]
+    found = [doubt(summary, where) for doubt in _DOUBTS]
     return [doubt for doubt in found if doubt]
 
 
@@ -74,3 +75,17 @@ def _outliers(summary: dict[str, Any], where: Path) -> str:
         f"{share:.0%} of the photos are outliers: look at {where}/doubts.png; take out what is of "
         "another kind, or not the object at all"
     )
+
+
+def _timing(summary: dict[str, Any], where: Path) -> str:
+    error = summary.get("timing_error")
+    if error is None or error <= _TIMING:
+        return ""
+    return (
+        "outlines say little of how fast the azimuth runs: between front, sides and rear it may "
+        f"be {error:.0f}° off; give some poses theirs with poses.anchors, which `mirage report` "
+        "writes for you"
+    )
+
+
+_DOUBTS = (_kinds, _circle, _confidence, _outliers, _timing)
