@@ -219,7 +219,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="what only a GPU can show; see gpu_check.sh")
     parser.add_argument("out", type=Path)
     parser.add_argument("minutes", type=float, nargs="?", default=9.0)
-    parser.add_argument("cache", type=Path, nargs="?", help="to train on, as gpu_parts.py packs it")
+    parser.add_argument(
+        "cache", type=Path, nargs="?", default=os.environ.get("CACHE"),
+        help="to train on, as gpu_parts.py packs it; $CACHE where it is not given",
+    )  # fmt: skip
     parser.add_argument("--rehearse", action="store_true", help="on a CPU, at toy size")
     args = parser.parse_args()
     check = Check(args.out.resolve(), 60 * args.minutes, args.rehearse)
@@ -227,7 +230,7 @@ def main() -> int:
         limit = min(part.share * check.seconds, check.left - _GRACE)
         if limit > 0:
             check.keep(part, limit)
-    words = [str(args.cache.resolve())] if args.cache else []
+    words = [str(Path(args.cache).resolve())] if args.cache else []
     training = Part("training", [sys.executable, PARTS, "training", *words], 1.0)
     check.keep(training, max(1.0, check.left - _GRACE))
     check.finish()

@@ -39,6 +39,7 @@ def test_every_combination_is_a_job_of_its_own_folder() -> None:
         (count, seed) for count in (6, 12) for seed in range(3)
     ]
     assert sweep.jobs[0].name == "poses.count=6,parts.seed=0"
+    assert {job.config.recipe for job in sweep.jobs} == {None}  # none is chosen for a point
     assert [job.config.run for job in sweep.jobs] == [f"runs/a/{job.name}" for job in sweep.jobs]
     assert {job.config.data.balance for job in sweep.jobs} == {1.0}
     assert all(type(job.config) is Config for job in sweep.jobs)

@@ -17,7 +17,6 @@ from tiny_autoencoders import tiny_kl
 
 from callbacks.ema import WarmupEMA
 from datamodules.posed import PosedImages
-from mirage import kmeans
 from mirage.circumstances import look_around
 from mirage.config import BackboneConfig, Config, TrainConfig, ViewsConfig
 from mirage.contracts import PoseCondition, PosedPhoto, PoseRing
@@ -203,6 +202,9 @@ def test_features_are_those_of_the_cpu(where: torch.device, precision: str) -> N
 
 @pytest.mark.parametrize("spherical", [False, True])
 def test_clusters_are_as_tight_as_on_the_cpu(where: torch.device, spherical: bool) -> None:
+    pytest.importorskip("faiss")
+    from mirage import kmeans
+
     random = np.random.default_rng(0)
     centres = random.normal(size=(12, 16))
     points = centres[random.integers(0, 12, 4000)] + 0.1 * random.normal(size=(4000, 16))

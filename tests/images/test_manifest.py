@@ -258,3 +258,18 @@ def test_turntable_brings_its_true_azimuths(tmp_path: Path) -> None:
     assert ((images.azimuth >= 0.0) & (images.azimuth < 360.0)).all()
     assert len(set(images.azimuth)) == 6
     assert images.load_square(0, 32).shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize(("fit", "side"), [("pad", 60), ("crop", 30), ("stretch", 30)])
+def test_the_median_side_is_of_the_sides_that_become_the_square(
+    fit: str, side: int, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for width, height in ((30, 60), (60, 30), (30, 60), (500, 400), (25, 26)):
+        pixels = rng.integers(0, 256, (height, width, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{width}-{rng.integers(10**6)}.png")
+    config = config_for(tmp_path / "photos")
+    config.fit = fit
+    build_manifest(config, tmp_path / "images")
+    assert open_images(tmp_path / "images").median_side() == side
