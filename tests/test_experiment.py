@@ -202,3 +202,22 @@ def test_a_row_of_an_ablation_can_be_added_on_the_command_line(tmp_path: Path) -
     words = ["ablation=steps", "ablation.rows.half={mode: soft, start: 0.5}", f"run={tmp_path}"]
     rows = load_config(words).ablation.rows
     assert next(iter(rows)) == "none" and rows["half"] == {"mode": "soft", "start": 0.5}
+
+
+@pytest.mark.parametrize(("front", "anchors"), [("null", {}), ("3", {3: 0.0})])
+def test_a_run_from_before_there_were_anchors_goes_on(
+    front: str, anchors: dict[int, float], tmp_path: Path
+) -> None:
+    save_config(load_config([f"run={tmp_path}"]))
+    saved = tmp_path / "config.yaml"
+    saved.write_text(saved.read_text().replace("  anchors: {}", f"  front: {front}"))
+    assert load_config([f"run={tmp_path}"]).poses.anchors == anchors
+
+
+def test_anchors_that_are_named_now_are_all_that_count(tmp_path: Path) -> None:
+    save_config(load_config([f"run={tmp_path}", "poses.anchors={3: 0, 7: 45}"]))
+    assert load_config([f"run={tmp_path}"]).poses.anchors == {3: 0.0, 7: 45.0}
+    assert load_config([f"run={tmp_path}", "poses.anchors={1: 5}"]).poses.anchors == {1: 5.0}
+    assert load_config([f"run={tmp_path}", "poses.anchors={}"]).poses.anchors == {}
+    with pytest.raises(MirageError, match="space after each colon"):
+        load_config(["poses.anchors={3:0,7:45.5}"])

@@ -86,8 +86,14 @@ def load_config(overrides: Sequence[str]) -> Config:
 
 
 def _restore(saved: Path) -> Any:
-    """A run's own configuration; one that knows of no recipe began without."""
+    """A run's own configuration; one that knows of no recipe began without.
+
+    Where a pose was put at the front, before there were anchors, it is one.
+    """
     own: Any = OmegaConf.load(saved)
+    front = own.get("poses", {}).pop("front", None)
+    if front is not None:
+        own.poses.anchors = {front: 0.0}
     restored = OmegaConf.merge(OmegaConf.structured(Config), own)
     restored.recipe = own.get("recipe")
     return restored
