@@ -149,7 +149,8 @@ def test_minutes_are_fitted_once(
     monkeypatch.setattr(circumstances, "look_around", lambda config, images: there)
     words = ["images.path=F", "run=runs/a", "budget.minutes=6"]
     assert mirage("run", *words) == 0
-    assert "recipe: photos_32" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "recipe: photos_32" in said and "about 6 minutes" in said
     trained = dict(told)["training"]
     assert trained.budget.share is not None and 0.05 < trained.budget.share < 0.2
     assert trained.train.steps == round(5000 * trained.budget.share)
@@ -158,6 +159,17 @@ def test_minutes_are_fitted_once(
     assert dict(told)["training"] == trained
     with pytest.raises(MirageError, match="settled already"):
         load_config(["run=runs/a", "budget.minutes=60"])
+
+
+def test_steps_that_were_given_take_their_time_and_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = Circumstances("cpu", 8.0, False, 1e11, 1, 7000, 300, 6.0)
+    monkeypatch.setattr(circumstances, "look_around", lambda config, images: there)
+    words = ["images.path=F", "budget.minutes=6", "train.steps=5000"]
+    config, line = settle(load_config(words), photos())
+    assert config.train.steps == 5000 and config.refine.steps < 200
+    assert "5000 steps, about 47 minutes" in line
 
 
 def test_an_experiment_that_is_named_is_fitted_too(told: list[tuple[str, Config]]) -> None:

@@ -67,7 +67,8 @@ def settle(config: Config, images: ImageSet) -> tuple[Config, str]:
         share = recipe.share(there)
         if there.minutes is not None:
             config = fit_steps(config, share)
-        minutes = share * (recipe.minutes(there) or 0.0)
+        done = (config.train.steps + config.refine.steps) / recipe.steps  # some may be as given
+        minutes = done * (recipe.minutes(there) or 0.0)
         time = f"; {config.train.steps} steps, about {minutes:.0f} minutes by estimate"
     line = (
         f"recipe: {config.recipe}{why} ({there}){time}; "
