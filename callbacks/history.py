@@ -1,4 +1,4 @@
-"""The training's own record on disk: metrics.csv, one row a logged step, whole after any kill."""
+"""The training's own record: its losses, in metrics.csv, whole after any kill, and in W&B."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import Callback
+from torch import Tensor
 
 COLUMNS = ("step", "train_loss", "val_loss", "learning_rate")
 
+_LOSSES = ("train/loss", "train/pair_loss")  # as the module logs them
+
 
 class MetricsFile(Callback):
-    """Appends to `path` every `every` steps and at each validation.
+    """Appends to `path` every `every` steps and at each validation, and tells the loggers.
+
+    A loss is the mean over the steps since the last row, and over all processes. Losses stay on the
+    device until then: reading one waits for all that the device still has to do.
 
     A resumed run drops the rows after the step it resumes from, so the curve has no doubled part,
     and takes up the losses of the row that was begun.
@@ -21,17 +28,19 @@ class MetricsFile(Callback):
 
     def __init__(self, path: Path, every: int) -> None:
         self.path, self.every = path, every
-        self._losses: list[float] = []
+        self._losses: dict[str, list[Tensor]] = {}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"losses": list(self._losses)}
+        return {"since": {name: torch.stack(of) for name, of in self._losses.items()}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._losses = list(state_dict["losses"])
+        self._losses = {name: list(of) for name, of in state_dict.get("since", {}).items()}
 
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
+        device = pl_module.device
+        self._losses = {name: [x.to(device) for x in of] for name, of in self._losses.items()}
         if not trainer.is_global_zero:
             return
         kept = [r for r in read_history(self.path) if float(r["step"]) <= trainer.global_step]
@@ -51,18 +60,27 @@ class MetricsFile(Callback):
         batch: dict[str, object],
         batch_idx: int,
     ) -> None:
-        if not trainer.is_global_zero:
-            return
-        if "train/loss" in trainer.callback_metrics:
-            self._losses.append(float(trainer.callback_metrics["train/loss"]))
+        logged = trainer.callback_metrics
+        for name in _LOSSES:
+            if name in logged:
+                self._losses.setdefault(name, []).append(logged[name])
         if trainer.global_step % self.every or not self._losses:
             return
+        means = torch.stack([torch.stack(of).mean() for of in self._losses.values()])
+        everyones: Any = trainer.strategy.reduce(means, reduce_op="mean")
+        names = list(self._losses)
+        self._losses = {}
+        if not trainer.is_global_zero:
+            return
+        read = dict(zip(names, everyones.tolist(), strict=True))
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        for logger in trainer.loggers:
+            logger.log_metrics(read | {"train/learning_rate": rate}, trainer.global_step)
         self._write(
             step=trainer.global_step,
-            train_loss=f"{sum(self._losses) / len(self._losses):.5f}",
-            learning_rate=f"{trainer.optimizers[0].param_groups[0]['lr']:.3g}",
+            train_loss=f"{read['train/loss']:.5f}",
+            learning_rate=f"{rate:.3g}",
         )
-        self._losses.clear()
 
     def on_validation_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule

@@ -17,17 +17,17 @@ from mirage.progress import counting
 class Pace(Callback):
     """Shows the progress of a training, and logs `train/images_per_second` of all processes.
 
-    Every process has a log of its own where there are several, and tells which it is.
+    The rate is that since it was last logged, waiting for data included, validation left out. Every
+    process has a log of its own where there are several, and tells which it is.
 
     Args:
-        what: is trained. batch_size: of all processes together.
+        what: is trained. batch_size: of all processes together. every: steps, to log the rate.
     """
 
-    def __init__(self, what: str, batch_size: int) -> None:
-        self.what, self.batch_size = what, batch_size
+    def __init__(self, what: str, batch_size: int, every: int) -> None:
+        self.what, self.batch_size, self.every = what, batch_size, every
         self._shown = ExitStack()
-        self._steps, self._seconds = 0, 0.0
-        self._began = 0.0
+        self._steps, self._since, self._validation = 0, 0.0, 0.0
 
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -45,11 +45,7 @@ class Pace(Callback):
                 where=where,
             )
         )
-
-    def on_train_batch_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, _: int
-    ) -> None:
-        self._began = time.monotonic()
+        self._since = time.monotonic()
 
     def on_train_batch_end(
         self,
@@ -59,11 +55,25 @@ class Pace(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        self._steps += 1
-        self._seconds += time.monotonic() - self._began
-        rate = self._steps * self.batch_size / max(self._seconds, 1e-9)
-        pl_module.log("train/images_per_second", rate)
         self._count(1)
+        self._steps += 1
+        if trainer.global_step % self.every:
+            return
+        now = time.monotonic()
+        rate = self._steps * self.batch_size / max(now - self._since, 1e-9)
+        self._steps, self._since = 0, now
+        for logger in trainer.loggers:
+            logger.log_metrics({"train/images_per_second": rate}, trainer.global_step)
+
+    def on_validation_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        self._validation = time.monotonic()
+
+    def on_validation_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        self._since += time.monotonic() - self._validation
 
     def teardown(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str

@@ -20,7 +20,7 @@ from mirage.contracts import PoseRing
 from mirage.poses.bank import PoseBank
 from mirage.stages.turn import refuse
 
-SHORT = [*TINY, "train.steps=2", "train.checkpoint_every=2", "train.validate_every=2"]
+SHORT = [*TINY, "train.steps=2", "train.validate_every=2"]
 TURN = ["views.count=4", "views.seed=3", "reference_pose=1"]
 SAME: dict[str, Any] = {"count": 4, "seed": 3, "reference_pose": 1}
 

@@ -221,3 +221,22 @@ def test_anchors_that_are_named_now_are_all_that_count(tmp_path: Path) -> None:
     assert load_config([f"run={tmp_path}", "poses.anchors={}"]).poses.anchors == {}
     with pytest.raises(MirageError, match="space after each colon"):
         load_config(["poses.anchors={3:0,7:45.5}"])
+
+
+@pytest.mark.parametrize(
+    ("word", "todo"),
+    [("train.checkpoint_every=9", "train.checkpoint_minutes"), ("data.workers=2", "leave it out")],
+)
+def test_a_key_of_an_earlier_version_is_refused_with_what_to_do(word: str, todo: str) -> None:
+    with pytest.raises(MirageError, match="is no longer a key") as refused:
+        load_config([word])
+    assert todo in str(refused.value) and word.split("=")[0] in str(refused.value)
+
+
+def test_a_run_of_an_earlier_version_keeps_all_else(tmp_path: Path) -> None:
+    old = "data: {workers: 2, resolution: 64}\ntrain: {checkpoint_every: 9, steps: 77}\n"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / SAVED).write_text(old)
+    config = load_config([f"run={tmp_path / 'run'}"])
+    assert (config.train.steps, config.data.resolution) == (77, 64)
+    assert config.train.checkpoint_minutes == Config().train.checkpoint_minutes

@@ -22,7 +22,12 @@ from mirage.errors import MirageError
 from mirage.launch import launch_all, sbatch_header
 from mirage.slurm import complaint
 
-LONG = ["train.steps=120", "train.checkpoint_every=20", "train.validate_every=60", "views.steps=2"]
+LONG = [
+    "train.steps=120",
+    "train.checkpoint_minutes=0.005",
+    "train.validate_every=60",
+    "views.steps=2",
+]
 TWO_NODES = ["launcher=slurm", "launcher.nodes=2", "launcher.cpus_per_task=1"]
 
 

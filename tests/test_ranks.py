@@ -17,6 +17,9 @@ from mirage.errors import MirageError
 from mirage.ranks import join_ranks
 signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends the other one, sooner or later
 ranks = join_ranks()
+from torch.distributed.distributed_c10d import _get_default_group
+options = _get_default_group()._get_backend(__import__("torch").device("cpu")).options
+print("training waits", options._timeout, flush=True)
 note = Path({folder!r}) / "note"
 if ranks.rank == 1:
     time.sleep(1.0)
@@ -69,4 +72,6 @@ def test_all_wait_for_the_last_and_end_with_the_first_that_ends(tmp_path: Path) 
     )  # fmt: skip
     assert ended.stdout.count("written before the wait") == 2
     assert "another of the 2 processes ended before its work was done" in ended.stdout
+    # Not for as long as all may take to come up: one may be busy for longer.
+    assert ended.stdout.count("training waits 1:00:00") == 2
     assert ended.returncode != 0

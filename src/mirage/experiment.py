@@ -43,6 +43,13 @@ _NETWORK = tuple(
 _WHOLE = ("poses.anchors",)  # dictionaries that are replaced and not added to
 
 
+# Keys of earlier versions, and what to do without them.
+_REPLACED = {
+    "train.checkpoint_every": "use train.checkpoint_minutes",
+    "data.workers": "leave it out: batches are made ready by a thread",
+}
+
+
 def load_config(overrides: Sequence[str]) -> Config:
     """The configuration of a command: defaults < experiment < the run's own < overrides.
 
@@ -94,6 +101,8 @@ def _restore(saved: Path) -> Any:
     front = own.get("poses", {}).pop("front", None)
     if front is not None:
         own.poses.anchors = {front: 0.0}
+    for key in _REPLACED:  # of a run that an earlier version began
+        _drop(own, key)
     restored = OmegaConf.merge(OmegaConf.structured(Config), own)
     restored.recipe = own.get("recipe")
     return restored
@@ -183,6 +192,13 @@ def check_words(words: Sequence[str]) -> None:
         if "=" not in word:
             todo = f"write images.path={word}" if Path(word).exists() else "write key=value"
             raise MirageError(f"{word!r} is not an override", where="command line", todo=todo)
+
+
+def _drop(kept: Any, key: str) -> None:
+    section, _, name = key.rpartition(".")
+    of = OmegaConf.select(kept, section)
+    if of is not None:
+        of.pop(name, None)
 
 
 def _read_override(word: str) -> Any:
@@ -315,6 +331,12 @@ def _explain(error: OmegaConfBaseException) -> MirageError:
         )
     if key in known:
         return MirageError(first_line, where=f"configuration key {key}")
+    if key in _REPLACED:
+        return MirageError(
+            f"{key} is no longer a key",
+            where=f"configuration key {key}",
+            todo=f"{_REPLACED[key]}; docs/configuration.md has all keys",
+        )
     near = difflib.get_close_matches(key, known, n=3)
     return MirageError(
         f"unknown configuration key {key!r}" if near or "not in" in first_line else first_line,

@@ -15,6 +15,9 @@ T = TypeVar("T")
 
 _JOINING = timedelta(minutes=10)  # for all processes to come up
 _WAITING = timedelta(days=7)  # for the slowest; one that ends breaks the wait at once
+# For the slowest in a training, as one that writes a large checkpoint. NCCL is told of none that
+# ended: where nobody else ends the others, they do after so long.
+_TRAINING = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -132,8 +135,14 @@ def _meet(ranks: Ranks) -> Any:
     try:
         if not distributed.is_initialized():
             backend = "cpu:gloo,cuda:nccl" if cuda.is_available() else "gloo"
+            # Lightning trains in this group: how long all may take to come up is none of its
+            # matter, so the meeting place is opened beforehand.
+            store, rank, world = next(
+                distributed.rendezvous("env://", ranks.rank, ranks.world, timeout=_JOINING)
+            )
+            store.set_timeout(_WAITING)
             distributed.init_process_group(
-                backend, rank=ranks.rank, world_size=ranks.world, timeout=_JOINING
+                backend, store=store, rank=rank, world_size=world, timeout=_TRAINING
             )
             atexit.register(_part)
         return distributed.new_group(backend="gloo", timeout=_WAITING)

@@ -12,19 +12,31 @@ import torch
 from callbacks.history import COLUMNS, MetricsFile, read_history
 
 
-def trainer_at(step: int, is_global_zero: bool = True, **metrics: float) -> Any:
+class Logger:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, dict[str, float]]] = []
+
+    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
+        self.told.append((step, metrics))
+
+
+def trainer_at(step: int, is_global_zero: bool = True, **metrics: Any) -> Any:
     """What of a Trainer the callback looks at."""
     return SimpleNamespace(
         global_step=step,
         is_global_zero=is_global_zero,
-        callback_metrics={k.replace("_", "/"): torch.tensor(v) for k, v in metrics.items()},
+        callback_metrics={k.replace("_", "/"): torch.as_tensor(v) for k, v in metrics.items()},
         optimizers=[SimpleNamespace(param_groups=[{"lr": 3e-4}])],
+        strategy=SimpleNamespace(reduce=lambda means, reduce_op: means),
+        loggers=[],
     )
 
 
 def train(callback: MetricsFile, first: int, last: int, rank_zero: bool = True) -> None:
     """Steps `first` to `last`, the loss of step s being s; a validation at the end."""
-    module: Any = None
+    module: Any = SimpleNamespace(device=torch.device("cpu"))
     callback.on_train_start(trainer_at(first - 1, rank_zero), module)
     for step in range(first, last + 1):
         trainer = trainer_at(step, rank_zero, train_loss=float(step))
@@ -72,3 +84,39 @@ def test_a_line_cut_short_by_a_kill_is_left_out(tmp_path: Path, validated: bool)
         assert read_history(cut_path) == whole[:-1]
         train(MetricsFile(cut_path, every=2), 7, 8)
         assert read_history(cut_path)[:-2] == whole[:-1]
+
+
+def test_losses_stay_where_they_are_until_a_row_is_due(tmp_path: Path) -> None:
+    """On the meta device there is nothing to read: whoever tries to, fails."""
+    callback, module = MetricsFile(tmp_path / "metrics.csv", every=4), SimpleNamespace(device="cpu")
+    callback.on_train_start(trainer_at(0), module)  # type: ignore[arg-type]
+    loss = torch.zeros((), device="meta")
+    for step in range(1, 4):
+        trainer = trainer_at(step, train_loss=loss)
+        callback.on_train_batch_end(trainer, module, None, {}, step)  # type: ignore[arg-type]
+    with pytest.raises((NotImplementedError, RuntimeError)):
+        trainer = trainer_at(4, train_loss=loss)
+        callback.on_train_batch_end(trainer, module, None, {}, 4)  # type: ignore[arg-type]
+
+
+def test_a_row_is_the_mean_over_all_processes_and_told_to_the_loggers(tmp_path: Path) -> None:
+    callback, module = MetricsFile(tmp_path / "metrics.csv", every=2), SimpleNamespace(device="cpu")
+    logger = Logger()
+    callback.on_train_start(trainer_at(0), module)  # type: ignore[arg-type]
+    for step in (1, 2):
+        trainer = trainer_at(step, train_loss=float(step))
+        trainer.callback_metrics["train/pair_loss"] = torch.tensor(5.0)
+        trainer.strategy.reduce = lambda means, reduce_op: means + 1.0  # the others' are greater
+        trainer.loggers = [logger]
+        callback.on_train_batch_end(trainer, module, None, {}, step)  # type: ignore[arg-type]
+    told = {"train/loss": 2.5, "train/pair_loss": 6.0, "train/learning_rate": 3e-4}
+    assert logger.told == [(2, told)]
+    assert read_history(callback.path)[0]["train_loss"] == "2.50000"
+
+
+def test_a_row_that_was_begun_is_taken_up_after_a_resume(tmp_path: Path) -> None:
+    first, second = (MetricsFile(tmp_path / "metrics.csv", every=4) for _ in range(2))
+    train(first, 1, 6)
+    second.load_state_dict(first.state_dict())
+    train(second, 7, 8)
+    assert float(read_history(first.path)[-2]["train_loss"]) == 6.5

@@ -27,21 +27,28 @@ def test_it_counts_from_where_training_goes_on_and_logs_the_rate(
     monkeypatch.setattr(pace, "counting", counting)
     monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
     monkeypatch.setenv("SLURMD_NODENAME", "node7")
-    trainer: Any = SimpleNamespace(max_steps=50, global_step=20, world_size=4, global_rank=3)
-    module: Any = SimpleNamespace(log=lambda name, value: logged.append((name, value)))
-    callback = Pace("refine", batch_size=32)
+    logger = SimpleNamespace(log_metrics=lambda metrics, step: logged.append((step, metrics)))
+    trainer: Any = SimpleNamespace(
+        max_steps=50, global_step=20, world_size=4, global_rank=3, loggers=[logger]
+    )
+    module: Any = SimpleNamespace()
+    callback = Pace("refine", batch_size=32, every=5)
     callback.on_train_start(trainer, module)
     for step in range(10):
-        callback.on_train_batch_start(trainer, module, None, step)
-        now[0] += 2.0
+        now[0] += 1.0  # for data
+        now[0] += 1.0 if step < 5 else 3.0
+        trainer.global_step += 1
         callback.on_train_batch_end(trainer, module, None, None, step)
-        now[0] += 5.0  # validation, which is not training
+        callback.on_validation_start(trainer, module)
+        now[0] += 5.0  # which is not training
+        callback.on_validation_end(trainer, module)
     callback.teardown(trainer, module, "fit")
     assert shown == {
         "what": "refine", "total": 50, "done": 20, "unit": "images", "each": 32, "counted": 10,
         "where": "process 3 of 4, on node7",
     }  # fmt: skip
-    assert logged == [("train/images_per_second", pytest.approx(16.0))] * 10
+    rates = [(25, {"train/images_per_second": 16.0}), (30, {"train/images_per_second": 8.0})]
+    assert logged == rates
     assert closed
 
 
@@ -55,5 +62,5 @@ def test_one_process_alone_does_not_say_which_it_is(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(pace, "counting", counting)
     trainer: Any = SimpleNamespace(max_steps=50, global_step=0, world_size=1, global_rank=0)
-    Pace("train", 8).on_train_start(trainer, SimpleNamespace())  # type: ignore[arg-type]
+    Pace("train", 8, every=1).on_train_start(trainer, SimpleNamespace())  # type: ignore[arg-type]
     assert seen == [""]

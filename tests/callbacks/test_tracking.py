@@ -14,6 +14,7 @@ import wandb
 from offline_runs import read_run, read_runs
 from PIL import Image
 
+from callbacks.history import MetricsFile
 from callbacks.orbits import OrbitViews
 from callbacks.tracking import Record, recording, wandb_logger
 from datamodules.posed import PosedImages
@@ -45,7 +46,10 @@ def test_without_a_key_a_training_is_recorded_offline_in_its_folder(
         enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
         use_distributed_sampler=False, num_sanity_val_steps=0, val_check_interval=2,
         check_val_every_n_epoch=None,
-        callbacks=[OrbitViews(references, ring, views, tmp_path / "orbits")],
+        callbacks=[
+            OrbitViews(references, ring, views, tmp_path / "orbits"),
+            MetricsFile(tmp_path / "metrics.csv", every=2),
+        ],
     )  # fmt: skip
     capfd.readouterr()
     try:
@@ -61,7 +65,7 @@ def test_without_a_key_a_training_is_recorded_offline_in_its_folder(
     losses = {
         row["trainer/global_step"]: row["train/loss"] for row in run.history if "train/loss" in row
     }
-    assert sorted(losses) == [1, 3] and all(0 < loss < 100 for loss in losses.values())
+    assert sorted(losses) == [2, 4] and all(0 < loss < 100 for loss in losses.values())
     pictures = [row for row in run.history if "views/orbits/path" in row]
     assert [row["trainer/global_step"] for row in pictures] == [2, 4]
     for row, step in zip(pictures, (2, 4), strict=True):

@@ -17,7 +17,7 @@ from tiny_runs import mirage
 from mirage.sampler.pipeline import load_pipeline
 
 SHORT = [
-    "train.steps=10", "train.checkpoint_every=4", "train.validate_every=5", "refine.steps=10",
+    "train.steps=10", "train.validate_every=5", "refine.steps=10",
     "refine.photos=6", "views.count=3",
     "views.references=1",  # fewer than processes
     "evaluate.objects=3", "evaluate.photos=3", "evaluate.views=3", "evaluate.turn=4",

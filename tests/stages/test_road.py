@@ -21,7 +21,7 @@ from mirage.sampler.pipeline import load_pipeline
 from mirage.stages.turn import refuse
 
 SHORT = [
-    *TINY, "train.steps=4", "train.checkpoint_every=2", "train.validate_every=4",
+    *TINY, "train.steps=4", "train.validate_every=4",
     "views.count=4", "views.references=2", "evaluate.objects=2", "evaluate.photos=3",
     "evaluate.views=3", "evaluate.turn=4",
 ]  # fmt: skip

@@ -22,8 +22,8 @@ from tiny_runs import TINY, mirage
 from mirage.sampler.pipeline import load_pipeline
 from mirage.stages.learn.checkpoints import is_whole
 
-LONGER = ["train.steps=100", "train.checkpoint_every=2", "train.validate_every=1000"]
-BRIEF = ["train.steps=4", "train.checkpoint_every=2", "train.validate_every=4"]
+LONGER = ["train.steps=100", "train.checkpoint_minutes=0.001", "train.validate_every=1000"]
+BRIEF = ["train.steps=4", "train.validate_every=4"]
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +185,7 @@ def test_a_stopped_refinement_resumes_and_equals_one_that_was_not(
     run: Path, tmp_path: Path
 ) -> None:
     """Killed after its photos are turned and some of its steps are done."""
-    words = ["refine.steps=60", "refine.photos=5", "train.checkpoint_every=2"]
+    words = ["refine.steps=60", "refine.photos=5", "train.checkpoint_minutes=0.001"]
     whole, copy = (shutil.copytree(run, tmp_path / name) for name in ("whole", "copy"))
     assert mirage("train", f"run={whole}", *words) == 0
     killed = ["train", f"run={copy}", *words]

@@ -86,9 +86,9 @@ class TrainConfig:
     p_mean: float = -0.8  # EDM: mean of ln σ in training
     p_std: float = 1.4  # EDM: standard deviation of ln σ in training
     weight: str = "edm"  # edm | min_snr | flow: how much an error counts at a noise level
-    precision: str = "auto"  # auto | fp32 | bf16; auto takes bf16 on a GPU
-    compile: bool = False  # torch.compile the network for training
-    checkpoint_every: int = 250  # steps from one saved checkpoint to the next
+    precision: str = "auto"  # auto | fp32 | bf16; auto takes what is faster, and says which
+    compile: bool = False  # torch.compile the network for training, refinement too
+    checkpoint_minutes: float = 5.0  # from one saved checkpoint to the next; 0: after every step
     validate_every: int = 1000  # steps from one validation to the next
     seed: int = 0  # of the first weights, the batches and their noise
     callbacks: dict[str, Any] = field(default_factory=dict)  # name → {_target_: …}, added to ours
@@ -103,9 +103,10 @@ class TrainConfig:
             "learning_rate",
             "gradient_clip",
             "p_std",
-            "checkpoint_every",
             "validate_every",
         )
+        minutes = self.checkpoint_minutes
+        require(minutes >= 0, "train.checkpoint_minutes", f"{minutes} is negative")
         for name in ("ema_decay", "null_probability", "null_unsure", "final_learning_rate"):
             value = getattr(self, name)
             require(0.0 <= value <= 1.0, f"train.{name}", f"{value} is not in [0, 1]")

@@ -137,7 +137,7 @@ def _measure(config: Config, folder: RunFolder, has_model: bool, ranks: Ranks) -
     keep = folder["evaluate"] / TURNED
     figures = measure_views(rows, pairs, folder, turner, cases, azimuths, seed, keep)
     if config.evaluate.turn:
-        figures["turn"] = measure_turns(config, turner, cases, seed)
+        figures["turn"] = measure_turns(config, turner, cases, seed, join_ranks())
     return {"poses": poses} | figures
 
 

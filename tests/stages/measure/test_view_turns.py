@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from processes import share_out
 
 from mirage.config import Config
 from mirage.contracts import ByteArray, FloatArray, PosedPhoto, PoseRing
@@ -30,21 +31,25 @@ def film(azimuths: FloatArray, jump: float) -> ByteArray:
     return np.broadcast_to(grey[:, None, None, None], (len(azimuths), 8, 8, 3)).astype(np.uint8)
 
 
+class Turned:
+    def __init__(self, frames: ByteArray) -> None:
+        self.frames = frames
+
+
+def case_called(name: str) -> Case:
+    photo = PosedPhoto(np.zeros((8, 8, 3), np.uint8), 0, 0.0)
+    reference = Reference(name, name, (photo,), 1.0, False)
+    return Case(reference, None, lambda azimuths: film(azimuths, 0.0))
+
+
 @pytest.mark.parametrize("jump", [0.0, 60.0])
 def test_a_jump_at_a_poses_border_shows(jump: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Turned:
-        def __init__(self, frames: ByteArray) -> None:
-            self.frames = frames
-
-    def turn(turner: Any, reference: Any, azimuths: FloatArray, config: Any) -> Turned:
-        return Turned(film(azimuths, jump))
+    def turn(turner: Any, references: Any, azimuths: Any, config: Any) -> list[Turned]:
+        return [Turned(film(asked, jump)) for asked in azimuths]
 
     monkeypatch.setattr(view_turns, "turn", turn)
-    photo = PosedPhoto(np.zeros((8, 8, 3), np.uint8), 0, 0.0)
-    reference = Reference("a", "a", (photo,), 1.0, False)
-    case = Case(reference, None, lambda azimuths: film(azimuths, 0.0))
-    turner: Any = Turner()
-    turns = measure_turns(Config(), turner, [case, case], 0)
+    case, turner = case_called("a"), Turner()
+    turns = measure_turns(Config(), turner, [case, case], 0)  # type: ignore[arg-type]
     rows = {row["of"]: row for row in turns["rows"]}
     assert rows["true renders"]["border"] == pytest.approx(1.0, abs=0.1)
     assert rows["true renders"]["largest"] < 1.6
@@ -55,3 +60,22 @@ def test_a_jump_at_a_poses_border_shows(jump: float, monkeypatch: pytest.MonkeyP
     (table,) = turn_tables(turns)
     assert [row[0] for row in table.rows] == ["soft", "true renders"]
     assert turn_tables(None) == []
+
+
+def test_processes_share_the_objects_and_find_what_one_finds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turned: list[str] = []
+
+    def turn(turner: Any, references: Any, azimuths: Any, config: Any) -> list[Turned]:
+        turned.extend(of.name for of in references)
+        pairs = zip(references, azimuths, strict=True)
+        return [Turned(film(asked, 10.0 * int(of.name))) for of, asked in pairs]
+
+    monkeypatch.setattr(view_turns, "turn", turn)
+    cases, turner = [case_called(str(i)) for i in range(5)], Turner()
+    alone = measure_turns(Config(), turner, cases, 0)  # type: ignore[arg-type]
+    turned.clear()
+    shared = share_out(2, lambda ranks: measure_turns(Config(), turner, cases, 0, ranks))  # type: ignore[arg-type]
+    assert shared == [alone, alone]
+    assert sorted(turned) == ["0", "1", "2", "3", "4"]

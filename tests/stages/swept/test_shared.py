@@ -17,7 +17,7 @@ TINY = [
     "backbone.size=64", "parts.count=16", "poses.count=4", "poses.restarts=2",
     "data.resolution=16", "data.batch_size=8", "model.channels=[32,64]", "model.layers_per_block=1",
     "model.attention_levels=[1]", "train.steps=4", "train.warmup_steps=1",
-    "train.checkpoint_every=2", "train.validate_every=4", "views.steps=2", "evaluate.objects=2",
+    "train.validate_every=4", "views.steps=2", "evaluate.objects=2",
     "evaluate.photos=3", "evaluate.views=3", "evaluate.turn=0", "evaluate.baselines=false",
     "evaluate.modes=[soft]",
 ]  # fmt: skip

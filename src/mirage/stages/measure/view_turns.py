@@ -14,6 +14,7 @@ import numpy as np
 
 from mirage.config import Config
 from mirage.contracts import ByteArray, FloatArray
+from mirage.ranks import ALONE, Ranks
 from mirage.report.intervals import bootstrap
 from mirage.report.tables import Table
 from mirage.report.view_metrics import turn_steps
@@ -26,26 +27,35 @@ _OBJECTS = 6  # of those that views are measured on
 
 
 def measure_turns(
-    config: Config, turner: Turner, cases: Sequence[Case], seed: int
+    config: Config, turner: Turner, cases: Sequence[Case], seed: int, ranks: Ranks = ALONE
 ) -> dict[str, Any]:
     """Of the default mode and of true renders: mean step, largest over mean, border over inside.
 
-    A step is the root mean square difference of a view to the next, in levels of 255.
+    A step is the root mean square difference of a view to the next, in levels of 255. Processes
+    share the objects; all must call this.
     """
     ring = turner.bank.ring
-    found: dict[str, list[tuple[float, float, float]]] = {}
     cases = cases[:_OBJECTS]
-    starts = [case.reference.first.azimuth for case in cases]
-    asked = [ring_azimuths(ring, config.evaluate.turn, start) for start in starts]
-    orbits = turn(turner, [case.reference for case in cases], asked, config)
-    for case, orbit, azimuths in zip(cases, orbits, asked, strict=True):
+    mine = ranks.share(len(cases))
+    references = [cases[index].reference for index in mine]
+    asked = [ring_azimuths(ring, config.evaluate.turn, of.first.azimuth) for of in references]
+    orbits = turn(turner, references, asked, config) if references else []
+    measured: dict[int, dict[str, tuple[float, float, float]]] = {}
+    for index, orbit, azimuths in zip(mine, orbits, asked, strict=True):
+        case = cases[index]
         pose = nearest_pose(ring, azimuths)
         crosses = (pose != np.roll(pose, -1))[: None if ring.closed else -1]
         pictures = {config.views.mode: orbit.frames}
         if case.render is not None:
             pictures["true renders"] = case.render(azimuths)
-        for name, frames in pictures.items():
-            found.setdefault(name, []).append(_figures(frames, crosses, ring.closed))
+        measured[index] = {
+            name: _figures(frames, crosses, ring.closed) for name, frames in pictures.items()
+        }
+    everyones = {index: rows for part in ranks.gather(measured) for index, rows in part.items()}
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for index in range(len(cases)):
+        for name, figures in everyones[index].items():
+            found.setdefault(name, []).append(figures)
     return {
         "views": config.evaluate.turn,
         "objects": len(cases),
