@@ -4,8 +4,9 @@ Ours is what `mirage train` runs: Lightning's Trainer with our module, data and 
 weights. The recipe is that of train_unconditional.py without accelerate, which on one device only
 moves tensors, and so costs it nothing here: photos from a folder through PIL, torchvision and a
 DataLoader, DDPM's noise, AdamW, EMAModel, gradients clipped, a cosine schedule, the loss read at
-every step. Both train the same UNet2DModel. `python benchmarks/training.py --help` lists the
-options.
+every step. Both train the same UNet2DModel, ours in the precision that train.precision=auto comes
+to on this machine, the recipe in that of its default, `--mixed_precision no`, and of bf16.
+`python benchmarks/training.py --help` lists the options.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from pathlib import Path
 # As in kmeans.py: a thread that waits must not burn a processor that another one needs.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import lightning
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -44,13 +44,17 @@ from datamodules.labelled import LabelledImages
 from datamodules.posed import PosedImages
 from mirage.config import ImagesConfig, ModelConfig, TrainConfig
 from mirage.contracts import ByteArray, PoseLabels, PoseRing
+from mirage.device import fast_kernels
 from mirage.images.manifest import build_manifest, open_images
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.unet import build_unet
+from mirage.stages.learn.precision import settle_precision
+from mirage.stages.learn.trainer import make_trainer
 
 OURS = "mirage train"
 NUM_POSES = 24
+MAX_DIFFERENCE = 1e-5  # of the networks' outputs, of standard deviation about 1, in fp32
 WARMUP = 10  # steps, for all: the losses must fall within a few rounds
 
 
@@ -75,6 +79,8 @@ class Ours:
         self.pixels, self.args, self.metrics = pixels, args, work / "metrics.csv"
         torch.manual_seed(0)
         self.denoiser = PoseDenoiser.build(ModelConfig(), args.resolution, NUM_POSES)
+        asked = TrainConfig(precision=args.precision)
+        self.precision = settle_precision(asked, self.denoiser, args.batch_size)
         self.round = 0
 
     def train(self) -> float:
@@ -82,28 +88,27 @@ class Ours:
         args, count = self.args, len(self.pixels)
         steps = count // args.batch_size
         self.round += 1
-        config = TrainConfig(steps=steps, warmup_steps=WARMUP, seed=self.round)
+        config = TrainConfig(
+            steps=steps, warmup_steps=WARMUP, seed=self.round, precision=self.precision,
+            compile=args.compile,
+        )  # fmt: skip
         azimuth = np.arange(NUM_POSES) * 360.0 / NUM_POSES
         ids = np.arange(count)
         data = PosedImages(
             LabelledImages(self.pixels, make_labels(count), make_labels(count)),
             PoseRing(azimuth, 1.0), ids, ids[:1], args.batch_size, 0.5, steps, self.round,
         )  # fmt: skip
-        trainer = lightning.Trainer(
-            accelerator="cuda" if args.device == "cuda" else "cpu",
+        trainer = make_trainer(
+            config,
+            self.metrics.parent,
+            [WarmupEMA(config.ema_decay), MetricsFile(self.metrics, every=1)],
             devices=1,
-            max_steps=steps,
-            callbacks=[WarmupEMA(config.ema_decay), MetricsFile(self.metrics, every=1)],
-            precision="bf16-mixed" if args.precision == "bf16" else "32-true",
-            gradient_clip_val=config.gradient_clip,
             limit_val_batches=0,
-            use_distributed_sampler=False,
             logger=False,
             enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
         )
-        trainer.fit(PoseDiffusion(self.denoiser, config), data)
+        with fast_kernels():
+            trainer.fit(PoseDiffusion(self.denoiser, config), data)
         return float(np.mean([float(row["train_loss"]) for row in read_history(self.metrics)]))
 
 
@@ -130,10 +135,10 @@ class Folder(Dataset[Tensor]):
 
 
 class Recipe:
-    """A round is an epoch of train_unconditional.py."""
+    """A round is an epoch of train_unconditional.py, in a `--mixed_precision`: no or bf16."""
 
-    def __init__(self, folder: Path, args: argparse.Namespace) -> None:
-        self.args = args
+    def __init__(self, folder: Path, args: argparse.Namespace, mixed_precision: str) -> None:
+        self.args, self.bf16 = args, mixed_precision == "bf16"
         torch.manual_seed(0)
         # The one thing changed: it is told of no poses. That embedding has no weights.
         config = build_unet(ModelConfig(), args.resolution).config
@@ -174,7 +179,7 @@ class Recipe:
             noise = torch.randn_like(clean)
             timesteps = torch.randint(0, 1000, (len(clean),), device=device)
             noisy = self.noise_scheduler.add_noise(clean, noise, timesteps)
-            with torch.autocast(device, torch.bfloat16, enabled=self.args.precision == "bf16"):
+            with torch.autocast(device, torch.bfloat16, enabled=self.bf16):
                 predicted = self.unet(noisy, timesteps).sample
             loss = F.mse_loss(predicted.float(), noise)
             loss.backward()
@@ -187,6 +192,21 @@ class Recipe:
         return total / len(self.loader)
 
 
+@torch.no_grad()
+def network_difference(resolution: int) -> float:
+    """Of our network in training from diffusers' with the same weights: largest, of outputs."""
+    torch.manual_seed(0)
+    denoiser = PoseDenoiser.build(ModelConfig(), resolution, NUM_POSES)
+    peer = UNet2DModel.from_config(denoiser.unet.config)
+    peer.load_state_dict(denoiser.unet.state_dict())
+    ours = PoseDiffusion(denoiser, TrainConfig()).denoiser.unet
+    x, time, vector = torch.randn(4, 3, resolution, resolution), torch.rand(4), torch.randn(4, 128)
+    found, expected = (
+        network(x, time, class_labels=vector).sample for network in (ours, peer.train())
+    )
+    return float((found - expected).abs().max())
+
+
 def remembering(train: Callable[[], float], losses: list[float]) -> Callable[[], None]:
     """A contender that keeps the loss of every round."""
     return lambda: losses.append(train())
@@ -197,7 +217,8 @@ def main() -> int:
     parser.add_argument("--photos", type=int, default=768, help="a round sees each about once")
     parser.add_argument("--resolution", type=int, default=32)
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto")
+    parser.add_argument("--compile", action="store_true", help="train.compile, of ours")
     parser.add_argument("--workers", type=int, default=2, help="the recipe's loader processes")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -225,8 +246,9 @@ def main() -> int:
         cached = time.perf_counter() - start
         ours = Ours(open_cache(work / "cache.npy"), work, args)
         peers = {
-            "recipe, photos of 640 × 480 px": Recipe(photos, args),
-            f"recipe, photos of {args.resolution} px": Recipe(small, args),
+            "recipe, photos of 640 × 480 px": Recipe(photos, args, "no"),
+            f"recipe, photos of {args.resolution} px": Recipe(small, args, "no"),
+            f"recipe, {args.resolution} px, bf16": Recipe(small, args, "bf16"),
         }
         losses: dict[str, list[float]] = {name: [] for name in (OURS, *peers)}
         contenders = {
@@ -247,14 +269,20 @@ def main() -> int:
         sum(weight.numel() for weight in network.parameters())
         for network in (ours.denoiser.unet, *(peer.unet for peer in peers.values()))
     }
-    title = f"{args.resolution} px, batches of {args.batch_size}, {args.precision}"
+    compiled = ", compiled" * args.compile
+    title = (
+        f"{args.resolution} px, batches of {args.batch_size}, ours in {ours.precision}{compiled}"
+    )
     print_table(f"{title}, {min(sizes)} weights", seconds, OURS, notes)
     print(f"not in the table: the cache of {args.photos} photos, made once, takes {cached:.1f} s")
     falling = all(
         np.isfinite(values).all() and values[-1] < values[0] for values in losses.values()
     )
-    if len(sizes) > 1 or not falling:
-        print(f"\nGATE FAILED: networks of {sizes} weights, losses {losses}")
+    difference = network_difference(args.resolution)
+    if len(sizes) > 1 or not falling or difference > MAX_DIFFERENCE:
+        print(
+            f"\nGATE FAILED: networks of {sizes} weights, outputs {difference:.1e} apart, {losses}"
+        )
         return 1
     return 0
 

@@ -1,6 +1,9 @@
-"""The device that a process works on."""
+"""The device that a process works on, and what it is good at."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -12,3 +15,29 @@ def device() -> torch.device:
     if not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", find_ranks().local_rank % torch.cuda.device_count())
+
+
+def computes_in_bf16(where: torch.device) -> bool:
+    """Whether the device has instructions for bf16; torch emulates it on others, slowly."""
+    if where.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+@contextmanager
+def fast_kernels() -> Iterator[None]:
+    """Let a GPU multiply in TF32 what stays fp32, and try out cuDNN's convolutions.
+
+    For work on one shape over and over that bears rounding to ten bits, as training does. On a CPU
+    nothing changes.
+    """
+    cudnn, precision = torch.backends.cudnn, torch.get_float32_matmul_precision()
+    tried_out = cudnn.benchmark
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high")
+        cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+        cudnn.benchmark = tried_out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,15 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from callbacks.ema import WarmupEMA
+from callbacks.orbits import OrbitViews
 from datamodules.labelled import LabelledImages
+from datamodules.pairs import PairedImages, TurnedPhotos
 from datamodules.posed import PosedImages
-from mirage.config import TrainConfig
-from mirage.contracts import PoseLabels, PoseRing
+from mirage.config import ModelConfig, TrainConfig, ViewsConfig
+from mirage.contracts import PosedPhoto, PoseLabels, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion, warmup_cosine
+from mirage.model.paired import PairedDiffusion
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 STEPS = 6
@@ -95,6 +99,77 @@ def test_a_resumed_training_equals_the_uninterrupted_one(
     for name, value in averaged.items():
         assert torch.allclose(resumed[name], value, atol=1e-6), name
     assert any(not torch.allclose(v, seen.raw[k], atol=1e-5) for k, v in averaged.items())
+
+
+def test_a_resumed_training_drops_out_what_the_uninterrupted_one_does(
+    tmp_path: Path, make_denoiser: MakeDenoiser, ring: PoseRing, tiny_model: ModelConfig
+) -> None:
+    def fresh() -> PoseDenoiser:
+        return make_denoiser(config=replace(tiny_model, dropout=0.3))
+
+    _, seen = train(tmp_path / "whole", fresh(), ring, 4)
+    part, _ = train(tmp_path / "part", fresh(), ring, 2)
+    torch.manual_seed(123)
+    _, second = train(tmp_path / "part", fresh(), ring, 4, resume=part)
+    for name, value in seen.raw.items():
+        assert torch.allclose(second.raw[name], value, atol=1e-6), name
+
+
+def test_each_process_drops_out_other_values_at_each_step(
+    make_denoiser: MakeDenoiser, tiny_model: ModelConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = PoseDiffusion(make_denoiser(config=replace(tiny_model, dropout=0.3)), CONFIG)
+    drawn = []
+    for rank, step in ((0, 0), (1, 0), (0, 1), (0, 0)):
+        monkeypatch.setattr(PoseDiffusion, "global_rank", rank)
+        monkeypatch.setattr(PoseDiffusion, "global_step", step)
+        module._begin_step(4)
+        drawn.append(float(torch.rand(1)))
+    assert len(set(drawn[:3])) == 3 and drawn[0] == drawn[3]
+
+
+def test_without_dropout_the_global_generator_is_left_alone(make_denoiser: MakeDenoiser) -> None:
+    module, state = PoseDiffusion(make_denoiser(), CONFIG), torch.get_rng_state()
+    module._begin_step(4)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_compiled_network_is_compiled_once_whatever_validation_does(
+    make_denoiser: MakeDenoiser,
+    make_data: Callable[[int], PosedImages],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Held-out images come in a batch of their own size, and orbits change the attention.
+
+    The second part of training has all that the first has, and attention to other pictures.
+    """
+    compiled: list[int] = []
+
+    def compile_eagerly(network: torch.nn.Module, **settings: Any) -> None:
+        def backend(graph: torch.fx.GraphModule, _: Any) -> Any:
+            compiled.append(trainer.global_step)
+            return graph.forward
+
+        network._compiled_call_impl = torch.compile(network._call_impl, backend=backend, **settings)
+
+    monkeypatch.setattr(torch.nn.Module, "compile", compile_eagerly)
+    config = TrainConfig(steps=4, warmup_steps=1, compile=True)
+    data = make_data(4)
+    data = PairedImages(
+        TurnedPhotos(data.images, np.arange(12)), data.images, data.ring, data.train_ids,
+        np.arange(3), 4, 0.0, 4, 0,
+    )  # fmt: skip
+    shown = PosedPhoto(data.images.pixels[0], 0, 0.0)
+    views = OrbitViews({"a": shown}, data.ring, ViewsConfig(count=3, steps=2), tmp_path)
+    trainer = lightning.Trainer(
+        accelerator="cpu", max_steps=4, logger=False, enable_progress_bar=False,
+        enable_model_summary=False, enable_checkpointing=False, num_sanity_val_steps=0,
+        callbacks=[views], val_check_interval=2, check_val_every_n_epoch=None,
+    )  # fmt: skip
+    trainer.fit(PairedDiffusion(make_denoiser(), config), data)
+    assert compiled and set(compiled) == {0}
+    assert trainer.callback_metrics["val/loss"].isfinite()
 
 
 def test_a_finished_training_can_be_made_longer(

@@ -20,7 +20,9 @@ from enum import Enum
 import torch
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, normalize, scaled_dot_product_attention
+from torch.nn.functional import adaptive_avg_pool2d, normalize
+
+from mirage.model.attention import scaled_dot_product_attention
 
 # With unit queries and keys of norm around √d, score gaps above 1e-4 become exp(−100): one key
 # wins. Scores stay below 1e8, far from fp32's overflow.
@@ -303,15 +305,22 @@ def both(first: Stored, second: Stored, dim: int) -> Stored:
 @contextmanager
 def taped(unet: nn.Module, tape: AttentionTape) -> Iterator[AttentionTape]:
     """Put every attention layer of `unet` on `tape`, and the old processors back after."""
-    layers = {
-        name: module for name, module in unet.named_modules() if isinstance(module, Attention)
-    }
+    layers = _attention_layers(unet)
     stock = {name: module.processor for name, module in layers.items()}
-    for name, module in layers.items():
-        module.set_processor(FrameAttention(tape, name))
+    put_on_tape(unet, tape)
     try:
         yield tape
     finally:
         for name, module in layers.items():
             module.set_processor(stock[name])
         tape.stored.clear()
+
+
+def put_on_tape(unet: nn.Module, tape: AttentionTape) -> None:
+    """Put every attention layer of `unet` on `tape`, for good."""
+    for name, module in _attention_layers(unet).items():
+        module.set_processor(FrameAttention(tape, name))
+
+
+def _attention_layers(unet: nn.Module) -> dict[str, Attention]:
+    return {name: module for name, module in unet.named_modules() if isinstance(module, Attention)}

@@ -47,6 +47,11 @@ class StepDraws:
         return torch.cat(drawn)[start : start + self._count]
 
     def _generator(self, block: int) -> Generator:
-        words = np.random.SeedSequence([*self._key, self._draws, block]).generate_state(2)
-        seed = int(words[0]) << 31 | int(words[1]) >> 1
+        seed = seed_of(*self._key, self._draws, block)
         return Generator(self._device).manual_seed(seed)
+
+
+def seed_of(*key: int) -> int:
+    """A generator's seed, of 63 bits; keys that differ a little give ones that differ much."""
+    words = np.random.SeedSequence(key).generate_state(2)
+    return int(words[0]) << 31 | int(words[1]) >> 1

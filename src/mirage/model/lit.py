@@ -7,12 +7,14 @@ from typing import Any
 
 import lightning
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mirage.config import TrainConfig
 from mirage.contracts import PoseCondition
+from mirage.device import device
+from mirage.model.cross_frame import AttentionTape, put_on_tape
 from mirage.model.denoiser import PoseDenoiser
-from mirage.model.draws import StepDraws
+from mirage.model.draws import StepDraws, seed_of
 from mirage.model.loss import denoising_loss, drop_labels, noise_levels
 
 _VALIDATION_SEED = 7_777_777  # validation noise is the same at every check, so losses compare
@@ -32,12 +34,24 @@ class PoseDiffusion(lightning.LightningModule):
     A batch is a dict: image [B, h, w, C] as the codec keeps it, pose [B] int64, azimuth [B]
     degrees, confidence [B] in [0, 1]. All randomness of a step comes from (seed, step) and the
     place of a row in the batch of all processes: a resumed run, and one on more processes, draw
-    what the uninterrupted one of one process would have drawn.
+    what the uninterrupted one of one process would have drawn. Dropout alone differs with the
+    number of processes.
+
+    The network is changed for good: its attention reads `tape`, and on a GPU its weights lie
+    channels last, as its matrix units want them. (On a CPU that gains nothing: what convolutions
+    save, group norms lose.) Where `config.compile` says so it is compiled, for training steps only.
     """
 
     def __init__(self, denoiser: PoseDenoiser, config: TrainConfig) -> None:
         super().__init__()
-        self.denoiser, self.config = denoiser, config
+        self.denoiser, self.config = denoiser.train(), config  # Lightning leaves modes alone
+        self.tape = AttentionTape()
+        put_on_tape(denoiser.unet, self.tape)
+        if device().type == "cuda":
+            denoiser.unet.to(memory_format=torch.channels_last)
+        if config.compile:
+            denoiser.unet.compile(dynamic=False)
+        self._drops_out = any(isinstance(m, nn.Dropout) and m.p > 0 for m in denoiser.modules())
 
     def _draws(self, seed: int, step: int, rows: int) -> StepDraws:
         """Of this process's `rows` rows of the batch of all."""
@@ -65,10 +79,25 @@ class PoseDiffusion(lightning.LightningModule):
         )
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        draws = self._draws(self.config.seed, self.global_step, len(batch["pose"]))
+        draws = self._begin_step(len(batch["pose"]))
         loss = self._loss(batch, draws, drop=True).mean()
-        self.log("train/loss", loss, prog_bar=True, sync_dist=True)
+        self.log("train/loss", loss, logger=False)  # callbacks.history tells the loggers
         return loss
+
+    def _begin_step(self, rows: int) -> StepDraws:
+        """The random numbers of a training step, and the seed of its dropout."""
+        if self._drops_out:  # it draws from torch's global generator, of each process its own
+            torch.manual_seed(seed_of(self.config.seed, self.global_step, self.global_rank))
+        return self._draws(self.config.seed, self.global_step, rows)
+
+    def on_validation_start(self) -> None:
+        # Batches of other sizes, and orbits, would each compile anew.
+        if self.config.compile:
+            torch.compiler.set_stance("force_eager")
+
+    def on_validation_end(self) -> None:
+        if self.config.compile:
+            torch.compiler.set_stance("default")
 
     def on_validation_epoch_start(self) -> None:
         self._held_out = torch.zeros(2, device=self.device)
@@ -83,7 +112,7 @@ class PoseDiffusion(lightning.LightningModule):
         # Summed here: Lightning's mean over processes weighs each alike, whatever it had.
         everyones: Any = self.all_gather(self._held_out)
         total, number = everyones.reshape(-1, 2).sum(dim=0)
-        self.log("val/loss", total / number, prog_bar=True)
+        self.log("val/loss", total / number)
 
     def configure_gradient_clipping(
         self,

@@ -15,7 +15,6 @@ from typing import Any
 from torch import Tensor
 
 from mirage.contracts import PoseCondition
-from mirage.model.cross_frame import AttentionTape, taped
 from mirage.model.draws import StepDraws
 from mirage.model.lit import PoseDiffusion
 from mirage.model.loss import denoising_loss, noise_levels
@@ -31,11 +30,11 @@ class PairedDiffusion(PoseDiffusion):
     """
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        draws = self._draws(self.config.seed, self.global_step, len(batch["pose"]))
+        draws = self._begin_step(len(batch["pose"]))
         alone = self._loss(batch, draws, drop=True).mean()
         shared = self._pair_loss(batch["pair"], draws)
-        self.log("train/loss", alone, prog_bar=True, sync_dist=True)
-        self.log("train/pair_loss", shared, prog_bar=True, sync_dist=True)
+        self.log("train/loss", alone, logger=False)
+        self.log("train/pair_loss", shared, logger=False)
         return alone + shared
 
     def _pair_loss(self, pair: dict[str, dict[str, Tensor]], draws: StepDraws) -> Tensor:
@@ -44,11 +43,12 @@ class PairedDiffusion(PoseDiffusion):
         sigma = noise_levels(draws.normal(), _P_MEAN, self.config.p_std)
         images, views = (self.denoiser.codec.load(side["image"]) for side in (photo, view))
         noise, view_noise = (draws.normal(*images.shape[1:]) for _ in range(2))
-        with taped(self.denoiser.unet, AttentionTape()) as tape:
-            with tape.record():
-                noisy = views + sigma[:, None, None, None] * view_noise
-                self.denoiser(noisy, sigma, PoseCondition(view["pose"], view["azimuth"]))
-            with tape.play():
-                condition = self._dropped(photo, draws)
-                weight = self.config.weight
-                return denoising_loss(self.denoiser, images, condition, sigma, noise, weight).mean()
+        with self.tape.record():
+            noisy = views + sigma[:, None, None, None] * view_noise
+            self.denoiser(noisy, sigma, PoseCondition(view["pose"], view["azimuth"]))
+        with self.tape.play():
+            condition = self._dropped(photo, draws)
+            weight = self.config.weight
+            losses = denoising_loss(self.denoiser, images, condition, sigma, noise, weight)
+        self.tape.stored.clear()
+        return losses.mean()

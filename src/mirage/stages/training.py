@@ -17,17 +17,23 @@ from mirage.poses.bank import PoseBank
 from mirage.ranks import join_ranks
 from mirage.sampler.pipeline import export_pipeline, load_pipeline
 from mirage.stages.folder import BANK_FILE, SUMMARY_FILE, RunFolder, hash_of, read_json
-from mirage.stages.learn.checkpoints import LAST
 from mirage.stages.learn.latents import identify_autoencoder
 from mirage.stages.learn.pretrained import find_pretrained
 from mirage.stages.learn.refine import refine
 from mirage.stages.learn.rehearsal import rehearse
-from mirage.stages.learn.trainer import fit, load_averaged, set_aside_other
+from mirage.stages.learn.trainer import (
+    checkpoint_to_export,
+    fit,
+    load_averaged,
+    set_aside_other,
+)
 from mirage.stages.learn.training_data import TrainingData, keep_images
 from mirage.stages.record import record_model
 
 # These do not change what training computes, or only how far it goes.
-_MAY_CHANGE = ("steps", "checkpoint_every", "validate_every", "callbacks", "compile", "gpu_memory")
+_MAY_CHANGE = (
+    "steps", "checkpoint_minutes", "validate_every", "callbacks", "compile", "gpu_memory",
+)  # fmt: skip
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -48,7 +54,9 @@ def run(config: Config, folder: RunFolder) -> str:
     refined = config.refine.steps > 0
 
     def export() -> None:
-        trained = folder["train"] / LAST
+        trained, which = checkpoint_to_export(folder["train"])
+        if ranks.is_first and which:
+            print(f"train: the weights are those {which}", flush=True)
         last = refine(config, folder, trained, key) if refined else trained
         codec, _, _ = keep_images(config, folder)
         if ranks.is_first:
@@ -91,10 +99,8 @@ def _fit(config: Config, folder: RunFolder) -> None:
     )
     if config.pretrained is not None:
         _start_from_pretrained(config, folder, denoiser)
-    if config.train.compile:
-        denoiser.unet.compile()
     module = PoseDiffusion(denoiser, config.train)
-    fit(config, folder, folder["train"], module, data.alone(config))
+    fit(config, folder, folder["train"], module, data.alone(config), keep_best=True)
 
 
 def _start_from_pretrained(config: Config, folder: RunFolder, denoiser: PoseDenoiser) -> None:
@@ -105,7 +111,7 @@ def _start_from_pretrained(config: Config, folder: RunFolder, denoiser: PoseDeno
 
 
 def _export(config: Config, folder: RunFolder, checkpoint: Path, codec: Codec) -> None:
-    """model/ holds the averaged weights of the last checkpoint."""
+    """model/ holds the averaged weights of the checkpoint."""
     bank_file = folder["poses"] / BANK_FILE
     bank = PoseBank.load(bank_file)
     denoiser = load_averaged(config, bank.num_poses, checkpoint, codec)

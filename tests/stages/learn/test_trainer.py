@@ -18,7 +18,8 @@ from mirage.config import TrainConfig
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.paired import PairedDiffusion
-from mirage.stages.learn.trainer import make_trainer
+from mirage.stages.learn.checkpoints import BEST, LAST
+from mirage.stages.learn.trainer import METRICS, checkpoint_to_export, make_trainer
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 MakeData = Callable[[int], PosedImages]
@@ -69,3 +70,41 @@ def test_it_trains_in_each_precision_and_clips_the_gradient(
     assert norms.norms == pytest.approx([1e-3, 1e-3], rel=1e-2)
     assert norms.types == {torch.bfloat16 if precision == "bf16" else torch.float32}
     assert not torch.equal(denoiser.unet.conv_in.weight, before)
+
+
+def save(path: Path, step: int) -> None:
+    torch.save({"global_step": step, "weights": torch.zeros(3)}, path)
+
+
+@pytest.mark.parametrize(
+    ("losses", "best", "exported"),
+    [
+        ([0.5, 0.3, 0.2], 300, "last.ckpt"),  # still learning: the last steps count too
+        ([0.5, 0.2, 0.3], 200, "best.ckpt"),  # learned by heart since
+        ([0.5, 0.2, 0.2], 200, "last.ckpt"),
+        ([], None, "last.ckpt"),  # never validated
+        ([0.5, 0.2], None, "last.ckpt"),  # by a version that kept none
+        ([0.5, 0.3], 400, "last.ckpt"),  # of a step that the record knows nothing of
+    ],
+)
+def test_the_weights_that_generalise_best_are_exported(
+    losses: list[float], best: int | None, exported: str, tmp_path: Path
+) -> None:
+    save(tmp_path / LAST, 350)
+    if best is not None:
+        save(tmp_path / BEST, best)
+    rows = [f"{100 * (i + 1)},,{loss},\r\n" for i, loss in enumerate(losses)]
+    text = "step,train_loss,val_loss,learning_rate\r\n10,0.9,,0.001\r\n" + "".join(rows)
+    (tmp_path / METRICS).write_text(text)
+    checkpoint, said = checkpoint_to_export(tmp_path)
+    assert checkpoint == tmp_path / exported
+    assert ("step 200" in said and "0.3000" in said) if exported == BEST else said == ""
+
+
+def test_a_damaged_best_checkpoint_is_not_exported(tmp_path: Path) -> None:
+    save(tmp_path / LAST, 350)
+    save(tmp_path / BEST, 100)
+    (tmp_path / BEST).write_bytes((tmp_path / BEST).read_bytes()[:-100])
+    text = "step,train_loss,val_loss,learning_rate\r\n100,,0.2,\r\n200,,0.3,\r\n"
+    (tmp_path / METRICS).write_text(text)
+    assert checkpoint_to_export(tmp_path)[0] == tmp_path / LAST

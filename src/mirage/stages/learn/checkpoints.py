@@ -14,7 +14,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from mirage.errors import MirageError
 from mirage.files import replacing
 
-LAST, BEFORE = "last.ckpt", "before.ckpt"
+LAST, BEFORE, BEST = "last.ckpt", "before.ckpt", "best.ckpt"
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -66,6 +66,12 @@ def newest_whole(folder: Path) -> Path | None:
             todo="run the same command again to train from the beginning",
         )
     return None
+
+
+def step_of(path: Path) -> int:
+    """The optimizer step that a checkpoint was saved after; its weights are not read."""
+    state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    return int(state["global_step"])
 
 
 def is_whole(path: Path) -> bool:

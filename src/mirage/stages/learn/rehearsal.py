@@ -23,7 +23,7 @@ from callbacks.ema import WarmupEMA
 from datamodules.posed import PosedImages
 from mirage.config import Config
 from mirage.contracts import TRAIN, PosedPhoto, PoseLabels
-from mirage.device import device
+from mirage.device import device, fast_kernels
 from mirage.errors import MirageError
 from mirage.images.manifest import ImageSet, open_images
 from mirage.launch import sbatch_header
@@ -38,6 +38,7 @@ from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
 from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder
 from mirage.stages.learn.latents import open_codec
+from mirage.stages.learn.precision import settle_precision
 from mirage.stages.learn.refine import turn_photos
 from mirage.stages.learn.trainer import VALIDATION_REFERENCES, make_trainer, validation_views
 from mirage.stages.learn.training_data import TrainingData, share_of_batch, without_outliers
@@ -69,8 +70,8 @@ def rehearse(config: Config, folder: RunFolder) -> str:
     denoiser = PoseDenoiser.build(
         config.model, config.data.resolution, data.bank.num_poses, data.codec
     )
-    if config.train.compile:
-        denoiser.unet.compile()
+    precision = settle_precision(config.train, denoiser, rows)
+    alone = replace(alone, train=replace(config.train, precision=precision))
     module = PoseDiffusion(denoiser, config.train)
     step, cost = _time_steps(alone, module, data.alone(alone))
     orbit = _time_orbit(config, denoiser.to(device()), data, config.views.count)
@@ -153,7 +154,8 @@ def _time_steps(config: Config, module: PoseDiffusion, data: PosedImages) -> tup
             logger=False,
             enable_checkpointing=False,
         )
-        _, cost = measure_cost(module.denoiser.unet, lambda: trainer.fit(module, data))
+        with fast_kernels():
+            _, cost = measure_cost(module.denoiser.unet, lambda: trainer.fit(module, data))
     return float(np.diff(clock.ends).mean()), cost
 
 

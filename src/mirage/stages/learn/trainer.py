@@ -15,10 +15,10 @@ import lightning
 import numpy as np
 import torch
 from lightning.fabric.plugins.environments import SLURMEnvironment
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from callbacks.ema import WarmupEMA
-from callbacks.history import MetricsFile
+from callbacks.history import MetricsFile, read_history
 from callbacks.orbits import OrbitViews, ReadPoses
 from callbacks.pace import Pace
 from callbacks.poses import PoseRecord
@@ -27,7 +27,7 @@ from callbacks.tracking import finish, refusals_told, wandb_logger
 from datamodules.posed import PosedImages
 from mirage.config import Config, TrainConfig, ViewsConfig
 from mirage.contracts import ByteArray, PosedPhoto, PoseLabels, PoseRing
-from mirage.device import device
+from mirage.device import device, fast_kernels
 from mirage.errors import MirageError
 from mirage.experiment import build_targets
 from mirage.features.backbone import load_backbone
@@ -38,19 +38,39 @@ from mirage.model.lit import PoseDiffusion
 from mirage.poses.bank import PoseBank
 from mirage.ranks import ALONE, Ranks, find_ranks
 from mirage.stages.folder import BANK_FILE, RunFolder
-from mirage.stages.learn.checkpoints import LAST, WholeCheckpoints, is_whole, newest_whole
+from mirage.stages.learn.checkpoints import (
+    BEST,
+    LAST,
+    WholeCheckpoints,
+    is_whole,
+    newest_whole,
+    step_of,
+)
+from mirage.stages.learn.precision import settle_precision
 from mirage.stages.provenance import poses_bundle, record_of
 from mirage.stages.show.pose_panels import pose_files
 
 VALIDATION_REFERENCES = 4  # turned at every validation, to be looked at
 _VALIDATION_VIEWS = 8
+METRICS = "metrics.csv"
+
+_PRECISIONS: dict[str, Literal["bf16-mixed", "32-true"]] = {"bf16": "bf16-mixed", "fp32": "32-true"}
+_LOG_EVERY = 10  # steps
 _UNTIL_ENDED = 300.0  # seconds that a process of a job that is put back waits to be ended
 
 
 def fit(
-    config: Config, folder: RunFolder, where: Path, module: PoseDiffusion, data: PosedImages
+    config: Config,
+    folder: RunFolder,
+    where: Path,
+    module: PoseDiffusion,
+    data: PosedImages,
+    keep_best: bool = False,
 ) -> Path:
     """Train for `config.train.steps`, from the last checkpoint in `where` if there is one.
+
+    Args:
+        keep_best: keep the checkpoint of least validation loss too.
 
     Returns:
         The checkpoint after the last step.
@@ -63,14 +83,16 @@ def fit(
     images = open_images(folder["images"])
     size, labels = config.data.resolution, data.images.labels
     references = _pick_references(images, size, labels, data.heldout_ids)
-    trainer = _trainer_of_run(config, folder, where, data.ring, references)
+    ranks = find_ranks()
+    precision = settle_precision(config.train, module.denoiser, data.batch_size, where, ranks)
+    config = replace(config, train=replace(config.train, precision=precision))
+    trainer = _trainer_of_run(config, folder, where, data.ring, references, keep_best)
     last = where / LAST
     # One looks, lest another find what the first has set aside.
-    ranks = find_ranks()
     start = ranks.gather(newest_whole(where) if ranks.is_first else None)[0]
     stopped = None
     try:
-        with refusals_told(where):
+        with refusals_told(where), fast_kernels():
             trainer.fit(module, data, ckpt_path=str(start) if start else None, weights_only=True)
         trainer.save_checkpoint(last)
     except StoppedError as error:
@@ -176,6 +198,7 @@ def _trainer_of_run(
     where: Path,
     ring: PoseRing,
     references: Mapping[str, PosedPhoto],
+    keep_best: bool,
 ) -> lightning.Trainer:
     _quieten_lightning()  # before it looks for a Slurm, too
     ranks, poses = find_ranks(), folder["poses"]
@@ -186,22 +209,16 @@ def _trainer_of_run(
         ),
         *build_targets(config.train.callbacks),
         WarmupEMA(config.train.ema_decay),
-        MetricsFile(where / "metrics.csv", every=10),
-        Pace(where.name, config.data.batch_size),
+        MetricsFile(where / METRICS, every=_LOG_EVERY),
+        Pace(where.name, config.data.batch_size, every=_LOG_EVERY),
         PoseRecord(
             pose_files(poses), lambda: poses_bundle(config, folder),
             where / "wandb" / "poses_logged.txt",
         ),
-        ModelCheckpoint(
-            where, filename="best", monitor="val/loss", save_top_k=1, enable_version_counter=False,
-        ),
-        # Not on exceptions: one may come in mid-step, or while validation has the weights swapped.
-        ModelCheckpoint(
-            where, filename="last", every_n_train_steps=config.train.checkpoint_every,
-            save_top_k=1, enable_version_counter=False,
-        ),
-        *([LearningRateMonitor("step")] if ranks.is_first else []),  # only that one logs
-        StopWhenTold(where / LAST),
+        *([_best_checkpoint(where)] if keep_best else []),
+        # It saves after steps alone, never on exceptions: one may come in mid-step, or while
+        # validation has the weights swapped.
+        StopWhenTold(where / LAST, config.train.checkpoint_minutes, ranks),
     ]  # fmt: skip
     return make_trainer(
         config.train,
@@ -215,7 +232,34 @@ def _trainer_of_run(
         val_check_interval=config.train.validate_every,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
-        log_every_n_steps=10,
+        log_every_n_steps=_LOG_EVERY,
+    )
+
+
+def _best_checkpoint(where: Path) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        where, filename=Path(BEST).stem, monitor="val/loss", save_top_k=1,
+        enable_version_counter=False, save_on_train_epoch_end=False,
+    )  # fmt: skip
+
+
+def checkpoint_to_export(where: Path) -> tuple[Path, str]:
+    """The checkpoint of a finished training that generalises best, and what to say of it.
+
+    That is the last one, unless held-out photos were denoised better before: few photos are learned
+    by heart in the end. The averaged weights of both are what was validated.
+    """
+    last, best = where / LAST, where / BEST
+    losses = {
+        int(row["step"]): float(row["val_loss"])
+        for row in read_history(where / METRICS) if row["val_loss"]
+    }  # fmt: skip
+    step = step_of(best) if best.exists() and is_whole(best) else None
+    if step not in losses or losses[step] >= losses[max(losses)]:
+        return last, ""
+    return best, (
+        f"of step {step}, where the loss on held-out photos was {losses[step]:.4f}; "
+        f"at step {max(losses)} it was {losses[max(losses)]:.4f}"
     )
 
 
@@ -226,6 +270,7 @@ def make_trainer(
 
     Args:
         where: Lightning may leave files there.
+        train: its precision is fp32 or bf16, what `settle_precision` made of auto.
         settings: the others that `lightning.Trainer` takes.
     """
     _quieten_lightning()
@@ -233,7 +278,7 @@ def make_trainer(
         accelerator="gpu" if torch.cuda.is_available() else "cpu",
         max_steps=train.steps,
         callbacks=callbacks,
-        precision=_precision_of(train.precision),
+        precision=_PRECISIONS[train.precision],
         gradient_clip_val=train.gradient_clip,
         use_distributed_sampler=False,
         enable_progress_bar=False,
@@ -267,13 +312,6 @@ def _pose_reader(bank_file: Path) -> ReadPoses:
         return None if reader is None else reader(views)
 
     return read
-
-
-def _precision_of(asked: str) -> Literal["bf16-mixed", "32-true"]:
-    """bf16 where it is faster: on a GPU. On a CPU small convolutions are slower in it."""
-    if asked == "bf16" or (asked == "auto" and torch.cuda.is_available()):
-        return "bf16-mixed"
-    return "32-true"
 
 
 def _quieten_lightning() -> None:

@@ -1,0 +1,102 @@
+"""Which precision a training computes in: what is faster where it begins, and that to its end."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+
+from mirage.config import TrainConfig
+from mirage.contracts import PoseCondition
+from mirage.device import computes_in_bf16, device
+from mirage.files import replacing
+from mirage.model.denoiser import PoseDenoiser
+from mirage.ranks import ALONE, Ranks
+from mirage.stages.learn.checkpoints import LAST
+
+PRECISION = "precision.txt"  # in the training's folder
+
+_BRIEF = 200  # steps; a shorter training is over before measuring has paid
+_SECONDS, _ROUNDS, _ROWS = 1.0, 5, 16  # to measure: at most, about
+_WORTH = 1.1  # times as fast: less is as likely the noise of the measurement
+
+
+def settle_precision(
+    train: TrainConfig, denoiser: PoseDenoiser, rows: int, where: Path | None = None,
+    ranks: Ranks = ALONE,
+) -> str:  # fmt: skip
+    """fp32 or bf16: what `train.precision` asks for, or what its auto comes to on this machine.
+
+    Args:
+        denoiser: what is trained, on the CPU. rows: of a batch, of one process.
+        where: the training's folder, which keeps what was chosen, since a training that goes on
+            elsewhere goes on in the precision that it began with; None keeps nothing.
+    """
+    if train.precision != "auto":
+        return train.precision
+    begun_in = ranks.gather(_begun_in(where))[0]
+    if begun_in is not None:
+        return begun_in
+    chosen, why = ranks.gather(_choose(train, denoiser, rows))[0]
+    if ranks.is_first:
+        print(f"train.precision=auto: {chosen}, {why}", flush=True)
+        if where is not None:
+            with replacing(where / PRECISION) as temporary:
+                temporary.write_text(chosen)
+    return chosen
+
+
+def _begun_in(where: Path | None) -> str | None:
+    """The precision of the training in a folder; None where none has begun."""
+    if where is not None and (where / PRECISION).exists():
+        return (where / PRECISION).read_text()
+    if where is not None and (where / LAST).exists():  # by a version that kept no note of it
+        return "bf16" if device().type == "cuda" else "fp32"
+    return None
+
+
+def _choose(train: TrainConfig, denoiser: PoseDenoiser, rows: int) -> tuple[str, str]:
+    """The precision, and why."""
+    where = device()
+    if not computes_in_bf16(where):
+        return "fp32", f"since this {_named(where)} has no bf16"
+    if where.type == "cuda":
+        return "bf16", "which this GPU has"
+    if train.steps < _BRIEF:
+        return "fp32", f"without measuring for {train.steps} steps"
+    seconds = time_precisions(denoiser, min(rows, _ROWS))
+    ratio = seconds["fp32"] / seconds["bf16"]
+    chosen = "bf16" if ratio >= _WORTH else "fp32"
+    return chosen, f"measured: here bf16 takes {1 / ratio:.2f} of the time of fp32"
+
+
+def _named(where: torch.device) -> str:
+    return "GPU" if where.type == "cuda" else "processor"
+
+
+def time_precisions(denoiser: PoseDenoiser, rows: int) -> dict[str, float]:
+    """Precision → seconds of the network and its gradient on a CPU, taken in turn, about one.
+
+    The weights are left as they are, and so is torch's random generator.
+    """
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(rows, *denoiser.shape, generator=generator)
+    condition = PoseCondition(torch.zeros(rows, dtype=torch.int64), torch.zeros(rows))
+    best = {"fp32": float("inf"), "bf16": float("inf")}
+    began = time.perf_counter()
+    # Eager, since compiling takes minutes; what is faster is the same.
+    with torch.random.fork_rng(devices=[]), torch.compiler.set_stance("force_eager"):
+        for turn in range(1 + _ROUNDS):
+            for precision in best:
+                start = time.perf_counter()
+                with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+                    estimate = denoiser(x, torch.ones(rows), condition)
+                estimate.square().mean().backward()
+                seconds = time.perf_counter() - start
+                if turn:  # the first also chooses kernels
+                    best[precision] = min(best[precision], seconds)
+            if turn and time.perf_counter() - began > _SECONDS:
+                break
+    denoiser.zero_grad(set_to_none=True)
+    return best
