@@ -116,7 +116,7 @@ def each(which: str) -> pytest.MarkDecorator:
 # What makes seconds of hours.
 SHORT = [
     *(word for word in TINY if not word.startswith("images.")), "poses.discoveries=1",
-    "train.steps=4", "train.validate_every=4", "views.count=3",
+    "train.steps=4", "train.checkpoint_minutes=0", "train.validate_every=4", "views.count=3",
     "views.references=1", "evaluate.objects=2", "evaluate.photos=3", "evaluate.views=3",
     "evaluate.modes=[soft]", "evaluate.turn=0", "evaluate.baselines=false",
 ]  # fmt: skip
