@@ -1,8 +1,9 @@
 """Time an orbit of views, hard-attention and pose guidance in force, against plainer sharing.
 
-All use the same weights, noise, noise levels, solver and attention. Ours passes the reference once
-a noise level and keeps its keys and values for the three branches (soft, without pose, hard). The
-peers pass it again with every batch: with each view (pairs), or once a branch (all in one batch).
+All use the same weights, noise, noise levels, solver and attention. Ours passes everything in one
+batch a noise level: the reference once, and the views in three branches (soft, without pose, hard).
+The peers pass the reference with every batch: with each view (pairs), or once a branch (all in one
+batch).
 
 The gate has two parts. Hard attention takes the value of one key: where two keys all but tie,
 rounding decides, so that even the two peers part ways in fp32 after some steps. Its orbits must
@@ -16,7 +17,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from operator import itemgetter
@@ -204,6 +206,7 @@ class Contenders:
         self.start = float(ring.azimuth[REFERENCE_POSE])
         self.azimuths = ring_azimuths(ring, num_views, self.start)
         self.forwards: dict[str, int] = {}
+        self.calls: dict[str, int] = {}  # of the network
 
     def ours(self, config: ViewsConfig) -> list[Tensor]:
         """The clean estimates of all steps."""
@@ -233,12 +236,28 @@ class Contenders:
 
     def difference(self, config: ViewsConfig) -> float:
         """The largest between our clean estimates and a peer's, over all steps."""
-        found = {name: run() for name, run in self.runs(config).items()}
+        found = {}
+        for name, run in self.runs(config).items():
+            with self._counting(name):
+                found[name] = run()
         return max(
             float((theirs - ours).abs().max())
             for name in (PAIRS, TOGETHER)
             for theirs, ours in zip(found[name], found[OURS], strict=True)
         )
+
+    @contextmanager
+    def _counting(self, name: str) -> Iterator[None]:
+        self.calls[name] = 0
+
+        def count(*_: object) -> None:
+            self.calls[name] += 1
+
+        hook = self.denoiser.register_forward_pre_hook(count)
+        try:
+            yield
+        finally:
+            hook.remove()
 
 
 def compare(resolution: int, args: argparse.Namespace) -> bool:
@@ -253,7 +272,10 @@ def compare(resolution: int, args: argparse.Namespace) -> bool:
     for run in contenders.runs(config).values():  # the first run also chooses and compiles kernels
         run()
     seconds, _ = take_turns(contenders.runs(config), args.rounds)
-    notes = {name: f"{count} image forwards" for name, count in contenders.forwards.items()}
+    notes = {
+        name: f"{count} image forwards in {contenders.calls[name]} calls"
+        for name, count in contenders.forwards.items()
+    }
     weights = "shipped" if resolution == 32 else "random"
     title = f"{args.views} views of {resolution} px, {args.steps} steps of {args.solver}, {weights}"
     print_table(f"{title} weights, fp32", seconds, OURS, notes)

@@ -75,3 +75,14 @@ def test_another_network_is_no_autoencoder(tmp_path: Path) -> None:
     ).save_pretrained(tmp_path)  # fmt: skip
     with pytest.raises(MirageError, match="cannot be encoded"):
         downscale(load_autoencoder(str(tmp_path), "here"), 32, "here")
+
+
+def test_the_scale_goes_to_a_device_once_and_serves_training_after_sampling() -> None:
+    codec = Latents(tiny_kl(), 4, [0.1] * 4, [2.0] * 4, 0.5)
+    with torch.inference_mode():
+        scale = codec._scale(torch.device("cpu"))
+    assert all(a is b for a, b in zip(codec._scale(torch.device("cpu")), scale, strict=True))
+    weight = torch.ones(4, 1, 1, requires_grad=True)
+    loaded = codec.load(torch.ones(2, 8, 8, 4, dtype=torch.float16))
+    (loaded * weight).sum().backward()  # what is kept of inference cannot be trained through
+    assert weight.grad is not None

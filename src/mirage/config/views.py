@@ -51,6 +51,7 @@ class ViewsConfig:
     weak_guidance: float = 0.0  # D + s (D − D_weak), of the model below (autoguidance)
     weak_interval: list[float] = field(default_factory=lambda: [0.0, 20.0])  # σ where it acts
     weak_model: str | None = None  # model/ folder of a worse version of this model, of its poses
+    precision: str = "auto"  # auto | fp32 | bf16 of the network; auto takes what is faster
     chunk: int = 64  # pictures that pass the network at once; bounds memory
 
     def __post_init__(self) -> None:
@@ -62,6 +63,7 @@ class ViewsConfig:
         if self.reference_path == "auto":  # in older runs, where inversion won
             self.reference_path = "inversion"
         one_of("views.reference_path", self.reference_path, ("inversion", "fixed_noise"))
+        one_of("views.precision", self.precision, ("auto", "fp32", "bf16"))
         one_of("views.background", self.background, ("keep", "plain"))
         one_of("views.placement", self.placement, ("fit", "keep"))
         require(

@@ -9,7 +9,7 @@ diffusers', and is not trained here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from mirage.errors import MirageError
 from mirage.hub import hub_answers
+from mirage.model.inference import channels_last, in_precision, ready
 
 _AT_ONCE = 16  # pictures decoded together, which bounds memory
 
@@ -83,6 +84,9 @@ class Latents:
     std: Sequence[float]
     sigma_data: float
     dtype: str = "float16"
+    _scales: dict[torch.device, tuple[Tensor, Tensor]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def channels(self) -> int:
@@ -98,18 +102,26 @@ class Latents:
 
     def show(self, x: Tensor) -> Tensor:
         mean, std = self._scale(x.device)
-        latents = x.permute(0, 2, 3, 1) * (std / self.sigma_data) + mean
+        latents = x.permute(0, 2, 3, 1) * (std / self.sigma_data) + mean  # channels last already
         autoencoder = self._autoencoder(x.device)
         channels_first = latents.permute(0, 3, 1, 2).to(autoencoder.dtype)
-        with torch.no_grad():
+        with torch.no_grad(), in_precision("auto", x.device):
             decoded = [autoencoder.decode(part).sample for part in channels_first.split(_AT_ONCE)]
         return PIXELS.show(torch.cat(decoded).float())
 
     def _autoencoder(self, device: torch.device) -> Any:
-        return self.autoencoder.to(device)
+        return ready(self.autoencoder, device)
 
     def _scale(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        return torch.tensor(self.mean, device=device), torch.tensor(self.std, device=device)
+        """Mean and deviation [C], brought to each device once, and not at every step."""
+        if device not in self._scales:
+            with torch.inference_mode(False):  # training takes them too
+                scale = (
+                    torch.tensor(self.mean, device=device),
+                    torch.tensor(self.std, device=device),
+                )
+            self._scales[device] = scale
+        return self._scales[device]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Latents:
         return self  # nothing in it is ever changed, and autoencoders are large
@@ -117,8 +129,8 @@ class Latents:
 
 def encode(autoencoder: Any, images: Tensor) -> Tensor:
     """[B, 3, H, W] in [-1, 1] → [B, C, h, w] latents, the mode where there is a distribution."""
-    with torch.no_grad():
-        encoded = autoencoder.encode(images.to(autoencoder.dtype))
+    with torch.no_grad(), in_precision("auto", images.device):
+        encoded = autoencoder.encode(channels_last(images.to(autoencoder.dtype)))
     if hasattr(encoded, "latent_dist"):
         latents = encoded.latent_dist.mode()
     else:  # diffusers' autoencoders name it one way or the other

@@ -37,7 +37,7 @@ def turn_each(
     images = denoiser.codec.load(torch.from_numpy(np.array(photos, order="C")).to(device))
     sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho)
     with taped(denoiser.unet, make_tape(config)) as tape:
-        shared = SharedDenoiser(denoiser, tape, None, config.chunk)
+        shared = SharedDenoiser(denoiser, tape, None, config.chunk, precision=config.precision)
         track = invert(lambda x, sigma: shared.alone(x, sigma, own), images, sigmas)
         each = torch.arange(len(images), device=device)
         shared.look_at(Reference(track, own, photos=1, objects=each))

@@ -116,7 +116,7 @@ def make_tape(config: ViewsConfig) -> AttentionTape:
 def _on_tape(denoiser: PoseDenoiser, config: ViewsConfig, tapes: ExitStack) -> SharedDenoiser:
     low, high = config.share_interval
     tape = tapes.enter_context(taped(denoiser.unet, make_tape(config)))
-    return SharedDenoiser(denoiser, tape, None, config.chunk, (low, high))
+    return SharedDenoiser(denoiser, tape, None, config.chunk, (low, high), config.precision)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from torch import Tensor
 from mirage.contracts import PoseCondition
 from mirage.model.cross_frame import SOFT, AttentionTape, Part, Sees, Sharpness
 from mirage.model.denoiser import PoseDenoiser
+from mirage.model.inference import channels_last, in_precision
 from mirage.sampler.reference import ReferenceTrack
 from mirage.sampler.targets import join_conditions
 
@@ -83,6 +84,7 @@ class SharedDenoiser:
         reference: what the views look at; None lets them attend to themselves (mode `none`).
         chunk: pictures that pass in one batch.
         interval: the closed interval of σ where the references' keys and values are seen.
+        precision: of the network, as in `in_precision`; its estimates are fp32 whatever it is.
     """
 
     def __init__(
@@ -92,8 +94,9 @@ class SharedDenoiser:
         reference: Reference | None,
         chunk: int,
         interval: tuple[float, float] = (0.0, math.inf),
+        precision: str = "auto",
     ) -> None:
-        self.interval = interval
+        self.interval, self.precision = interval, precision
         self.denoiser, self.tape, self.chunk = denoiser, tape, chunk
         self.num_forwards = 0  # image forwards so far
         self.look_at(reference)
@@ -128,10 +131,11 @@ class SharedDenoiser:
         return torch.cat([self._forward(batch, sigma) for batch in _chunks(rows, self.chunk)])
 
     def _forward(self, batch: Sequence[_Rows], sigma: float) -> Tensor:
-        x = torch.cat([rows.x for rows in batch])
+        x = channels_last(torch.cat([rows.x for rows in batch]))
         condition = join_conditions([rows.condition for rows in batch])
         self.num_forwards += len(x)
-        with self.tape.attending(*(rows.part for rows in batch)):
+        attending = self.tape.attending(*(rows.part for rows in batch))
+        with attending, in_precision(self.precision, x.device):
             return self.denoiser(x, x.new_full((len(x),), sigma), condition)
 
 

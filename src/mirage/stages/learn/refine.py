@@ -20,10 +20,12 @@ from mirage.config import Config, ViewsConfig
 from mirage.contracts import FloatArray, IntArray, KeptArray, PoseCondition, PoseLabels
 from mirage.device import device
 from mirage.model.denoiser import PoseDenoiser
+from mirage.model.inference import ready
 from mirage.model.paired import PairedDiffusion
 from mirage.progress import show_progress
 from mirage.ranks import join_ranks
 from mirage.sampler.each import turn_each
+from mirage.sampler.precision import faster_precision
 from mirage.sampler.targets import nearest_pose
 from mirage.stages.folder import RunFolder, hash_of
 from mirage.stages.learn.latents import keep_all
@@ -71,7 +73,8 @@ def turn_photos(
     azimuth = (low + (high - low) * rng.random(len(ids))) % 360.0
     asked = nearest_pose(ring, azimuth)
     where = device()
-    denoiser = denoiser.to(where).eval()
+    denoiser = ready(denoiser, where).eval()
+    views = replace(_VIEWS, precision=_precision(denoiser, len(ids)))
 
     def batches(rows: IntArray) -> Iterator[tuple[IntArray, KeptArray]]:
         parts = np.array_split(rows, -(-len(rows) // _BATCH))
@@ -79,7 +82,7 @@ def turn_photos(
             of = ids[part]
             own = _condition(data.labels.pose[of], data.labels.azimuth[of])
             targets = _condition(asked[part], azimuth[part])
-            shown = data.codec.show(turn_each(denoiser, data.kept[of], own, targets, _VIEWS))
+            shown = data.codec.show(turn_each(denoiser, data.kept[of], own, targets, views))
             yield part, shown.cpu().numpy()
 
     size = config.data.resolution
@@ -94,6 +97,16 @@ def turn_photos(
         for views, name in ((shown, "kept"), (shown[:, :, ::-1], "mirrored"))
     )
     return TurnedPhotos(LabelledImages(kept, labels, flipped, mirrored), ids)
+
+
+def _precision(denoiser: PoseDenoiser, photos: int) -> str:
+    """What is faster here, if one process turns them alone and they are more than a batch."""
+    if photos <= _BATCH or join_ranks().world > 1:
+        return "auto"
+    chosen, why = faster_precision(denoiser)
+    if why:
+        print(f"turning photos in {chosen}, {why}", flush=True)
+    return chosen
 
 
 def _condition(pose: IntArray, azimuth: FloatArray) -> PoseCondition:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 
 from mirage.config import ViewsConfig
@@ -12,8 +12,13 @@ from mirage.device import device
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.model.denoiser import PoseDenoiser
+from mirage.model.inference import ready
 from mirage.poses.bank import PoseBank
+from mirage.ranks import join_ranks
 from mirage.sampler.pipeline import BANK, load_pipeline
+from mirage.sampler.precision import faster_precision
+
+_MANY = 200  # pictures through the network, below which they have passed before measuring has paid
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,24 @@ class Turner:
         pipeline = load_pipeline(model)
         bank = PoseBank.load(model / BANK)
         backbone = load_backbone(bank.backbone, device())
-        return cls(pipeline.denoiser.to(device()), bank, backbone, pipeline.fit)
+        return cls(ready(pipeline.denoiser, device()), bank, backbone, pipeline.fit)
+
+    def settled(self, config: ViewsConfig, pictures: int) -> ViewsConfig:
+        """With the precision that is faster here, where `config` leaves it open.
+
+        It is measured once, by a process that works alone (several might not agree), and where
+        more than a few pictures are about to pass.
+        """
+        if config.precision != "auto" or pictures < _MANY or join_ranks().world > 1:
+            return config
+        return replace(config, precision=self._faster_precision)
+
+    @cached_property
+    def _faster_precision(self) -> str:
+        chosen, why = faster_precision(self.denoiser)
+        if why:
+            print(f"views.precision=auto: {chosen}, {why}", flush=True)
+        return chosen
 
     def weak(self, config: ViewsConfig) -> PoseDenoiser | None:
         """The worse version of the model that `config` names, where it is made use of.
@@ -67,4 +89,5 @@ class Turner:
 
 @cache
 def _load_weak(model: str) -> PoseDenoiser:
-    return load_pipeline(Path(model)).denoiser.to(device())
+    weak: PoseDenoiser = ready(load_pipeline(Path(model)).denoiser, device())
+    return weak

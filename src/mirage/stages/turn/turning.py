@@ -51,7 +51,9 @@ def turn_and_score(
     config: Config,
 ) -> list[tuple[Orbit, Scores | None]]:
     """As `turn`, with the scores that it chose by; None where there was nothing to choose."""
-    weak, views = turner.weak(config.views), config.views
+    asked = sum(len(each) for each in azimuths) * config.views.steps * config.views.best_of
+    views = turner.settled(config.views, asked)
+    weak = turner.weak(views)
     shown = [reference.photos[: views.photos] for reference in references]
 
     def sample(
