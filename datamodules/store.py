@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -39,7 +42,8 @@ class Store:
     """
 
     def __init__(self, images: LabelledImages, device: torch.device, resident: bool) -> None:
-        self.device, self._upright, self._mirrored = device, images.pixels, images.mirrored
+        self.device, self._upright = device, _as_tensor(images.pixels)
+        self._mirrored = None if images.mirrored is None else _as_tensor(images.mirrored)
         self._copy = self._copy_all() if resident else None
 
     @property
@@ -73,22 +77,19 @@ class Store:
 
     def _gather(self, ids: IntArray, odd: int | None) -> Tensor:
         """[B, h, w, C] from main memory."""
+        rows, upright = torch.from_numpy(ids), self._upright
         pictures = torch.empty(
-            (len(ids), *self._upright.shape[1:]),
-            dtype=_dtype_of(self._upright),
+            (len(ids), *upright.shape[1:]),
+            dtype=upright.dtype,
             pin_memory=self.device.type == "cuda",
         )
-        found = pictures.numpy()
         if odd is None or self._mirrored is None:
-            # mode: else NumPy gathers into a buffer first, lest an id be wrong
-            np.take(self._upright, ids, axis=0, out=found, mode="clip")
-        else:
-            even = 1 - odd
-            found[even::2] = self._upright[ids[even::2]]
-            found[odd::2] = self._mirrored[ids[odd::2]]
+            return torch.index_select(upright, 0, rows, out=pictures)
+        for array, first in ((upright, 1 - odd), (self._mirrored, odd)):
+            pictures[first::2] = array.index_select(0, rows[first::2])
         return pictures
 
-    def _pinned(self, values: KeptArray) -> Tensor:
+    def _pinned(self, values: npt.NDArray[Any]) -> Tensor:
         tensor = torch.from_numpy(values)
         return tensor.pin_memory() if self.device.type == "cuda" else tensor
 
@@ -96,13 +97,11 @@ class Store:
         """Upright pictures, then mirror images where they are kept."""
         arrays = [array for array in (self._upright, self._mirrored) if array is not None]
         shape = (sum(map(len, arrays)), *self._upright.shape[1:])
-        copy = torch.empty(shape, dtype=_dtype_of(self._upright), device=self.device)
+        copy = torch.empty(shape, dtype=self._upright.dtype, device=self.device)
         start = 0
-        for array in arrays:
-            for begin in range(0, len(array), _COPIED_AT_ONCE):
-                part = np.array(array[begin : begin + _COPIED_AT_ONCE])
-                copy[start : start + len(part)] = torch.from_numpy(part)
-                start += len(part)
+        for part in (part for array in arrays for part in array.split(_COPIED_AT_ONCE)):
+            copy[start : start + len(part)] = part
+            start += len(part)
         return copy
 
 
@@ -120,5 +119,8 @@ def _turn_round(pictures: Tensor) -> None:
         part.copy_(part.flip(2))
 
 
-def _dtype_of(array: KeptArray) -> torch.dtype:
-    return torch.from_numpy(np.empty(0, array.dtype)).dtype
+def _as_tensor(array: KeptArray) -> Tensor:
+    """The same memory, which is only read from."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(array)
