@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-EXTRA ?= cpu
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo docs test lint types imports unit bench format clean
@@ -11,12 +10,12 @@ EXTRA ?= cpu
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(READY) ## Make .venv with everything installed (EXTRA=gpu for faiss-gpu)
+setup: $(READY) ## Make .venv with everything installed
 
 $(READY): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRA),dev,docs]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
 	touch $@
 
 demo: $(READY) ## Turn cars: render, find poses, train, sample, report (about 10 minutes)
@@ -40,10 +39,11 @@ imports: $(READY)
 unit: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-bench: $(READY) ## Time k-means, features, orbits and training against their peers, and training on two processes
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRA),bench]'
+bench: $(READY) ## Time k-means, features, the data path, orbits and training against their peers, and training on two processes
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python benchmarks/kmeans.py
 	$(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/data_path.py
 	$(BIN)/python benchmarks/orbit.py --resolutions 32 64
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/orbit_memory.py

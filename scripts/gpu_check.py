@@ -63,6 +63,8 @@ def plan() -> list[Part]:
                    "--resolutions 32 --views 2 --steps 2 --rounds 1 --threads 1"),
         _benchmark("features", 0.05, "--num-photos 256 --rounds 3",
                    "--num-photos 2 --networks effnet_lite --rounds 1 --threads 1"),
+        _benchmark("data_path", 0.04, "--num-photos 100000 --rounds 3 --draws",
+                   "--num-photos 40 --batch-sizes 4 --photos 40 --rounds 1 --draws"),
         _benchmark("kmeans", 0.04, "--num-points 100000 --rounds 3",
                    "--num-points 500 --clusters 8 --rounds 1 --threads 1"),
     ]  # fmt: skip

@@ -1,10 +1,15 @@
+from typing import Any
+
 import faiss
 import numpy as np
 import pytest
 import torch
+from virtual_gpu import virtual_gpu
 
 from mirage import kmeans
 from mirage.errors import MirageError
+
+CPU = torch.device("cpu")
 
 
 def blobs(num_each: int = 60, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +86,9 @@ def test_a_fit_ends_where_faiss_ends_from_the_same_seed(spherical: bool) -> None
         6, 10, niter=8, nredo=3, seed=11, spherical=spherical, max_points_per_centroid=5000
     )
     peer.train(points)
-    ours = kmeans.fit(points, 10, seed=11, restarts=3, iterations=8, spherical=spherical, gpus=0)
+    ours = kmeans.fit(
+        points, 10, seed=11, restarts=3, iterations=8, spherical=spherical, device=CPU
+    )
     np.testing.assert_allclose(ours.centroids, peer.centroids, atol=1e-3)
 
 
@@ -92,7 +99,7 @@ def test_a_fit_that_no_longer_moves_ends(monkeypatch: pytest.MonkeyPatch) -> Non
         kmeans, "_assign_on_cpu", lambda *args: (calls.append(1), assign_on_cpu(*args))[1]
     )
     points, _ = blobs()
-    kmeans.fit(points, 3, iterations=1000, gpus=0)
+    kmeans.fit(points, 3, iterations=1000, device=CPU)
     assert len(calls) < 50
 
 
@@ -109,22 +116,43 @@ def test_a_fit_leaves_the_number_of_threads_as_it_was() -> None:
     assert torch.get_num_threads() == before
 
 
-def test_more_gpus_than_there_are_is_told() -> None:
-    with pytest.raises(MirageError, match="GPUs are asked for"):
-        kmeans.fit(blobs()[0], 3, gpus=faiss.get_num_gpus() + 1)
+def test_a_search_has_torchs_threads_and_leaves_faiss_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """torchrun gives FAISS one, whatever the process that works alone was given since."""
+    before, seen = faiss.omp_get_max_threads(), []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: before + 2)
+    search = faiss.IndexFlatL2.search
+
+    def watched(index: faiss.Index, *args: Any) -> Any:
+        seen.append(faiss.omp_get_max_threads())
+        return search(index, *args)
+
+    monkeypatch.setattr(faiss.IndexFlatL2, "search", watched)
+    kmeans.assign(*(np.eye(3, dtype=np.float32),) * 2)
+    assert seen == [before + 2] and faiss.omp_get_max_threads() == before
 
 
-@pytest.mark.skipif(faiss.get_num_gpus() == 0, reason="FAISS sees no GPU")
+@pytest.mark.virtual_gpu
 @pytest.mark.parametrize("spherical", [False, True])
-def test_gpus_give_the_labels_of_the_cpu(spherical: bool) -> None:
-    points = kmeans.normalize_rows(np.random.default_rng(8).standard_normal((20_000, 32)))
-    labels = [
-        kmeans.nearest(
-            points,
-            kmeans.fit(points, 16, seed=1, spherical=spherical, gpus=gpus).centroids,
-            spherical=spherical,
-            gpus=gpus,
-        )[0][:, 0]
-        for gpus in (0, None)
-    ]
-    assert (labels[0] == labels[1]).mean() >= 0.995
+def test_a_gpu_gives_the_centroids_of_the_cpu(
+    spherical: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = kmeans.normalize_rows(np.random.default_rng(8).standard_normal((3000, 16)))
+    monkeypatch.setattr(kmeans, "_GPU_BLOCK", 1024)
+    settings: Any = {"seed": 1, "spherical": spherical, "iterations": 8}
+    expected = kmeans.fit(points, 12, **settings, device=torch.device("cpu"))
+    with virtual_gpu() as gpu, gpu.count() as tally:
+        found = kmeans.fit(points, 12, **settings)  # this process's own
+    np.testing.assert_allclose(found.centroids, expected.centroids, atol=1e-4)
+    assert found.objective == pytest.approx(expected.objective, rel=1e-5)
+    assert 0 < tally.num_syncs <= 2 * 9, tally  # ids and sums, of each assignment
+
+
+@pytest.mark.virtual_gpu
+def test_assignment_takes_nothing_to_a_gpu() -> None:
+    """Batches of descriptors are small, and on the host."""
+    points = np.eye(6, dtype=np.float32)
+    with virtual_gpu() as gpu, gpu.count() as tally:
+        kmeans.nearest(points, points, num_nearest=3)
+    assert tally.num_operations == tally.num_uploads == tally.num_syncs == 0, tally

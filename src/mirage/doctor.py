@@ -78,9 +78,6 @@ def find_packages() -> Finding:
     lost = [name for name in _PACKAGES if util.find_spec(name) is None]
     if lost:
         return Finding("Python", found, False, "`pip install -e .` in the repository")
-    if util.find_spec("faiss") is None:
-        todo = "`pip install -e .[cpu]` or `.[gpu]`, not both: no poses are found without it"
-        return Finding("Python", f"{found}; no faiss", False, todo)
     return Finding("Python", found)
 
 

@@ -1,4 +1,4 @@
-"""K-means: Lloyd's iterations on all processors or on FAISS's GPUs. The only import of faiss."""
+"""K-means: Lloyd's iterations on all processors or on the GPU. The only import of faiss."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import faiss
 import numpy as np
 import torch
 from faiss.contrib.clustering import reassign_centroids
+from torch import Tensor
 
 from mirage.contracts import FloatArray, IntArray
+from mirage.device import device as own_device
 from mirage.errors import MirageError
 from mirage.threads import compute_pool
 
@@ -22,6 +24,7 @@ _BLOCK = 512
 # Rows of one task. Both are constants, so that sums are added in one order whatever the number
 # of threads.
 _SPAN = 8 * _BLOCK
+_GPU_BLOCK = 65536  # rows that a GPU assigns at once, which bounds memory
 # How a FAISS fit spreads its restarts over the seeds.
 _RESTART_SEEDS = 15486557
 
@@ -67,7 +70,7 @@ def fit(
     spherical: bool = False,
     max_points: int | None = None,
     num_threads: int | None = None,
-    gpus: int | None = None,
+    device: torch.device | None = None,
 ) -> Clusters:
     """Lloyd's k-means; the same seed gives the same centroids, whatever the number of threads.
 
@@ -83,11 +86,10 @@ def fit(
         max_points: train on a seeded subsample of this many points; None takes every point
             (FAISS alone would silently keep 256 a centroid).
         num_threads: None takes torch's number.
-        gpus: how many of FAISS's GPUs to use, 0 for the CPU; None takes all there are.
+        device: None takes `mirage.device.device`, this process's GPU where there is one.
 
     Raises:
-        MirageError: there are fewer points than clusters, a point is not finite, or there are
-            fewer GPUs than `gpus`.
+        MirageError: there are fewer points than clusters, or a point is not finite.
     """
     rows = _rows(points)
     if len(rows) < num_clusters:
@@ -101,7 +103,7 @@ def fit(
     if max_points is not None and len(rows) > max_points:
         chosen = np.random.default_rng(seed).choice(len(rows), max_points, replace=False)
         rows = rows[np.sort(chosen)]
-    with _assigner(rows, spherical, num_threads, gpus) as assign_rows:
+    with _assigner(rows, spherical, num_threads, device or own_device()) as assign_rows:
         fits = [
             _lloyd(rows, start, iterations, spherical, assign_rows)
             for start in _starts(rows, num_clusters, seed, restarts)
@@ -158,23 +160,26 @@ def _cut(span: slice, size: int) -> list[slice]:
 
 @contextmanager
 def _assigner(
-    rows: FloatArray, spherical: bool, num_threads: int | None, gpus: int | None
+    rows: FloatArray, spherical: bool, num_threads: int | None, device: torch.device
 ) -> Iterator[_Assigner]:
     """What assigns `rows`, over and over, to centroids that move."""
-    if _num_gpus(gpus) > 0:
-        yield partial(_assign_on_gpus, rows, _index(rows.shape[1], spherical, _num_gpus(gpus)))
+    if device.type == "cpu":
+        with compute_pool(num_threads) as pool:
+            yield partial(_assign_on_cpu, rows, spherical, pool)
         return
-    with compute_pool(num_threads) as pool:
-        yield partial(_assign_on_cpu, rows, spherical, pool)
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")  # TF32 would move points between clusters
+    try:
+        yield partial(_assign_on_gpu, torch.from_numpy(rows).to(device), spherical)
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 def _assign_on_cpu(
     rows: FloatArray, spherical: bool, pool: ThreadPoolExecutor, centroids: FloatArray
 ) -> tuple[IntArray, FloatArray]:
     points, centres = torch.from_numpy(rows), torch.from_numpy(centroids)
-    # The nearest centroid has the largest x·c − |c|²/2: |x|² is the same for all of them.
-    bias = torch.zeros(len(centres)) if spherical else -0.5 * centres.square().sum(dim=1)
-    columns = centres.T.contiguous()
+    bias, columns = _scoring(centres, spherical)
     ids = np.empty(len(rows), np.int64)
 
     def assign_span(span: slice) -> FloatArray:
@@ -188,15 +193,28 @@ def _assign_on_cpu(
     return ids, _total(pool.map(assign_span, _cut(slice(0, len(rows)), _SPAN)))
 
 
-def _assign_on_gpus(
-    rows: FloatArray, index: faiss.Index, centroids: FloatArray
+def _assign_on_gpu(
+    points: Tensor, spherical: bool, centroids: FloatArray
 ) -> tuple[IntArray, FloatArray]:
-    index.reset()
-    index.add(centroids)
-    ids = index.search(rows, 1)[1][:, 0]
-    return ids, _total(
-        _sums(rows[span], ids[span], len(centroids)) for span in _cut(slice(0, len(rows)), _SPAN)
-    )
+    centres = torch.from_numpy(centroids).to(points.device)
+    bias, columns = _scoring(centres, spherical)
+    sums = torch.zeros(centres.shape, dtype=torch.float64, device=points.device)
+    number, found = torch.arange(len(centres), device=points.device), []
+    for block in points.split(_GPU_BLOCK):
+        ids = torch.addmm(bias, block, columns).argmax(dim=1)
+        # A product, for index_add_ would add in another order every time.
+        sums += (ids == number[:, None]).to(block.dtype) @ block
+        found.append(ids)
+    return torch.cat(found).cpu().numpy(), sums.cpu().numpy()
+
+
+def _scoring(centres: Tensor, spherical: bool) -> tuple[Tensor, Tensor]:
+    """A bias [K] and columns [D, K]: bias + x · columns is largest for the nearest of `centres`.
+
+    It is x·c − |c|²/2, as |x|² is the same for all of them.
+    """
+    bias = centres.new_zeros(len(centres)) if spherical else -0.5 * centres.square().sum(dim=1)
+    return bias, centres.T.contiguous()
 
 
 def _sums(rows: FloatArray, ids: IntArray, num_clusters: int) -> FloatArray:
@@ -212,36 +230,6 @@ def _total(parts: Iterable[FloatArray]) -> FloatArray:
     return total
 
 
-def _num_gpus(wanted: int | None) -> int:
-    found = faiss.get_num_gpus()  # none, where FAISS was built for the CPU
-    if wanted is not None and wanted > found:
-        raise MirageError(
-            f"{wanted} GPUs are asked for, FAISS sees {found}",
-            where="k-means",
-            todo="ask for fewer, or install faiss-gpu in place of faiss-cpu",
-        )
-    return found if wanted is None else wanted
-
-
-def _index(dim: int, spherical: bool, num_gpus: int) -> faiss.Index:
-    index = faiss.IndexFlatIP(dim) if spherical else faiss.IndexFlatL2(dim)
-    if num_gpus == 0:
-        return index
-    # Named one by one: to FAISS a number of 1 is True, and True is all of them.
-    return faiss.index_cpu_to_gpus_list(index, gpus=list(range(num_gpus)))
-
-
-@contextmanager
-def _faiss_threads(num_threads: int | None) -> Iterator[None]:
-    before = faiss.omp_get_max_threads()
-    if num_threads is not None:
-        faiss.omp_set_num_threads(num_threads)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)
-
-
 def nearest(
     points: FloatArray,
     centroids: FloatArray,
@@ -249,23 +237,34 @@ def nearest(
     num_nearest: int = 1,
     spherical: bool = False,
     num_threads: int | None = None,
-    gpus: int | None = None,
 ) -> tuple[IntArray, FloatArray]:
-    """The nearest centroids of every point, by FAISS.
+    """The nearest centroids of every point, by FAISS on the CPU.
+
+    Batches are small and on the host: to a GPU the way would be longer than the work.
 
     Args:
-        num_threads, gpus: as of `fit`.
+        num_threads: None takes torch's number.
 
     Returns:
         ids [N, num_nearest] int64, nearest first, and their squared distances (spherical: inner
         products) [N, num_nearest] fp32.
     """
     rows, centres = _rows(points), _rows(centroids)
-    index = _index(centres.shape[1], spherical, _num_gpus(gpus))
+    index = (faiss.IndexFlatIP if spherical else faiss.IndexFlatL2)(centres.shape[1])
     index.add(centres)
-    with _faiss_threads(num_threads):
+    with _faiss_threads(num_threads or torch.get_num_threads()):
         values, ids = index.search(rows, num_nearest)
     return ids, values
+
+
+@contextmanager
+def _faiss_threads(num_threads: int) -> Iterator[None]:
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(num_threads)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def assign(

@@ -211,9 +211,11 @@ def test_clusters_are_as_tight_as_on_the_cpu(where: torch.device, spherical: boo
     points = points.astype(np.float32)
     if spherical:
         points = kmeans.normalize_rows(points)
-    here, there = (
-        kmeans.fit(points, 12, seed=0, spherical=spherical, gpus=gpus) for gpus in (0, None)
+    here, there, again = (
+        kmeans.fit(points, 12, seed=0, spherical=spherical, device=device)
+        for device in (torch.device("cpu"), where, where)
     )
+    np.testing.assert_array_equal(there.centroids, again.centroids)
     assert there.objective == pytest.approx(here.objective, rel=1e-3)
     ids, _ = kmeans.assign(points, there.centroids, spherical=spherical)
     distances = -points @ there.centroids.T
