@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from functools import partial
 import faiss
 import numpy as np
 import torch
+import torch.nn.functional as F
 from faiss.contrib.clustering import reassign_centroids
 from torch import Tensor
 
@@ -28,8 +29,17 @@ _GPU_BLOCK = 65536  # rows that a GPU assigns at once, which bounds memory
 # How a FAISS fit spreads its restarts over the seeds.
 _RESTART_SEEDS = 15486557
 
-# Centroids [K, D] → the nearest of every point [N], and the sum of every centroid's points [K, D].
-_Assigner = Callable[[FloatArray], tuple[IntArray, FloatArray]]
+
+@dataclass(frozen=True)
+class _Assigned:
+    """The nearest centroid of every point [N], and the sum of every centroid's points [K, D]."""
+
+    ids: IntArray
+    sums: FloatArray
+
+
+# Centroids [K, D], and what was assigned to them before they moved, if they were there.
+_Assigner = Callable[[FloatArray, _Assigned | None], _Assigned]
 
 
 @dataclass(frozen=True)
@@ -129,18 +139,17 @@ def _lloyd(
 ) -> Clusters:
     random = np.random.RandomState(1234)  # of FAISS, for the splits
     centroids = normalize_rows(start) if spherical else start
-    ids, sums = assign_rows(centroids)
+    found = assign_rows(centroids, None)
     for _ in range(iterations):
-        counts = np.bincount(ids, minlength=len(centroids))
-        centroids = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
+        counts = np.bincount(found.ids, minlength=len(centroids))
+        centroids = (found.sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
         reassign_centroids(counts, centroids, random)  # a cluster left empty takes half of another
         if spherical:
             centroids = normalize_rows(centroids)
-        before = ids
-        ids, sums = assign_rows(centroids)
-        if np.array_equal(ids, before):
+        before, found = found, assign_rows(centroids, found)
+        if np.array_equal(found.ids, before.ids):
             break
-    return Clusters(centroids, _objective(rows, centroids, ids, spherical))
+    return Clusters(centroids, _objective(rows, centroids, found.ids, spherical))
 
 
 def _objective(rows: FloatArray, centroids: FloatArray, ids: IntArray, spherical: bool) -> float:
@@ -163,71 +172,83 @@ def _assigner(
     rows: FloatArray, spherical: bool, num_threads: int | None, device: torch.device
 ) -> Iterator[_Assigner]:
     """What assigns `rows`, over and over, to centroids that move."""
+    points = _scored(rows, spherical)
     if device.type == "cpu":
         with compute_pool(num_threads) as pool:
-            yield partial(_assign_on_cpu, rows, spherical, pool)
+            yield partial(_assign_on_cpu, rows, points, pool)
         return
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")  # TF32 would move points between clusters
     try:
-        yield partial(_assign_on_gpu, torch.from_numpy(rows).to(device), spherical)
+        yield partial(_assign_on_gpu, points.to(device))
     finally:
         torch.set_float32_matmul_precision(precision)
 
 
+def _scored(rows: FloatArray, spherical: bool) -> Tensor:
+    """[N, D] or, where each centroid has a bias, [N, D + 1] with a column of ones for it."""
+    points = torch.from_numpy(rows)
+    return points if spherical else F.pad(points, (0, 1), value=1.0)
+
+
+def _scoring(centres: Tensor, width: int) -> Tensor:
+    """What points [N, `width`] are multiplied with; the nearest centroid's product is largest.
+
+    It is x·c, less |c|²/2 where points have a column for it: |x|² is the same for all centroids.
+    """
+    if width > centres.shape[1]:
+        centres = torch.cat([centres, -0.5 * centres.square().sum(dim=1, keepdim=True)], dim=1)
+    return centres.T.contiguous()
+
+
 def _assign_on_cpu(
-    rows: FloatArray, spherical: bool, pool: ThreadPoolExecutor, centroids: FloatArray
-) -> tuple[IntArray, FloatArray]:
-    points, centres = torch.from_numpy(rows), torch.from_numpy(centroids)
-    bias, columns = _scoring(centres, spherical)
+    rows: FloatArray,
+    points: Tensor,
+    pool: ThreadPoolExecutor,
+    centroids: FloatArray,
+    before: _Assigned | None,
+) -> _Assigned:
+    """Adds up points anew only where they have left one centroid for another."""
+    columns = _scoring(torch.from_numpy(centroids), points.shape[1])
     ids = np.empty(len(rows), np.int64)
 
     def assign_span(span: slice) -> FloatArray:
-        products = torch.empty(_BLOCK, len(centres))
+        products = torch.empty(_BLOCK, len(centroids))
+        scores = products.numpy()
         for block in _cut(span, _BLOCK):
-            scores = products[: block.stop - block.start]
-            torch.addmm(bias, points[block], columns, out=scores)
-            scores.numpy().argmax(axis=1, out=ids[block])  # several times faster than torch's
-        return _sums(rows[span], ids[span], len(centroids))
+            size = block.stop - block.start
+            torch.mm(points[block], columns, out=products[:size])
+            scores[:size].argmax(axis=1, out=ids[block])  # several times faster than torch's
+        if before is None:
+            return _add_up(rows[span], ids[span], np.zeros(centroids.shape, np.float32))
+        moved = span.start + np.flatnonzero(ids[span] != before.ids[span])
+        added = _add_up(rows[moved], ids[moved], np.zeros(centroids.shape, np.float32))
+        return _add_up(-rows[moved], before.ids[moved], added)
 
-    return ids, _total(pool.map(assign_span, _cut(slice(0, len(rows)), _SPAN)))
+    changes = pool.map(assign_span, _cut(slice(0, len(rows)), _SPAN))
+    sums = np.zeros(centroids.shape) if before is None else before.sums.copy()
+    for change in changes:  # in order, whoever was quicker
+        sums += change
+    return _Assigned(ids, sums)
 
 
-def _assign_on_gpu(
-    points: Tensor, spherical: bool, centroids: FloatArray
-) -> tuple[IntArray, FloatArray]:
+def _add_up(rows: FloatArray, ids: IntArray, sums: FloatArray) -> FloatArray:
+    """`sums` [K, D] with every row added to that of its centroid, in place."""
+    torch.from_numpy(sums).index_add_(0, torch.from_numpy(ids), torch.from_numpy(rows))
+    return sums
+
+
+def _assign_on_gpu(points: Tensor, centroids: FloatArray, _: _Assigned | None) -> _Assigned:
     centres = torch.from_numpy(centroids).to(points.device)
-    bias, columns = _scoring(centres, spherical)
+    columns = _scoring(centres, points.shape[1])
     sums = torch.zeros(centres.shape, dtype=torch.float64, device=points.device)
     number, found = torch.arange(len(centres), device=points.device), []
     for block in points.split(_GPU_BLOCK):
-        ids = torch.addmm(bias, block, columns).argmax(dim=1)
+        ids = (block @ columns).argmax(dim=1)
         # A product, for index_add_ would add in another order every time.
-        sums += (ids == number[:, None]).to(block.dtype) @ block
+        sums += (ids == number[:, None]).to(block.dtype) @ block[:, : centres.shape[1]]
         found.append(ids)
-    return torch.cat(found).cpu().numpy(), sums.cpu().numpy()
-
-
-def _scoring(centres: Tensor, spherical: bool) -> tuple[Tensor, Tensor]:
-    """A bias [K] and columns [D, K]: bias + x · columns is largest for the nearest of `centres`.
-
-    It is x·c − |c|²/2, as |x|² is the same for all of them.
-    """
-    bias = centres.new_zeros(len(centres)) if spherical else -0.5 * centres.square().sum(dim=1)
-    return bias, centres.T.contiguous()
-
-
-def _sums(rows: FloatArray, ids: IntArray, num_clusters: int) -> FloatArray:
-    sums = torch.zeros(num_clusters, rows.shape[1])
-    return sums.index_add_(0, torch.from_numpy(ids), torch.from_numpy(rows)).numpy()
-
-
-def _total(parts: Iterable[FloatArray]) -> FloatArray:
-    parts = iter(parts)
-    total = next(parts).astype(np.float64)
-    for part in parts:
-        total += part
-    return total
+    return _Assigned(torch.cat(found).cpu().numpy(), sums.cpu().numpy())
 
 
 def nearest(
