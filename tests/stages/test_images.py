@@ -16,7 +16,9 @@ from processes import torchrun
 from seen_photos import hash_pixels
 from tiny_runs import mirage
 
+from mirage.config import Config
 from mirage.contracts import TRAIN
+from mirage.stages.images import images_key
 
 SHARDS = ["images", "images.source=shards", "images.min_count=3", "images.min_side=16"]
 TINY = [
@@ -89,3 +91,13 @@ def test_an_epoch_holds_every_training_photo_once(
     seen = [name for _, name in sorted(lines, key=lambda line: int(line[0]))]  # ranks in order
     for epoch in range(2):
         assert sorted(seen[epoch * len(photos) : (epoch + 1) * len(photos)]) == photos
+
+
+def test_a_set_is_the_same_however_many_processes_render_it() -> None:
+    keys = []
+    for name, value in (("workers", 1), ("workers", 9), ("objects", 9)):
+        config = Config()
+        config.images.source = "turntable"
+        setattr(config.images.turntable, name, value)
+        keys.append(images_key(config))
+    assert keys[0] == keys[1] != keys[2]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mirage.config import Config
+from dataclasses import replace
+
+from mirage.config import Config, TurntableConfig
 from mirage.contracts import HELDOUT
 from mirage.images.manifest import build_manifest, open_images, source_fingerprint
 from mirage.ranks import join_ranks
@@ -28,4 +30,7 @@ def run(config: Config, folder: RunFolder) -> str:
 
 def images_key(config: Config) -> str:
     """The hash of all that a run's images depend on."""
-    return hash_of("images", config.images, source_fingerprint(config.images))
+    # How many processes render a set is no matter of its pictures.
+    turntable = replace(config.images.turntable, workers=TurntableConfig.workers)
+    images = replace(config.images, turntable=turntable)
+    return hash_of("images", images, source_fingerprint(config.images))
