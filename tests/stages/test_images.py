@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from made_up_shards import save_shards
 from PIL import Image
-from processes import torchrun
+from processes import forked_ranks
 from seen_photos import hash_pixels
 from tiny_runs import mirage
 
@@ -32,8 +32,8 @@ TRAINING = [
 ]  # fmt: skip
 
 
-def torchrun_well(*words: str) -> str:
-    done = torchrun(*words)
+def shared(*words: str) -> str:
+    done = forked_ranks(*words)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -47,7 +47,7 @@ def test_two_processes_look_at_every_photo_of_a_set_of_shards_once(
     shard.write_bytes(shard.read_bytes().rstrip(b"\0"))  # and with it the end mark
     pattern = f"file://{tmp_path}/set/cars-{{000000..{len(sizes) - 1:06d}}}.tar"
     one, two = ([*SHARDS, f"images.path={pattern}", f"run={tmp_path / x}"] for x in ("one", "two"))
-    assert torchrun_well(*two).count(f"images: {sum(sizes)} usable") == 1
+    assert shared(*two).count(f"images: {sum(sizes)} usable") == 1
     assert mirage(*one) == 0
     tables = [pq.read_table(tmp_path / run / "images/manifest.parquet") for run in ("one", "two")]
     assert tables[0].equals(tables[1])
@@ -84,7 +84,7 @@ def test_an_epoch_holds_every_training_photo_once(
         "train.callbacks.seen._target_=seen_photos.SeenPhotos",
         f"train.callbacks.seen.folder={tmp_path / 'seen'}",
     ]  # fmt: skip
-    (torchrun_well if world == 2 else mirage)(*words)
+    (shared if world == 2 else mirage)(*words)
     by_rank = [file.read_text().splitlines() for file in sorted((tmp_path / "seen").iterdir())]
     assert [len(lines) for lines in by_rank] == [8 * steps // world] * world
     lines = [line.split() for lines in by_rank for line in lines]

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -19,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
-from processes import torchrun
+from processes import Command, forked_ranks
 from safetensors.numpy import load_file
 from tiny_runs import mirage
 
@@ -40,7 +35,6 @@ TINY = [
     "poses.dims=16",
     "poses.restarts=2",
 ]
-ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
 
 
 @pytest.fixture(scope="module")
@@ -85,28 +79,14 @@ def assert_same(run: Path, other: Path) -> None:
     assert not (run / "poses" / "work").exists()
 
 
-def kill_when(reached: Callable[[], bool], words: list[str]) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mirage.cli", *words], stdout=subprocess.DEVNULL, env=ENVIRONMENT
-    )
-    end = time.monotonic() + 300.0
-    while not reached():
-        assert process.poll() is None and time.monotonic() < end, "it ended before the signal"
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-
-
-@pytest.mark.timeout(900)
 def test_a_run_killed_again_and_again_equals_one_that_was_not(
     images: Path, straight: Path, tmp_path: Path
 ) -> None:
     run = shutil.copytree(images, tmp_path / "run")
     done: dict[Path, int] = {}
     for sign in ("patches/0000001.npy", "photos/0000002.npy", "bank.safetensors"):
-        kill_when(
-            lambda sign=sign: bool(list(run.rglob(f"poses/**/{sign}"))), ["poses", f"run={run}"]
-        )  # type: ignore[misc]
+        command = Command("poses", f"run={run}")
+        command.stop_when(lambda sign=sign: list(run.rglob(f"poses/**/{sign}")), signal.SIGKILL)
         for file, time_ns in done.items():  # nothing is done twice
             assert not file.exists() or file.stat().st_mtime_ns == time_ns
         blocks = run.glob("poses/work/*/[pm]*/[0-9]*.npy")
@@ -117,10 +97,9 @@ def test_a_run_killed_again_and_again_equals_one_that_was_not(
     assert_same(run, straight)
 
 
-@pytest.mark.timeout(900)
 def test_two_processes_find_what_one_finds(images: Path, straight: Path, tmp_path: Path) -> None:
     run = shutil.copytree(images, tmp_path / "run")
-    shared = torchrun("poses", f"run={run}", timeout=600)
+    shared = forked_ranks("poses", f"run={run}")
     assert shared.returncode == 0, shared.stderr
     assert shared.stdout.count("poses: 4 poses") == 1
     assert_same(run, straight)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_up_solids import field_of, van, views_of
 from PIL import Image
-from processes import torchrun
+from processes import forked_ranks
 from tiny_runs import mirage
 from turned_cars import CARS, shots, write_views
 
@@ -123,7 +123,7 @@ def test_processes_share_the_objects(turned: Path, tmp_path: Path) -> None:
     for name in ("other", "third"):
         write_views(run / "views" / name, shots(CARS[2], ROUND), ROUND)
     (run / "views" / "third" / "view_000.png").write_bytes(b"half")
-    done = torchrun("reconstruct", f"run={run}", *BRIEF)
+    done = forked_ranks("reconstruct", f"run={run}", *BRIEF)
     assert done.returncode != 0
     assert done.stderr.count("2 objects are made, 1 are not") >= 1
     made = {path.parent.name for path in run.glob("shape/*/shape.json")}
