@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_runs import TINY, mirage
+from filelock import FileLock
+from tiny_runs import BRIEF, TINY, mirage
 
 from datamodules.labelled import LabelledImages
 from datamodules.posed import PosedImages
@@ -20,6 +21,7 @@ from mirage.config import ModelConfig
 from mirage.contracts import PoseLabels, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 
+Once = Callable[[str, Callable[[Path], None]], Path]
 MakeDenoiser = Callable[..., PoseDenoiser]
 MakeData = Callable[[int], PosedImages]
 
@@ -94,12 +96,47 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def posed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """What all workers of a session of pytest-xdist share: the first that asks makes it.
+
+    The others read and copy it, and leave it as it is.
+    """
+    root = tmp_path_factory.getbasetemp()
+    shared = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "shared"
+    shared.mkdir(exist_ok=True)
+
+    def make(name: str, build: Callable[[Path], None]) -> Path:
+        target = shared / name
+        with FileLock(shared / f"{name}.lock"):
+            if not (done := shared / f"{name}.done").exists():
+                shutil.rmtree(target, ignore_errors=True)  # of a worker that did not get to its end
+                build(target)
+                done.touch()
+        return target
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def posed(once: Once) -> Path:
     """A tiny run with its poses, to be copied and trained."""
-    run = tmp_path_factory.mktemp("runs") / "posed"
-    assert mirage("images", *TINY, f"run={run}") == 0
-    assert mirage("poses", f"run={run}") == 0
-    return run
+
+    def build(run: Path) -> None:
+        assert mirage("images", *TINY, f"run={run}") == 0
+        assert mirage("poses", f"run={run}") == 0
+
+    return once("posed", build)
+
+
+@pytest.fixture(scope="session")
+def trained(once: Once, posed: Path) -> Path:
+    """The same trained for a moment, to be copied."""
+
+    def build(run: Path) -> None:
+        shutil.copytree(posed, run)
+        assert mirage("train", f"run={run}", *BRIEF) == 0
+
+    return once("trained", build)
 
 
 @pytest.fixture

@@ -13,23 +13,20 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_runs import TINY, mirage
+from tiny_runs import mirage
 
 from mirage import Mirage, MirageError
 from mirage.contracts import PoseRing
 from mirage.poses.bank import PoseBank
 from mirage.stages.turn import refuse
 
-SHORT = [*TINY, "train.steps=2", "train.validate_every=2"]
 TURN = ["views.count=4", "views.seed=3", "reference_pose=1"]
 SAME: dict[str, Any] = {"count": 4, "seed": 3, "reference_pose": 1}
 
 
 @pytest.fixture(scope="module")
-def run(posed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = shutil.copytree(posed, tmp_path_factory.mktemp("runs") / "tiny")
-    assert mirage("train", *SHORT, f"run={folder}") == 0
-    return folder
+def run(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(trained, tmp_path_factory.mktemp("runs") / "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +107,7 @@ def test_an_exported_folder_makes_photos_squares_as_its_run_did(
     facts = json.loads((cropped / "images" / "source.json").read_text())
     (cropped / "images" / "source.json").write_text(json.dumps(facts | {"fit": "crop"}))
     shutil.rmtree(cropped / "model")
-    assert mirage("train", *SHORT, f"run={cropped}") == 0  # it is trained: exports only
+    assert mirage("train", f"run={cropped}") == 0  # it is trained: exports only
     wide = Image.open(photos[0]).convert("RGB").resize((96, 32))
     asked: dict[str, Any] = SAME | {"steps": 3, "placement": "keep"}
     in_run, exported = Mirage.load(cropped), Mirage.load(cropped / "model")

@@ -16,6 +16,9 @@ TINY = [
     "views.steps=3",
 ]  # fmt: skip
 
+# And a training of no more than two checkpoints and a validation.
+BRIEF = ["train.steps=4", "train.checkpoint_every=2", "train.validate_every=4"]
+
 
 def mirage(*words: str) -> int:
     """Run one command in this process; the status that it ends with."""

@@ -13,21 +13,12 @@ import pytest
 import wandb
 from held_training import Held
 from processes import Command
-from tiny_runs import TINY, mirage
+from tiny_runs import BRIEF, TINY, mirage
 
 from mirage.sampler.pipeline import load_pipeline
 from mirage.stages.learn.checkpoints import is_whole
 
 LONGER = ["train.steps=8", "train.checkpoint_every=2", "train.validate_every=1000"]
-BRIEF = ["train.steps=4", "train.checkpoint_every=2", "train.validate_every=4"]
-
-
-@pytest.fixture(scope="module")
-def run(posed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with poses and a model trained for a moment."""
-    folder = shutil.copytree(posed, tmp_path_factory.mktemp("runs") / "tiny")
-    assert mirage("train", f"run={folder}", *BRIEF) == 0
-    return folder
 
 
 INTERRUPTED = (130, "mirage: interrupted; the same command goes on from here\n")
@@ -56,24 +47,20 @@ def test_a_stopped_rendering_goes_on_where_it_was(
     assert len(kept) >= len(done) - 6 * workers  # at most the objects in hand are drawn again
 
 
-def _untrained(run: Path, copy: Path) -> Path:
-    return shutil.copytree(run, copy, ignore=shutil.ignore_patterns("train", "model"))
-
-
 @pytest.fixture(scope="module")
-def straight(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def straight(posed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run trained for longer, and never stopped."""
-    whole = _untrained(run, tmp_path_factory.mktemp("straight") / "whole")
+    whole = shutil.copytree(posed, tmp_path_factory.mktemp("straight") / "whole")
     assert mirage("train", f"run={whole}", *LONGER) == 0
     return whole
 
 
 @stopped
 def test_a_stopped_training_resumes_and_equals_one_that_was_not(
-    run: Path, straight: Path, tmp_path: Path, number: signal.Signals, ends: tuple[int, str]
+    posed: Path, straight: Path, tmp_path: Path, number: signal.Signals, ends: tuple[int, str]
 ) -> None:
     """Killed, it goes on from its last checkpoint; told to stop, it saves after the step."""
-    copy, held = _untrained(run, tmp_path / "copy"), Held(tmp_path / "held", step=5)
+    copy, held = shutil.copytree(posed, tmp_path / "copy"), Held(tmp_path / "held", step=5)
     words = ["train", f"run={copy}", *LONGER, *held.words]
     command = Command(*words)
     command.wait_for(held.is_there)
@@ -88,9 +75,9 @@ def test_a_stopped_training_resumes_and_equals_one_that_was_not(
 
 
 def test_a_full_disk_ends_a_training_and_costs_no_checkpoint(
-    run: Path, straight: Path, tmp_path: Path
+    posed: Path, straight: Path, tmp_path: Path
 ) -> None:
-    copy, held = _untrained(run, tmp_path / "copy"), Held(tmp_path / "held", step=5)
+    copy, held = shutil.copytree(posed, tmp_path / "copy"), Held(tmp_path / "held", step=5)
     words, last = ["train", f"run={copy}", *LONGER, *held.words], copy / "train" / "last.ckpt"
     command = Command(*words)
     command.wait_for(held.is_there)
@@ -110,9 +97,9 @@ def test_a_full_disk_ends_a_training_and_costs_no_checkpoint(
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(
-    run: Path, straight: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    posed: Path, straight: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    copy, held = _untrained(run, tmp_path / "copy"), Held(tmp_path / "held", step=5)
+    copy, held = shutil.copytree(posed, tmp_path / "copy"), Held(tmp_path / "held", step=5)
     words, last = ["train", f"run={copy}", *LONGER, *held.words], copy / "train" / "last.ckpt"
     assert Command(*words).stop_when(held.is_there, signal.SIGKILL)[0] == -signal.SIGKILL
     content = bytearray(last.read_bytes())
@@ -126,9 +113,9 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
 
 
 def test_a_training_without_a_whole_checkpoint_says_so(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    copy = shutil.copytree(run, tmp_path / "copy")
+    copy = shutil.copytree(trained, tmp_path / "copy")
     (copy / "train" / ".stamp.json").unlink()
     for name in ("last.ckpt", "before.ckpt"):
         (copy / "train" / name).write_bytes(b"nothing")
@@ -148,11 +135,11 @@ def _assert_same_model(run: Path, other: Path) -> None:
 
 
 def test_a_stopped_refinement_resumes_and_equals_one_that_was_not(
-    run: Path, tmp_path: Path
+    trained: Path, tmp_path: Path
 ) -> None:
     """Killed after its photos are turned and some of its steps are done."""
     words = ["refine.steps=6", "refine.photos=5", "train.checkpoint_every=2"]
-    whole, copy = (shutil.copytree(run, tmp_path / name) for name in ("whole", "copy"))
+    whole, copy = (shutil.copytree(trained, tmp_path / name) for name in ("whole", "copy"))
     assert mirage("train", f"run={whole}", *words) == 0
     held = Held(tmp_path / "held", part="refine", step=3)
     killed = ["train", f"run={copy}", *words, *held.words]
