@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo docs test lint types imports unit bench format clean
+.PHONY: help setup demo docs test test-all lint types imports unit bench format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +24,13 @@ demo: $(READY) ## Turn cars: render, find poses, train, sample, report (about 10
 docs: $(READY) ## Build the documentation: open site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-test: lint types imports unit ## Format, lint, types, import order and tests
+# What takes long, marked e2e, is left to test-all; each kind of it has a smaller one in test.
+MARKED := -m "not e2e"
+
+test: lint types imports unit ## Format, lint, types, import order and tests, in some minutes
+
+test-all: MARKED :=
+test-all: test ## The same with every test there is: before a change goes in
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -37,7 +43,7 @@ imports: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(MARKED)
 
 bench: $(READY) ## Time k-means, features, the data path, orbits and training against their peers, and training on two processes
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

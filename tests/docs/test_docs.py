@@ -29,7 +29,7 @@ from doc_files import differences, facts_in, files_of, keys_in, pattern, told
 from made_up_shards import save_shards
 from made_up_solids import field_of, van, views_of
 from PIL import Image
-from tiny_runs import TINY, mirage
+from tiny_runs import BRIEF, TINY, mirage
 
 from callbacks import workspace
 from mirage import cli, launch, multirun
@@ -62,6 +62,7 @@ RESOLVED = {
     "poses.count=": "finds poses anew, as the quick start does",
 }
 RUN_ALL_THE_SAME = ("sweep.wandb=", "mirage images experiment=cars_photos")
+LONG = "evaluate.objects="  # as many as are asked for; the others of `evaluate` take two
 # What begins a line that is no command of ours → whether the rest of it stands to reason.
 OTHER: dict[str, Callable[[Sequence[str]], bool]] = {
     "apt": lambda words: words[0] == "install",
@@ -110,18 +111,21 @@ def kind(typed: Typed) -> str:
 def each(which: str) -> pytest.MarkDecorator:
     """The test is of every command of a kind."""
     typed = [one for one in typed_commands() if kind(one) == which]
-    return pytest.mark.parametrize("typed", typed, ids=map(str, typed))
+    return pytest.mark.parametrize("typed", [
+        pytest.param(one, id=str(one), marks=[pytest.mark.e2e] if LONG in str(one) else [])
+        for one in typed
+    ])  # fmt: skip
 
 
 # What makes seconds of hours.
 SHORT = [
-    *(word for word in TINY if not word.startswith("images.")), "poses.discoveries=1",
-    "train.steps=4", "train.checkpoint_minutes=0", "train.validate_every=4", "views.count=3",
+    *(word for word in TINY if not word.startswith("images.")), *BRIEF, "views.count=3",
     "views.references=1", "evaluate.objects=2", "evaluate.photos=3", "evaluate.views=3",
     "evaluate.modes=[soft]", "evaluate.turn=0", "evaluate.baselines=false",
 ]  # fmt: skip
 # The same for commands on a run that is there.
 SHORTER = {
+    "poses": ["backbone.size=64"],
     "views": ["views.best_of=1"],
     "evaluate": ["evaluate.modes=[soft]", "evaluate.turn=0", "evaluate.baselines=false"],
 }

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 from tiny_autoencoders import tiny_kl
-from tiny_runs import TINY, mirage
+from tiny_runs import BRIEF, TINY, mirage
 
 from mirage.commands import COMMANDS
 from mirage.contracts import PoseRing
@@ -21,8 +21,7 @@ from mirage.sampler.pipeline import load_pipeline
 from mirage.stages.turn import refuse
 
 SHORT = [
-    *TINY, "train.steps=4", "train.validate_every=4",
-    "views.count=4", "views.references=2", "evaluate.objects=2", "evaluate.photos=3",
+    *TINY, *BRIEF, "views.count=4", "views.references=2", "evaluate.objects=2", "evaluate.photos=3",
     "evaluate.views=3", "evaluate.turn=4",
 ]  # fmt: skip
 
