@@ -131,6 +131,7 @@ class Command:
 
 def _live(words: Sequence[str], env: Mapping[str, str], cwd: str, output: Path) -> None:
     """What a forked command does: it gets what it would have inherited, and ends as others do."""
+    atexit._clear()  # what is the server's to put away: folders that other commands use too
     os.setsid()
     os.chdir(cwd)
     os.environ.clear()
@@ -143,7 +144,7 @@ def _live(words: Sequence[str], env: Mapping[str, str], cwd: str, output: Path) 
     try:
         main(words)
     finally:
-        atexit._run_exitfuncs()  # multiprocessing leaves them out
+        atexit._run_exitfuncs()  # its own, which multiprocessing leaves out
 
 
 def forked_ranks(*words: str, world: int = 2) -> subprocess.CompletedProcess[str]:
