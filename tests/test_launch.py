@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from held_training import Held
 from tiny_runs import mirage
 
 from mirage.config import Config, LauncherConfig
@@ -22,12 +23,7 @@ from mirage.errors import MirageError
 from mirage.launch import launch_all, sbatch_header
 from mirage.slurm import complaint
 
-LONG = [
-    "train.steps=120",
-    "train.checkpoint_minutes=0.005",
-    "train.validate_every=60",
-    "views.steps=2",
-]
+LONG = ["train.steps=60", "train.checkpoint_every=20", "train.validate_every=60", "views.steps=2"]
 TWO_NODES = ["launcher=slurm", "launcher.nodes=2", "launcher.cpus_per_task=1"]
 
 
@@ -65,9 +61,11 @@ def test_what_a_job_says_went_wrong_is_found_in_its_logs(tmp_path: Path, line: s
 
 
 @pytest.fixture(scope="module")
-def straight(posed: Path, cluster: None, recorded: None) -> Path:
+def straight(
+    posed: Path, cluster: None, recorded: None, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Trained on two nodes in one go."""
-    run = shutil.copytree(posed, posed.with_name("straight"))
+    run = shutil.copytree(posed, tmp_path_factory.mktemp("runs") / "straight")
     assert mirage("train", f"run={run}", *LONG, *TWO_NODES, "launcher.wait=true") == 0
     return run
 
@@ -94,11 +92,15 @@ def wait_for(reached: Callable[[], object], seconds: float = 150.0) -> None:
         time.sleep(0.2)
 
 
-def start(run: Path) -> str:
-    """Submit a training, and return when it has a checkpoint: the job."""
-    assert mirage("train", f"run={run}", *LONG, *TWO_NODES) == 0
-    wait_for((run / "train" / "last.ckpt").exists)
+def start(run: Path, held: Held) -> str:
+    """Submit a training, and return when it is held, between two checkpoints: the job."""
+    assert mirage("train", f"run={run}", *LONG, *held.words, *TWO_NODES) == 0
+    wait_for(held.is_there)
     return (run / "slurm" / "job.txt").read_text()
+
+
+def hold(folder: Path) -> Held:
+    return Held(folder / "held", step=25, until=signal.SIGUSR2)
 
 
 def state(job: str) -> str:
@@ -120,26 +122,25 @@ def test_two_nodes_train_what_one_process_trains(
     job = (straight / "slurm" / "job.txt").read_text()
     for rank, node in enumerate(("node1", "node2")):
         said = log(straight, job, rank)
-        assert re.search(
-            rf"train: \d+/120, [\d.]+ images/s, .*process {rank} of 2, on {node}", said
-        )
-        assert ("train: 120 steps" in said) == (rank == 0)
+        assert re.search(rf"train: \d+/60, [\d.]+ images/s, .*process {rank} of 2, on {node}", said)
+        assert ("train: 60 steps" in said) == (rank == 0)
     assert len(wandb_ids(straight)) == 1
     assert "kind: local" in (straight / "config.yaml").read_text()  # later commands run here
 
 
+@pytest.mark.e2e
 @pytest.mark.slurm
 def test_a_job_that_makes_room_comes_back_and_goes_on(
     posed: Path, straight: Path, tmp_path: Path
 ) -> None:
-    run = shutil.copytree(posed, tmp_path / "run")
-    job = start(run)
+    run, held = shutil.copytree(posed, tmp_path / "run"), hold(tmp_path)
+    job = start(run, held)
     assert mirage("train", f"run={run}", *TWO_NODES) == 1  # two jobs on one run are refused
     urgent = ["sbatch", "--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null"]
     subprocess.run([*urgent, "--wrap=sleep 2"], check=True, capture_output=True)
     wait_for(lambda: state(job) == "PENDING")
     at = [step for step, _ in losses(run)][-1]
-    assert at < 120 and not (run / "train" / ".stamp.json").exists()
+    assert 20 <= at < 60 and not (run / "train" / ".stamp.json").exists()
     wait_for(lambda: state(job) == "COMPLETED")
     said = log(run, job)
     assert said.count("saved, and back in the queue") == 1
@@ -147,20 +148,25 @@ def test_a_job_that_makes_room_comes_back_and_goes_on(
     assert len(wandb_ids(run)) == 1  # parts of one run of W&B
 
 
+@pytest.mark.e2e
 @pytest.mark.slurm
 def test_a_job_that_is_killed_leaves_what_the_same_command_goes_on_from(
     posed: Path, straight: Path, tmp_path: Path
 ) -> None:
     """One process killed the hard way; then all cancelled; then to the end."""
-    run = shutil.copytree(posed, tmp_path / "run")
-    job = start(run)
+    run, held = shutil.copytree(posed, tmp_path / "run"), hold(tmp_path)
+    job = start(run, held)
     os.kill(int(process_of(job, rank=1)), signal.SIGKILL)
+    held.go()
     wait_for(lambda: state(job) == "FAILED")
     assert "another of the 2 processes died" in log(run, job)
-    job = start(run)
+    held.again()
+    job = start(run, held)
     subprocess.run(["scancel", job], check=True)
     wait_for(lambda: state(job) == "CANCELLED")
-    assert mirage("train", f"run={run}", *LONG, *TWO_NODES, "launcher.wait=true") == 0
+    words = [*LONG, *held.words, *TWO_NODES, "launcher.wait=true"]
+    assert mirage("train", f"run={run}", *words) == 0
+    assert held.steps() == [*range(26), *range(20, 26), *range(20, 60)]
     assert_same_curve(straight, run)
 
 
@@ -197,6 +203,7 @@ def test_what_slurm_and_a_job_complain_of_is_told(
     assert told["error"] in failed["error"] and told["todo"]
 
 
+@pytest.mark.e2e
 @pytest.mark.slurm
 def test_points_run_as_jobs_and_one_that_is_cancelled_is_told_of(
     cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -62,12 +62,8 @@ def test_a_stopped_training_resumes_and_equals_one_that_was_not(
     """Killed, it goes on from its last checkpoint; told to stop, it saves after the step."""
     copy, held = shutil.copytree(posed, tmp_path / "copy"), Held(tmp_path / "held", step=5)
     words = ["train", f"run={copy}", *LONGER, *held.words]
-    command = Command(*words)
-    command.wait_for(held.is_there)
-    command.tell(number)
-    held.go()
-    done = command.wait()
-    assert (done.returncode, done.stderr[-len(ends[1]) :] if ends[1] else "") == ends
+    status, said = Command(*words).stop_when(held.is_there, number)
+    assert status == ends[0] and said.endswith(ends[1])
     assert not (copy / "model").exists()
     assert mirage(*words) == 0
     assert held.steps() == [*range(6), *range(4 if number == signal.SIGKILL else 6, 8)]

@@ -329,8 +329,8 @@ def test_the_command_finds_poses_on_a_tiny_turntable(
     words = [
         "images.source=turntable", "images.turntable.objects=10", "images.turntable.views=6",
         "images.turntable.workers=1", "backbone=effnet_lite", "backbone.size=64",
-        "parts.count=16", "poses.restarts=2", "poses.count=4,6", "sweep.commands=[images,poses]",
-        "run=runs/tiny",
+        "parts.count=16", "poses.restarts=2", "poses.discoveries=1", "poses.count=4,6",
+        "sweep.commands=[images,poses]", "run=runs/tiny",
     ]  # fmt: skip
     with pytest.raises(SystemExit) as stop:
         main(["sweep", *words])
