@@ -34,13 +34,17 @@ _HELPERS = Path(__file__).parent / "helpers"
 _CLUSTER = Path(__file__).parents[1] / "scripts" / "slurm_cluster.sh"
 
 
-# Files that take minutes: first, so that no process is left with one when the others are done.
-_LONG = ("test_stopped", "test_launch", "test_processes", "test_docs", "test_turntable_cars",
-         "test_poses", "test_road", "test_images", "test_sweep", "test_reconstruct")  # fmt: skip
+# Files that take long: the longest first, so that no process is left with one at the end.
+_LONG = ("test_turntable_cars", "test_docs", "test_launch", "test_processes", "test_stopped",
+         "test_poses", "test_road", "test_images", "test_reconstruct", "test_fit", "test_agents",
+         "test_sweep", "test_describe", "test_shared", "test_record")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.stem not in _LONG)
+    def place(item: pytest.Item) -> int:
+        return _LONG.index(item.path.stem) if item.path.stem in _LONG else len(_LONG)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)

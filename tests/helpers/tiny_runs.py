@@ -16,8 +16,8 @@ TINY = [
     "train.warmup_steps=1", "views.steps=3",
 ]  # fmt: skip
 
-# And a training of no more than two checkpoints and a validation.
-BRIEF = ["train.steps=4", "train.checkpoint_every=2", "train.validate_every=4"]
+# And a training of a few steps, saved after each, and a validation.
+BRIEF = ["train.steps=4", "train.checkpoint_minutes=0", "train.validate_every=4"]
 
 
 def mirage(*words: str) -> int:

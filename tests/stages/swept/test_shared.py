@@ -8,21 +8,15 @@ from pathlib import Path
 
 import pytest
 from offline_runs import read_runs
+from tiny_runs import BRIEF, TINY
 
 from mirage.cli import main
 
-TINY = [
-    "images.source=turntable", "images.turntable.objects=10", "images.turntable.views=6",
-    "images.turntable.workers=1", "images.heldout_fraction=0.2", "backbone=effnet_lite",
-    "backbone.size=64", "parts.count=16", "poses.count=4", "poses.restarts=2",
-    "data.resolution=16", "data.batch_size=8", "model.channels=[32,64]", "model.layers_per_block=1",
-    "model.attention_levels=[1]", "train.steps=4", "train.warmup_steps=1",
-    "train.validate_every=4", "views.steps=2", "evaluate.objects=2",
-    "evaluate.photos=3", "evaluate.views=3", "evaluate.turn=0", "evaluate.baselines=false",
-    "evaluate.modes=[soft]",
-]  # fmt: skip
+MEASURED = ["views.steps=2", "evaluate.objects=2", "evaluate.photos=3", "evaluate.views=3",
+            "evaluate.turn=0", "evaluate.baselines=false", "evaluate.modes=[soft]"]  # fmt: skip
 
 
+@pytest.mark.e2e
 def test_jobs_of_one_training_are_measured_and_recorded_apart(
     tmp_path: Path,
     recorded: None,
@@ -30,8 +24,8 @@ def test_jobs_of_one_training_are_measured_and_recorded_apart(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = [*TINY, "views.pose_guidance=0,3", "sweep.commands=[images,poses,train,evaluate]",
-             "run=runs/tiny"]  # fmt: skip
+    words = [*TINY, *BRIEF, *MEASURED, "views.pose_guidance=0,3",
+             "sweep.commands=[images,poses,train,evaluate]", "run=runs/tiny"]  # fmt: skip
     with pytest.raises(SystemExit) as stop:
         main(["train", "--multirun", *words])
     assert stop.value.code == 0, capsys.readouterr().err
