@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from held_training import Held
+from processes import PATIENCE
 from tiny_runs import mirage
 
 from mirage.config import Config, LauncherConfig
@@ -86,8 +87,8 @@ def assert_same_curve(run: Path, other: Path) -> None:
     assert np.allclose([x for _, x in one], [x for _, x in two], rtol=2e-3)
 
 
-def wait_for(reached: Callable[[], object], seconds: float = 150.0) -> None:
-    end = time.monotonic() + seconds
+def wait_for(reached: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
     while not reached():
         assert time.monotonic() < end, "it does not happen"
         time.sleep(0.2)

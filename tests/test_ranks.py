@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import PATIENCE
 
 from mirage.ranks import ALONE, Ranks, find_ranks, join_ranks
 
@@ -68,7 +69,7 @@ def test_all_wait_for_the_last_and_end_with_the_first_that_ends(tmp_path: Path) 
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     ended = subprocess.run(
         [sys.executable, *launcher, str(tmp_path / "script.py")],
-        capture_output=True, text=True, timeout=200, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert ended.stdout.count("written before the wait") == 2
     assert "another of the 2 processes ended before its work was done" in ended.stdout

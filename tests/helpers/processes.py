@@ -27,7 +27,7 @@ from mirage.ranks import Ranks
 
 T = TypeVar("T")
 
-PATIENCE = 240.0  # seconds that anything may take on a busy machine
+PATIENCE = 600.0  # seconds that anything may take on a busy machine
 _LOADED = ["evaluate", "images", "learn.latents", "learn.refine", "learn.trainer", "poses",
            "reconstruct", "record", "training", "views"]  # fmt: skip
 # Forks of one that has these loaded, which it does when the first is asked for.
@@ -175,12 +175,12 @@ def forked_ranks(*words: str, world: int = 2) -> subprocess.CompletedProcess[str
     )
 
 
-def torchrun(*words: str, timeout: float = 280, world: int = 2) -> subprocess.CompletedProcess[str]:
+def torchrun(*words: str, world: int = 2) -> subprocess.CompletedProcess[str]:
     """`mirage` with these words, on several processes of one thread each, started by torchrun."""
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(world)]
     here = os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(Path(__file__).parent)])
     return subprocess.run(
         [sys.executable, *launcher, "-m", "mirage.cli", *words],
         env=os.environ | {"WANDB_MODE": "offline", "OMP_NUM_THREADS": "1", "PYTHONPATH": here},
-        capture_output=True, text=True, timeout=timeout, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip

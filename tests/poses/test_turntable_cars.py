@@ -41,7 +41,6 @@ def discover(
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(900)
 def test_a_full_circle_is_found_and_an_arc_told_from_it(tmp_path: Path) -> None:
     bank, labels, azimuth = discover(tmp_path / "full", 130, [0.0, 360.0])
     assert bank.ring.score > 0.5 and bank.ring.closed

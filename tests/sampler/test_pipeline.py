@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from processes import PATIENCE
 from tiny_autoencoders import tiny_kl
 
 from mirage.config import ModelConfig, ViewsConfig
@@ -78,7 +79,7 @@ def test_a_fresh_process_gives_the_same_views(
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")}
     done = subprocess.run(
         [sys.executable, "-c", ELSEWHERE, *cases],
-        env=os.environ | offline, capture_output=True, text=True, timeout=120, check=False,
+        env=os.environ | offline, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     settings, asked = ViewsConfig(steps=3, seed=4), np.array(AZIMUTHS)

@@ -21,7 +21,7 @@ SHORT = [
     "refine.photos=6", "views.count=3",
     "views.references=1",  # fewer than processes
     "evaluate.objects=3", "evaluate.photos=3", "evaluate.views=3", "evaluate.turn=4",
-    "evaluate.baselines=false",
+    "evaluate.modes=[start,soft]", "evaluate.baselines=false",
 ]  # fmt: skip
 
 

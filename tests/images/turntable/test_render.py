@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from processes import PATIENCE
 
 from mirage.config import TurntableConfig
 from mirage.errors import MirageError
@@ -82,7 +83,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, workers: int) -> None
 
 def test_a_script_without_a_guard_is_told_so_and_ends(tmp_path: Path) -> None:
     child = start_script(tmp_path / "script.py", tmp_path / "set", workers=2, guard="True")
-    _, errors = child.communicate(timeout=120)
+    _, errors = child.communicate(timeout=PATIENCE)
     assert child.returncode == 1
     assert "MirageError: a rendering process ended" in errors and "__main__" in errors
     assert "spawn_main" not in errors  # the workers themselves are silent
