@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mirage.device import computes_in_bf16
+
 
 def ready(network: Any, where: torch.device) -> Any:
     """A module on a device, its convolutions channels last, as their fast kernels want them."""
@@ -26,7 +28,7 @@ def in_precision(asked: str, where: torch.device) -> AbstractContextManager[obje
         asked: auto | fp32 | bf16; auto is bf16 on a GPU that has it, and fp32 elsewhere. Weights,
             and what is computed outside the network's layers, stay as they are.
     """
-    has_it = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    has_it = where.type == "cuda" and computes_in_bf16(where)
     if asked == "bf16" or (asked == "auto" and has_it):
         return torch.autocast(where.type, torch.bfloat16)
     return nullcontext()

@@ -7,6 +7,7 @@ import time
 import torch
 
 from mirage.contracts import PoseCondition
+from mirage.device import computes_in_bf16
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import channels_last, in_precision
 
@@ -21,8 +22,7 @@ def faster_precision(denoiser: PoseDenoiser) -> tuple[str, str]:
     slowly, elsewhere; what a network gains depends on how much of it is multiplication.
     """
     where = denoiser.embedding.pose.weight.device
-    knows = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    if where.type != "cpu" or not knows:
+    if where.type != "cpu" or not computes_in_bf16(where):
         return "auto", ""
     seconds = time_precisions(denoiser)
     share = seconds["bf16"] / seconds["fp32"]
@@ -32,18 +32,21 @@ def faster_precision(denoiser: PoseDenoiser) -> tuple[str, str]:
 
 @torch.inference_mode()
 def time_precisions(denoiser: PoseDenoiser) -> dict[str, float]:
-    """Precision → seconds of a batch on a CPU, the best of a few, taken in turn."""
+    """Precision → seconds of a batch on a CPU, the best of a few, taken in turn.
+
+    They are processor time, of all threads together, in which other processes do not count.
+    """
     x = torch.randn(_ROWS, *denoiser.shape, generator=torch.Generator().manual_seed(0))
     condition = PoseCondition(torch.zeros(_ROWS, dtype=torch.int64), torch.zeros(_ROWS))
     best = {"fp32": float("inf"), "bf16": float("inf")}
-    began = time.perf_counter()
+    began = time.process_time()
     for turn in range(1 + _ROUNDS):
         for precision in best:
-            start = time.perf_counter()
+            start = time.process_time()
             with in_precision(precision, x.device):
                 denoiser(channels_last(x), torch.ones(_ROWS), condition)
             if turn:  # the first also chooses kernels
-                best[precision] = min(best[precision], time.perf_counter() - start)
-        if turn and time.perf_counter() - began > _SECONDS:
+                best[precision] = min(best[precision], time.process_time() - start)
+        if turn and time.process_time() - began > _SECONDS:
             break
     return best
