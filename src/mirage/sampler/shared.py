@@ -73,6 +73,8 @@ class _Rows:
         return len(self.x)
 
     def __getitem__(self, rows: slice) -> _Rows:
+        if rows.stop - rows.start == len(self):
+            return self
         return _Rows(self.x[rows], self.condition.map(lambda c: c[rows]), self.part[rows])
 
 

@@ -59,6 +59,8 @@ def between_poses(ring: PoseRing, azimuth: FloatArray) -> PoseCondition:
 
 def join_conditions(parts: Sequence[PoseCondition]) -> PoseCondition:
     """The views of all parts; one that is in a single pose, or in none, is wholly in it."""
+    if len(parts) == 1:
+        return parts[0]
     if all(part.other is None for part in parts):
         return PoseCondition(
             *(torch.cat([getattr(p, n) for p in parts]) for n in ("pose", "azimuth"))
