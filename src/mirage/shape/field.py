@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -37,6 +39,7 @@ class VoxelField(nn.Module):
         self.raw = nn.Parameter(distance[None, None])
         self.colour = nn.Parameter(colour[None])
         self.softness = softness
+        self.voxel = float(2.0 * reach[0] / self.size[2])  # its side; read here, once
 
     @property
     def distance(self) -> Tensor:
@@ -51,11 +54,6 @@ class VoxelField(nn.Module):
         """Voxels along z, y, x."""
         z, y, x = self.raw.shape[2:]
         return z, y, x
-
-    @property
-    def voxel(self) -> float:
-        """Side of a voxel."""
-        return float(2.0 * self.reach[0] / self.size[2])
 
     def colour_at(self, points: Tensor) -> Tensor:
         """[N, 3] → [N, 3] in [0, 1]; blurred as the distance is."""
@@ -98,16 +96,22 @@ class VoxelField(nn.Module):
 
 def blur(grid: Tensor) -> Tensor:
     """[1, C, Z, Y, X] by the binomial kernel ¼ ½ ¼ twice along each axis."""
-    channels = grid.shape[1]
+    channels, kernel = grid.shape[1], _binomial(grid.device, grid.dtype)
     for axis in (2, 3, 4):
         shape = [1, 1, 1, 1, 1]
         shape[axis] = 5
-        kernel = grid.new_tensor([1.0, 4.0, 6.0, 4.0, 1.0]).div(16.0).view(shape)
         padding = [0] * 6
         padding[2 * (4 - axis)] = padding[2 * (4 - axis) + 1] = 2
-        kernel = kernel.expand(channels, -1, -1, -1, -1)
-        grid = F.conv3d(F.pad(grid, padding, mode="replicate"), kernel, groups=channels)
+        along = kernel.view(shape).expand(channels, -1, -1, -1, -1)
+        grid = F.conv3d(F.pad(grid, padding, mode="replicate"), along, groups=channels)
     return grid
+
+
+@cache
+@torch.inference_mode(False)
+def _binomial(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """[5], copied to a device once: each copy, a GPU would wait."""
+    return torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=device, dtype=dtype).div(16.0)
 
 
 def signed_distance(inside: Tensor, voxel: float) -> Tensor:

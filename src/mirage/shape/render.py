@@ -68,9 +68,11 @@ def _crude_distance(
     """[N, S] the distance at the voxel nearest to each sample; far, where there is no voxel."""
     ray, place = within.nonzero(as_tuple=True)
     points = rays.origin[ray] + reach[ray, place][:, None] * rays.direction[ray]
-    size = torch.tensor(field.size).flip(0)
-    places = ((points - field.centre) / field.reach + 1.0) * 0.5 * size
-    x, y, z = torch.minimum(places.long().clamp_min(0), size - 1).T
+    share = ((points - field.centre) / field.reach + 1.0) * 0.5
+    z, y, x = (
+        (along * count).long().clamp(0, count - 1)
+        for along, count in zip(share.flip(1).T, field.size, strict=True)
+    )
     crude = torch.full_like(reach, 100.0 * field.voxel)
     crude[ray, place] = distance[0, 0, z, y, x]
     return crude
