@@ -35,8 +35,9 @@ from virtual_backward import run_backward
 from virtual_tensors import CPU, DEVICE, Rules, RulesMode, VirtualTensor
 
 _ROOT = Path(__file__).parents[2]
-_PROJECT = tuple(f"{_ROOT / part}/" for part in ("src", "callbacks", "datamodules", "benchmarks"))
-_TESTS = f"{_ROOT / 'tests'}/"
+_OURS = tuple(
+    f"{_ROOT / part}/" for part in ("src", "callbacks", "datamodules", "benchmarks", "tests")
+)
 _UNSEEN = (f"{_ROOT / 'tests' / 'helpers' / 'virtual_'}", "<")
 
 
@@ -204,6 +205,22 @@ def _read_all(data: Any) -> Any:
     return type(data)(map(_read_all, data)) if type(data) in (list, tuple) else data
 
 
+def _subscript(gpu: VirtualGPU, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
+    """Lists and arrays in an index become tensors on the device that they index."""
+
+    def on_device(index: Any) -> Any:
+        if isinstance(index, list | np.ndarray):
+            array = np.asarray(index)
+            array = array.astype(np.int64) if array.size == 0 else array
+            return _from_data(gpu, torch.tensor, (array,), {"device": args[0].device})
+        return index
+
+    target, index, *rest = args
+    if isinstance(target, VirtualTensor):
+        index = tuple(map(on_device, index)) if isinstance(index, tuple) else on_device(index)
+    return func(target, index, *rest)
+
+
 def _pin_memory(gpu: VirtualGPU, func: Any, args: tuple[Any, ...], kwargs: Any) -> Tensor:
     source: Tensor = args[0]
     if isinstance(source, VirtualTensor):
@@ -225,17 +242,17 @@ class _Attention(torch.autograd.Function):
         gpu.report("operation", "scaled_dot_product_attention")
         ctx.gpu, ctx.rest = gpu, rest
         ctx.save_for_backward(query, key, value, mask)
-        inner = [None if x is None else x.inner for x in (query, key, value, mask)]
+        inner = [None if x is None else x.held for x in (query, key, value, mask)]
         return VirtualTensor(F.scaled_dot_product_attention(*inner, **rest))
 
     @staticmethod
     def backward(ctx: Any, gradient: Any) -> Any:
         ctx.gpu.report("operation", "scaled_dot_product_attention (backward)")
-        inner = [None if x is None else x.inner.detach() for x in ctx.saved_tensors]
+        inner = [None if x is None else x.held.detach() for x in ctx.saved_tensors]
         asked = [x.requires_grad_() for x in inner[:3]]
         with torch.enable_grad():
             again = F.scaled_dot_product_attention(*asked, inner[3], **ctx.rest)
-        found = torch.autograd.grad(again, asked, gradient.inner)
+        found = torch.autograd.grad(again, asked, gradient.held)
         return None, *map(VirtualTensor, found), None, None
 
 
@@ -264,6 +281,8 @@ _CALLS: dict[Any, Callable[..., Any]] = {
     torch.as_tensor: _from_data,
     torch.asarray: _from_data,
     Tensor.new_tensor: _from_data,
+    Tensor.__getitem__: _subscript,
+    Tensor.__setitem__: _subscript,
     Tensor.pin_memory: _pin_memory,
     Tensor.is_pinned: _is_pinned,
     F.scaled_dot_product_attention: _attention,
@@ -370,7 +389,7 @@ def _patch_cuda(patch: pytest.MonkeyPatch, gpu: VirtualGPU, rules: Rules, bf16: 
         "get_rng_state": lambda *_: rules.random_state,
         "get_rng_state_all": lambda: [rules.random_state],
         "set_rng_state": set_state,
-        "set_rng_state_all": lambda states: set_state(*states),
+        "set_rng_state_all": lambda states: [set_state(state) for state in states],
         "Stream": lambda *_, **__: _Stream(gpu),
         "Event": lambda *_, **__: _Event(gpu),
         "stream": lambda chosen: chosen or stream,
@@ -444,17 +463,17 @@ def _patch_generator(patch: pytest.MonkeyPatch) -> None:
                     patch.setattr(module, attribute, VirtualGenerator)
 
 
-_KINDS: dict[CodeType, str] = {}
+# Whose code it is, and its file as it is shown: ours, a library's, or unseen (torch, this helper).
+_KINDS: dict[CodeType, tuple[str, str]] = {}
 
 
-def _kind(code: CodeType) -> str:
-    """Whose code it is: ours, a test's, unseen (torch, this helper), or another library's."""
+def _kind(code: CodeType) -> tuple[str, str]:
     name = code.co_filename
-    if name.startswith(_UNSEEN) or "/torch/" in name or "/contextlib.py" in name:
-        return "unseen"
-    if name.startswith(_PROJECT):
-        return "ours"
-    return "test" if name.startswith(_TESTS) else "library"
+    if name.startswith(_UNSEEN) or "/torch/" in name or name.endswith("/contextlib.py"):
+        return "unseen", name
+    if name.startswith(_OURS):
+        return "ours", name.removeprefix(f"{_ROOT}/")
+    return "library", "/".join(Path(name).parts[-2:])
 
 
 def _line() -> str:
@@ -463,18 +482,18 @@ def _line() -> str:
     Without one, the line of the test.
     """
     frame: Any = sys._getframe(1)
-    library = ""
-    backward = ""
+    library = backward = ""
     while frame is not None:
         code = frame.f_code
-        kind = _KINDS.get(code) or _KINDS.setdefault(code, _kind(code))
-        if kind in ("ours", "test"):
-            where = str(Path(code.co_filename).relative_to(_ROOT))
-            return f"{where}:{frame.f_lineno}{backward}{library}"
+        found = _KINDS.get(code)
+        if found is None:
+            found = _KINDS[code] = _kind(code)
+        kind, name = found
+        if kind == "ours":
+            return f"{name}:{frame.f_lineno}{backward}{library}"
         if kind == "library" and not library:
-            *_, parent, name = Path(code.co_filename).parts
-            library = f" in {parent}/{name}:{frame.f_lineno}"
-        if code is run_backward.__code__:
+            library = f" in {name}:{frame.f_lineno}"
+        elif code is run_backward.__code__:
             backward = " backward"
         frame = frame.f_back
     return f"nowhere{library}"
@@ -482,5 +501,5 @@ def _line() -> str:
 
 def to_numpy(tensor: Tensor) -> np.ndarray:
     """The numbers of a tensor of any device, which costs nothing: for tests to look at."""
-    inner = tensor.inner if isinstance(tensor, VirtualTensor) else tensor
+    inner = tensor.held if isinstance(tensor, VirtualTensor) else tensor
     return inner.detach().float().numpy()

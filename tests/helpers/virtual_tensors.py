@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 DEVICE = torch.device("cuda", 0)
@@ -27,10 +27,10 @@ Report = Callable[[str, str], None]
 
 
 class VirtualTensor(Tensor):
-    """A tensor of the virtual GPU; its numbers are in `inner`, on the CPU."""
+    """A tensor of the virtual GPU; its numbers are in `held`, on the CPU."""
 
     rules: Rules | None = None  # in force; set by `virtual_gpu`
-    inner: Tensor
+    held: Tensor
     __torch_function__ = torch._C._disabled_torch_function_impl
 
     @staticmethod
@@ -43,7 +43,7 @@ class VirtualTensor(Tensor):
             dtype=inner.dtype,
             device=DEVICE,
         )
-        made.inner = inner
+        made.held = inner
         return made
 
     @classmethod
@@ -82,6 +82,12 @@ class VirtualTensor(Tensor):
     def is_pinned(self, *_: Any) -> bool:
         return False
 
+    def untyped_storage(self) -> Any:
+        return self.held.untyped_storage()
+
+    def data_ptr(self) -> int:
+        return self.held.data_ptr()
+
     def record_stream(self, _: Any) -> None:
         pass
 
@@ -90,9 +96,16 @@ class VirtualTensor(Tensor):
         return self.detach()
 
     @data.setter
-    def data(self, value: VirtualTensor) -> None:
-        Tensor.data.__set__(self, value)  # type: ignore[attr-defined]
-        self.inner = value.inner
+    def data(self, value: Tensor) -> None:
+        if isinstance(value, VirtualTensor):
+            Tensor.data.__set__(self, value)  # type: ignore[attr-defined]
+            self.held = value.held
+        else:  # as modules do that go to the CPU
+            plain, gradient = value.detach(), self.grad
+            if getattr(self, "_is_param", False):
+                plain = nn.Parameter(plain, self.requires_grad)
+            torch.utils.swap_tensors(self, plain)
+            self.grad = gradient.held if isinstance(gradient, VirtualTensor) else gradient
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         copy = self.detach().clone().requires_grad_(self.requires_grad)
@@ -106,11 +119,11 @@ class VirtualTensor(Tensor):
 
     # With these, `Module.to` keeps its parameters' identities, as it does on a GPU.
     def __tensor_flatten__(self) -> tuple[list[str], None]:
-        return ["inner"], None
+        return ["held"], None
 
     @staticmethod
     def __tensor_unflatten__(inner: Mapping[str, Tensor], *_: Any) -> VirtualTensor:
-        return VirtualTensor(inner["inner"])
+        return VirtualTensor(inner["held"])
 
 
 @dataclass(frozen=True)
@@ -124,6 +137,7 @@ class Trait:
         waits: whether Python must wait for what it finds, to know the shape of the result.
         scalars: whether CPU tensors without dimensions may be among its arguments.
         random: whether it draws numbers.
+        composite: whether it is made of others, which cost what it costs.
     """
 
     views: bool
@@ -132,6 +146,7 @@ class Trait:
     waits: bool
     scalars: bool
     random: bool
+    composite: bool
 
 
 _FREE = {  # no kernel
@@ -185,6 +200,9 @@ def trait_of(func: Any) -> Trait:
         waits=waits,
         scalars=name in _TAKE_SCALARS or torch.Tag.pointwise in tags,
         random=torch.Tag.nondeterministic_seeded in tags,
+        composite=torch._C._dispatch_has_kernel_for_dispatch_key(
+            func.name(), "CompositeImplicitAutograd"
+        ),
     )
 
 
@@ -221,6 +239,9 @@ class Rules:
     ) -> Any:
         """An operation all of whose tensors must be on the GPU."""
         trait = trait_of(func)
+        if trait.composite:  # comes whole in inference mode, else in parts
+            with RulesMode(self):
+                return func.decompose(*args, **kwargs)
         for x in tensors:
             if not isinstance(x, VirtualTensor) and not (trait.scalars and x.dim() == 0):
                 raise RuntimeError(
@@ -301,7 +322,7 @@ def _tensors(values: Any) -> Iterator[Tensor]:
 
 def _inner(value: Any) -> Any:
     if isinstance(value, VirtualTensor):
-        return value.inner
+        return value.held
     if isinstance(value, list | tuple):
         return type(value)(map(_inner, value))
     return value
@@ -352,7 +373,7 @@ def _copy(rules: Rules, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 
 def _read(rules: Rules, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     rules.report("sync", "item")
-    return func(args[0].inner)
+    return func(args[0].held)
 
 
 def _index(rules: Rules, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

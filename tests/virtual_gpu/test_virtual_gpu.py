@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from virtual_gpu import Tally, VirtualGPU, to_numpy, virtual_gpu
 
 pytestmark = pytest.mark.virtual_gpu
-
-
-@pytest.fixture
-def gpu() -> Iterator[VirtualGPU]:
-    with virtual_gpu() as gpu:
-        yield gpu
 
 
 def _network() -> nn.Module:
@@ -177,6 +171,8 @@ UPLOADS = {
     "blocking": lambda: torch.zeros(2).pin_memory().to("cuda"),
     "copy_": lambda: torch.zeros(2, device="cuda").copy_(torch.zeros(2)),
     "index": lambda: torch.zeros(2, device="cuda")[torch.tensor([1])],
+    "index by list": lambda: torch.zeros(2, device="cuda")[[1, 0]],
+    "index by array": lambda: torch.zeros(1, 2, device="cuda")[:, np.array([1, 0])],
 }
 
 
@@ -213,7 +209,10 @@ def test_a_module_stays_itself_when_it_moves(gpu: VirtualGPU) -> None:
     assert all(isinstance(p, nn.Parameter) for p in network.parameters())
     twin = copy.deepcopy(network)
     assert all(p.is_cuda and p.requires_grad for p in twin.parameters())
-    assert not network.cpu()[0].weight.is_cuda
+    network(torch.ones(1, 3, 4, 4, device="cuda")).sum().backward()
+    network.cpu()(torch.ones(1, 3, 4, 4)).sum().backward()
+    assert list(map(id, network.parameters())) == before
+    assert all(isinstance(p, nn.Parameter) and not p.is_cuda for p in network.parameters())
 
 
 def test_files_hold_plain_tensors(gpu: VirtualGPU, tmp_path: Path) -> None:
@@ -223,6 +222,8 @@ def test_files_hold_plain_tensors(gpu: VirtualGPU, tmp_path: Path) -> None:
     assert tally.num_syncs == len(network.state_dict())
     loaded = torch.load(tmp_path / "state.pt", weights_only=True)
     assert all(type(x) is Tensor for x in loaded.values())
+    save_file(network.state_dict(), tmp_path / "state.safetensors")
+    assert load_file(tmp_path / "state.safetensors").keys() == loaded.keys()
     network.load_state_dict(loaded)
     np.testing.assert_array_equal(to_numpy(network[0].weight), to_numpy(loaded["0.weight"]))
 
@@ -246,6 +247,7 @@ def test_inference_mode_and_views(gpu: VirtualGPU) -> None:
         base.view(16)[3:5].fill_(1.0)
         made = base.T * 2
         made[0].mul_(3.0)
+        assert made.to("cpu").device.type == "cpu" and made.to(torch.float64).is_cuda
     assert to_numpy(base).sum() == 2 and made.is_inference() and to_numpy(made).sum() == 8
 
 

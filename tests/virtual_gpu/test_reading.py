@@ -1,0 +1,84 @@
+"""Photos read on a GPU: features, and poses from the bank."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from virtual_gpu import Tally, VirtualGPU, to_numpy
+
+from mirage.features.backbone import Backbone, load_backbone
+from mirage.features.extract import extract_features
+from mirage.poses.bank import PoseBank
+from mirage.sampler.pipeline import BANK
+from mirage.stages.learn.pretrained import shipped
+
+pytestmark = pytest.mark.virtual_gpu
+
+
+@pytest.fixture(scope="module")
+def bank() -> PoseBank:
+    found = PoseBank.load(shipped()["turntable_cars"] / BANK)
+    return replace(found, backbone=replace(found.backbone, size=64, precision="fp32"))
+
+
+@pytest.fixture
+def photos() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+
+
+def check_batches(tally: Tally, batches: int, syncs: int, uploads: int) -> None:
+    """Fails where reading so many batches of photos costs more than so many of each a batch."""
+    assert tally.num_operations > 0
+    assert tally.num_syncs <= syncs * batches, f"{tally}"
+    assert tally.num_uploads <= uploads * batches, f"{tally}"
+
+
+def read(backbone: Backbone, photos: np.ndarray) -> list[torch.Tensor]:
+    parts = [(np.arange(2), part) for part in np.split(photos, 3)]
+    return [features for _, features in extract_features(parts, backbone)]
+
+
+def test_features(gpu: VirtualGPU, bank: PoseBank, photos: np.ndarray) -> None:
+    """The photos go there, and nothing comes back until somebody asks."""
+    backbone = load_backbone(bank.backbone, "cuda")
+    with gpu.count() as tally:
+        features = read(backbone, photos)
+    check_batches(tally, 3, syncs=0, uploads=1)
+    assert all(part.is_cuda for part in features)
+    own = load_backbone(bank.backbone, "cpu")(photos)
+    np.testing.assert_allclose(
+        np.concatenate(list(map(to_numpy, features))), to_numpy(own), atol=1e-3
+    )
+
+
+def test_features_that_wait_are_found(
+    gpu: VirtualGPU, bank: PoseBank, photos: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = load_backbone(bank.backbone, "cuda")
+    maps = backbone._feature_maps
+
+    def waiting(pixels: torch.Tensor) -> list[torch.Tensor]:
+        assert pixels.isfinite().all()
+        return maps(pixels)
+
+    monkeypatch.setattr(backbone, "_feature_maps", waiting)
+    with gpu.count() as tally:
+        read(backbone, photos)
+    with pytest.raises(AssertionError, match=r"test_reading\.py:\d+: item"):
+        check_batches(tally, 3, syncs=0, uploads=1)
+
+
+def test_poses(gpu: VirtualGPU, bank: PoseBank, photos: np.ndarray) -> None:
+    """Descriptors come back once a batch; clusters and circle are read on the host."""
+    features = torch.from_numpy(to_numpy(load_backbone(bank.backbone, "cpu")(photos)))
+    own, there = bank.assign(features), features.to("cuda")
+    with gpu.count() as tally:
+        found = bank.assign(there)
+    check_batches(tally, 1, syncs=1, uploads=4)
+    assert np.array_equal(found.pose, own.pose)
+    np.testing.assert_allclose(found.azimuth, own.azimuth, atol=0.1)
+    np.testing.assert_allclose(bank.part_mass(there), bank.part_mass(features), rtol=1e-3)
+    assert bank.masks(there).is_cuda
