@@ -1,19 +1,30 @@
-"""Photos read on a GPU: features, and poses from the bank."""
+"""Photos read on a GPU: features, poses from the bank, and the figures of an evaluation."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from made_up_photos import MadeUpImages, labels_of
 from virtual_gpu import Tally, VirtualGPU, to_numpy
 
+from mirage.config import Config, ModelConfig, ViewsConfig
+from mirage.contracts import PosedPhoto
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.features.extract import extract_features
+from mirage.model.denoiser import PoseDenoiser
 from mirage.poses.bank import PoseBank
 from mirage.sampler.pipeline import BANK
+from mirage.stages.folder import RunFolder
 from mirage.stages.learn.pretrained import shipped
+from mirage.stages.measure import view_figures
+from mirage.stages.measure.view_cases import Case
+from mirage.stages.turn.references import Reference
+from mirage.stages.turn.turner import Turner
 
 pytestmark = pytest.mark.virtual_gpu
 
@@ -82,3 +93,47 @@ def test_poses(gpu: VirtualGPU, bank: PoseBank, photos: np.ndarray) -> None:
     np.testing.assert_allclose(found.azimuth, own.azimuth, atol=0.1)
     np.testing.assert_allclose(bank.part_mass(there), bank.part_mass(features), rtol=1e-3)
     assert bank.masks(there).is_cuda
+
+
+AZIMUTHS = np.array([0.0, 120.0])
+MODEL = ModelConfig(channels=[32, 32], attention_levels=[1], layers_per_block=1)
+
+
+def measured(
+    device: str, bank: PoseBank, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """The figures of two objects turned by a network of random weights."""
+    draw = np.random.default_rng(3).integers
+    images = MadeUpImages(draw(0, 256, (12, 3)).tolist(), held_out=4)
+    monkeypatch.setattr(view_figures, "open_images", lambda _: images)
+    monkeypatch.setattr(view_figures, "read_labels", lambda _: labels_of(np.arange(12) % 4))
+    torch.manual_seed(0)
+    denoiser = PoseDenoiser.build(MODEL, 16, bank.num_poses).eval()
+    backbone = load_backbone(bank.backbone, device)
+    turner = Turner(denoiser.to(device), bank, backbone, "cover")
+    cases = []
+    for name in "ab":
+        photo, truth = (draw(0, 256, (n, 16, 16, 3), dtype=np.uint8) for n in (1, 2))
+        shown = Reference(name, name, (PosedPhoto(photo[0], 1, 90.0),), 1.0, False)
+        cases.append(Case(shown, truth))
+    views = ViewsConfig(steps=2, reference_path="fixed_noise")
+    rows = {"soft": replace(Config(), views=views)}
+    return view_figures.measure_views(rows, [], RunFolder(folder), turner, cases, AZIMUTHS, 0)
+
+
+def test_the_figures_of_an_evaluation(
+    gpu: VirtualGPU, bank: PoseBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with gpu.count() as tally:
+        found = measured("cuda", bank, tmp_path, monkeypatch)
+    lines = {line.split(":")[0] for line in tally.syncs}
+    assert lines <= {
+        "src/mirage/sampler/orbit.py", "src/mirage/poses/descriptor.py",
+        "src/mirage/report/view_metrics.py", "src/mirage/stages/measure/view_cost.py",
+    }, f"{tally}"  # fmt: skip
+    own = measured("cpu", bank, tmp_path, monkeypatch)
+    assert [row["mode"] for row in found["views"]] == [row["mode"] for row in own["views"]]
+    for row, expected in zip(found["views"], own["views"], strict=True):
+        for name in ("target_pose_accuracy", "psnr", "ssim", "feature_distance", "fd"):
+            if name in expected:
+                assert row[name] == pytest.approx(expected[name], rel=0.05, abs=0.02), name

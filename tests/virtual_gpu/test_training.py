@@ -1,0 +1,112 @@
+"""Trainings on a GPU, by the command: right devices, and Python does not wait for it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from counted_steps import CountSteps, check_steps, counted
+from tiny_autoencoders import tiny_kl
+from tiny_runs import mirage
+from torch import Tensor
+from virtual_gpu import VirtualGPU
+
+from callbacks.ema import WarmupEMA
+from mirage.model.lit import PoseDiffusion
+from mirage.sampler.pipeline import load_pipeline
+
+pytestmark = pytest.mark.virtual_gpu
+SMALL = ("model.channels=[32,32]", "data.batch_size=4", "train.validate_every=1000")
+
+# Operations of a step of this network, 1176 counted: forward, backward, and what is done to all
+# weights at once. Averaging its 145 tensors one by one would go beyond.
+A_STEP = 1300
+
+
+MANY, FEW = 20, 4  # steps counted: many have losses written twice
+
+
+@pytest.fixture
+def train(posed: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Train the run anew, and count."""
+
+    def run(*words: str, name: str = "run") -> Path:
+        folder = tmp_path / name
+        shutil.copytree(posed, folder)
+        assert mirage("train", f"run={folder}", *SMALL, *words) == 0
+        return folder
+
+    return run
+
+
+def test_steps(gpu: VirtualGPU, train: Callable[..., Path]) -> None:
+    run = train(*counted(MANY))
+    check_steps(A_STEP)
+    assert CountSteps.steps.num_syncs <= MANY / 5, f"{CountSteps.steps}"
+    assert not load_pipeline(run / "model").denoiser.unet.conv_in.weight.is_cuda
+
+
+def test_a_step_that_waits_is_found(
+    gpu: VirtualGPU, train: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = PoseDiffusion.training_step
+
+    def waiting(module: PoseDiffusion, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        loss = step(module, batch, batch_idx)
+        assert loss.item() >= 0 and bool(loss.isfinite())
+        return loss
+
+    monkeypatch.setattr(PoseDiffusion, "training_step", waiting)
+    train(*counted(FEW))
+    with pytest.raises(AssertionError, match=r"test_training\.py:\d+: item"):
+        check_steps(A_STEP)
+
+
+def test_averages_that_wait_are_found(
+    gpu: VirtualGPU, train: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = WarmupEMA.on_train_batch_end
+
+    def waiting(average: WarmupEMA, *args: object) -> None:
+        update(average, *args)  # type: ignore[arg-type]
+        for weight in list(average._average_model.parameters())[:2]:  # type: ignore[union-attr]
+            weight.detach().cpu()
+
+    monkeypatch.setattr(WarmupEMA, "on_train_batch_end", waiting)
+    train(*counted(FEW))
+    with pytest.raises(AssertionError, match=r"test_training\.py:\d+: copy to the host"):
+        check_steps(A_STEP)
+
+
+def test_steps_on_pairs(gpu: VirtualGPU, train: Callable[..., Path]) -> None:
+    callback, steps = counted(FEW)
+    train(callback, "train.steps=1", steps.replace("train", "refine"), "refine.photos=4")
+    check_steps(3 * A_STEP)
+
+
+def test_steps_on_latents(gpu: VirtualGPU, train: Callable[..., Path], tmp_path: Path) -> None:
+    tiny_kl().save_pretrained(tmp_path / "autoencoder")
+    autoencoder = f"model.autoencoder={tmp_path / 'autoencoder'}"
+    train(*counted(FEW), "data.resolution=64", autoencoder)
+    check_steps(A_STEP)
+
+
+def test_a_validation_with_its_orbits(gpu: VirtualGPU, train: Callable[..., Path]) -> None:
+    run = train(*counted(FEW), "train.steps=2", "train.validate_every=2")
+    assert list((run / "train" / "orbits").glob("*.gif"))
+    tally = CountSteps.validation
+    assert 0 < tally.num_syncs <= 8, f"{tally}"
+
+
+def test_a_training_is_that_of_the_cpu(
+    gpu: VirtualGPU, train: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In fp32, with the same random numbers: weights, and averages of them."""
+    words = ("train.steps=3", "train.precision=fp32", "train.ema_decay=0.5")
+    there = load_pipeline(train(*words) / "model").denoiser.state_dict()
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    own = load_pipeline(train(*words, name="own") / "model").denoiser.state_dict()
+    for name, weight in own.items():
+        assert (there[name] - weight).abs().max() < 2e-5, name
