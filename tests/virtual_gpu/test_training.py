@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from counted_steps import CountSteps, check_steps, counted
 from tiny_autoencoders import tiny_kl
 from tiny_runs import mirage
@@ -14,6 +15,8 @@ from torch import Tensor
 from virtual_gpu import VirtualGPU
 
 from callbacks.ema import WarmupEMA
+from mirage import circumstances
+from mirage.model import cost
 from mirage.model.lit import PoseDiffusion
 from mirage.sampler.pipeline import load_pipeline
 
@@ -29,8 +32,10 @@ MANY, FEW = 20, 4  # steps counted: many have losses written twice
 
 
 @pytest.fixture
-def train(posed: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Train the run anew, and count."""
+def train(posed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Train the run anew, and count; how fast the machine is does not matter."""
+    monkeypatch.setattr(circumstances, "measure_speed", lambda *_: 1e12)
+    monkeypatch.setattr(circumstances, "_has_autoencoder", lambda: False)
 
     def run(*words: str, name: str = "run") -> Path:
         folder = tmp_path / name
@@ -110,3 +115,11 @@ def test_a_training_is_that_of_the_cpu(
     own = load_pipeline(train(*words, name="own") / "model").denoiser.state_dict()
     for name, weight in own.items():
         assert (there[name] - weight).abs().max() < 2e-5, name
+
+
+def test_the_speed_of_a_gpu_is_measured(gpu: VirtualGPU, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cost._PROBE_ROWS, "cuda", 1)
+    monkeypatch.setattr(cost, "_PROBE_SECONDS", 0.0)
+    with gpu.count() as tally:
+        assert cost.measure_speed.__wrapped__(torch.device("cuda", 0), True) > 0
+    assert 0 < tally.num_syncs <= 3, f"{tally}"  # one a step, to look at the clock
