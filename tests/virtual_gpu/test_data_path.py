@@ -1,15 +1,15 @@
-"""Batches on their way to a GPU: pinned, copied in the background, and those of the CPU."""
+"""Batches come to a GPU without a wait, from its own memory or from the machine's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from virtual_gpu import Tally, VirtualGPU, to_numpy, virtual_gpu
+from virtual_gpu import Tally, to_numpy, virtual_gpu
 
 from datamodules.labelled import LabelledImages
 from datamodules.pairs import PairedImages, TurnedPhotos
@@ -18,99 +18,86 @@ from datamodules.store import Store
 from mirage.contracts import PoseLabels, PoseRing
 
 pytestmark = pytest.mark.virtual_gpu
-STEPS = 6
+NUM, STEPS = 40, 40  # more steps than are drawn at once
 
 
-def images(mirrored: bool) -> LabelledImages:
-    pose = np.arange(16) % 4
-    labels = PoseLabels(
-        pose, np.ones(16), pose * 90.0, pose[:, None], np.ones((16, 1)), np.zeros(16, bool)
-    )
-    draw = np.random.default_rng(0).integers
-    pixels, others = (draw(0, 256, (16, 8, 8, 3), dtype=np.uint8) for _ in range(2))
-    return LabelledImages(pixels, labels, labels, others if mirrored else None)
+def images(stored: bool) -> LabelledImages:
+    random = np.random.default_rng(0)
+    pose = np.arange(NUM) % 4
+    one = np.ones(NUM)
+    labels = PoseLabels(pose, one, pose * 90.0, pose[:, None], one[:, None], np.zeros(NUM, bool))
+    pixels, other = random.integers(0, 256, (2, NUM, 4, 4, 3), dtype=np.uint8)
+    flipped = replace(labels, pose=3 - pose, topk=3 - pose[:, None])
+    return LabelledImages(pixels, labels, flipped, other if stored else None)
 
 
-def alone(ring: PoseRing, **settings: Any) -> PosedImages:
-    data = images(settings.pop("mirrored", False))
-    return PosedImages(
-        data, ring, np.arange(12), np.arange(12, 16), 4, 0.5, STEPS, seed=0, **settings
-    )
+def data(ring: PoseRing, device: str, share: float, stored: bool, paired: bool) -> PosedImages:
+    shown, ids = images(stored), np.arange(NUM)
+    settings: Any = (shown, ring, ids[:32], ids[32:], 8, 0.5, STEPS, 3, True, share)
+    made = PairedImages(TurnedPhotos(shown, ids), *settings) if paired else PosedImages(*settings)
+    made.trainer = SimpleNamespace(  # type: ignore[assignment]
+        global_rank=0, world_size=1, global_step=0,
+        strategy=SimpleNamespace(root_device=torch.device(device)),
+    )  # fmt: skip
+    return made
 
 
-def paired(ring: PoseRing, **settings: Any) -> PairedImages:
-    data = images(settings.pop("mirrored", False))
-    turned = TurnedPhotos(data, np.arange(12))
-    return PairedImages(
-        turned, data, ring, np.arange(12), np.arange(12, 16), 4, 0.0, STEPS, 0, **settings
-    )
-
-
-def flat(batch: dict[str, Any]) -> dict[str, torch.Tensor]:
+def flat(batch: Any) -> dict[str, Any]:
+    parts = [batch, *batch.get("pair", {}).values()]
     return {
-        f"{name} {key}": value
-        for name, part in batch.items()
-        for key, value in (flat(part) if isinstance(part, dict) else {"": part}).items()
+        f"{i} {name}": value
+        for i, part in enumerate(parts)
+        for name, value in part.items()
+        if name != "pair"
     }
 
 
-def loaded(data: PosedImages, device: str, count: Callable[[], Any]) -> tuple[list[Any], Tally]:
-    """All batches of a training, and what it took to get those after the first."""
-    strategy = SimpleNamespace(root_device=torch.device(device))
-    data.trainer = SimpleNamespace(  # type: ignore[assignment]
-        strategy=strategy, global_rank=0, world_size=1, global_step=0
-    )
-    batches = iter(data.train_dataloader())
-    first = next(batches)
-    with count() as tally:
-        return [first, *batches], tally
-
-
-def check_loading(tally: Tally) -> None:
+def check_loading(tally: Tally, operations: int) -> None:
     """Fails where a batch makes Python wait, or is copied from memory that is not pinned."""
-    assert tally.num_operations > 0 and tally.num_syncs == tally.num_uploads == 0, f"{tally}"
+    assert tally.num_syncs == tally.num_uploads == 0, f"{tally}"
+    assert 0 < tally.num_operations <= operations, f"{tally}"
 
 
-@pytest.mark.parametrize("make", [alone, paired])
-@pytest.mark.parametrize("mirrored", [False, True], ids=["turned round", "mirror images kept"])
-@pytest.mark.parametrize("share", [0.0, 0.5], ids=["from memory", "resident"])
-def test_batches(
-    gpu: VirtualGPU, ring: PoseRing, make: Callable[..., Any], mirrored: bool, share: float
-) -> None:
-    data = make(ring, mirrored=mirrored, gpu_memory=share)
-    batches, tally = loaded(data, "cuda:0", gpu.count)
-    check_loading(tally)
-    assert data.store.resident == (share > 0)
-    own, _ = loaded(make(ring, mirrored=mirrored), "cpu", gpu.count)
-    assert len(batches) == len(own) == STEPS
-    for batch, expected in zip(map(flat, batches), map(flat, own), strict=True):
-        assert all(x.is_cuda for x in batch.values())
-        for name, value in expected.items():
-            np.testing.assert_array_equal(to_numpy(batch[name]), to_numpy(value))
+@pytest.mark.parametrize("stored", [False, True])  # whether mirror images are stored, too
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("share", [0.0, 0.5])  # of the GPU's memory
+def test_a_step_waits_for_nothing(ring: PoseRing, stored: bool, paired: bool, share: float) -> None:
+    expected = list(data(ring, "cpu", share, stored, paired).train_dataloader())
+    with virtual_gpu() as gpu:
+        ours = data(ring, "cuda:0", share, stored, paired)
+        assert ours.store.resident == (share > 0)
+        loaded = iter(ours.train_dataloader())
+        found = [next(loaded)]
+        with gpu.count() as tally:
+            found += loaded
+        assert len(found) == STEPS
+        for batch, wanted in zip(map(flat, found), map(flat, expected), strict=True):
+            assert {value.device for value in batch.values()} == {torch.device("cuda:0")}
+            for name, value in wanted.items():
+                np.testing.assert_array_equal(to_numpy(batch[name]), value.numpy(), name)
+    # four tensors are sent, an image gathered, and half of them turned
+    check_loading(tally, (STEPS - 1) * (3 if paired else 1) * 10)
+
+
+def test_validation_comes_to_the_gpu_too(ring: PoseRing) -> None:
+    with virtual_gpu() as gpu:
+        ours = data(ring, "cuda:0", 0.0, False, False)
+        with gpu.count() as tally:
+            (batch,) = ours.val_dataloader()
+        assert batch["image"].is_cuda and batch["counts"].is_cuda
+    check_loading(tally, 10)
 
 
 def test_photos_that_the_gpu_has_no_room_for_stay_where_they_are(ring: PoseRing) -> None:
-    with virtual_gpu(memory_gib=1e-6) as gpu:
-        data = alone(ring, gpu_memory=0.5)
-        loaded(data, "cuda:0", gpu.count)
-        assert not data.store.resident
+    with virtual_gpu(memory_gib=1e-6):
+        assert not data(ring, "cuda:0", 0.5, False, False).store.resident
 
 
 def test_memory_that_is_not_pinned_is_found(
-    gpu: VirtualGPU, ring: PoseRing, monkeypatch: pytest.MonkeyPatch
+    ring: PoseRing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Store, "_pinned", lambda self, values: torch.from_numpy(values))
-    _, tally = loaded(alone(ring), "cuda:0", gpu.count)
+    with virtual_gpu() as gpu, gpu.count() as tally:
+        list(data(ring, "cuda:0", 0.0, False, False).train_dataloader())
     with pytest.raises(AssertionError, match=r"datamodules/store\.py.*pageable"):
-        check_loading(tally)
-
-
-def test_validation_comes_to_the_gpu_too(gpu: VirtualGPU, ring: PoseRing) -> None:
-    data = alone(ring)
-    data.trainer = SimpleNamespace(  # type: ignore[assignment]
-        strategy=SimpleNamespace(root_device=torch.device("cuda:0")), global_rank=0, world_size=1
-    )
-    with gpu.count() as tally:
-        (batch,) = data.val_dataloader()
-    assert batch["image"].is_cuda and batch["counts"].is_cuda
-    check_loading(tally)
+        check_loading(tally, STEPS * 10)

@@ -40,8 +40,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "away from a weak model": {"weak_guidance": 1.0, "weak_model": "given"},
     "in chunks": {"chunk": 2},
 }
-# Operations of this network for one picture, 155 counted where each passes alone.
-A_PICTURE = 170
+# Operations of this network for one picture, 186 counted where two pass at once; 258, were its
+# weights cast to bf16 at every call.
+A_PICTURE = 200
 FEW, MANY = 2, 3  # solver steps
 
 

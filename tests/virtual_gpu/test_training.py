@@ -1,4 +1,4 @@
-"""Trainings on a GPU, by the command: right devices, and Python does not wait for it."""
+"""Trainings on a GPU, from photos to weights: right devices, and Python does not wait for it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import pytest
 import torch
 from counted_steps import CountSteps, check_steps, counted
 from tiny_autoencoders import tiny_kl
-from tiny_runs import mirage
 from torch import Tensor
 from virtual_gpu import VirtualGPU
 
 from callbacks.ema import WarmupEMA
-from mirage import circumstances
+from mirage.experiment import load_config
 from mirage.model import cost
 from mirage.model.lit import PoseDiffusion
 from mirage.sampler.pipeline import load_pipeline
+from mirage.stages import training
+from mirage.stages.folder import RunFolder
 
 pytestmark = pytest.mark.virtual_gpu
 SMALL = ("model.channels=[32,32]", "data.batch_size=4", "train.validate_every=1000")
@@ -32,15 +33,12 @@ MANY, FEW = 20, 4  # steps counted: many have losses written twice
 
 
 @pytest.fixture
-def train(posed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Train the run anew, and count; how fast the machine is does not matter."""
-    monkeypatch.setattr(circumstances, "measure_speed", lambda *_: 1e12)
-    monkeypatch.setattr(circumstances, "_has_autoencoder", lambda: False)
+def train(posed: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Train a run that has its poses, and count."""
 
     def run(*words: str, name: str = "run") -> Path:
-        folder = tmp_path / name
-        shutil.copytree(posed, folder)
-        assert mirage("train", f"run={folder}", *SMALL, *words) == 0
+        folder = Path(shutil.copytree(posed, tmp_path / name))
+        training.run(load_config([f"run={folder}", *SMALL, *words]), RunFolder(folder))
         return folder
 
     return run
@@ -87,7 +85,7 @@ def test_averages_that_wait_are_found(
 
 def test_steps_on_pairs(gpu: VirtualGPU, train: Callable[..., Path]) -> None:
     callback, steps = counted(FEW)
-    train(callback, "train.steps=1", steps.replace("train", "refine"), "refine.photos=4")
+    train(callback, "train.steps=1", steps.replace("train", "refine"), "refine.photos=2")
     check_steps(3 * A_STEP)
 
 

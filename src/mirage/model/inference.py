@@ -32,3 +32,11 @@ def in_precision(asked: str, where: torch.device) -> AbstractContextManager[obje
     if asked == "bf16" or (asked == "auto" and has_it):
         return torch.autocast(where.type, torch.bfloat16)
     return nullcontext()
+
+
+def casts_kept(where: torch.device) -> AbstractContextManager[object]:
+    """Within, autocast casts weights once, and not again in every `in_precision`.
+
+    It keeps them until the outermost autocast is left: this one, which itself casts nothing.
+    """
+    return torch.autocast(where.type, enabled=False)

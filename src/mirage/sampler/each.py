@@ -12,6 +12,7 @@ from mirage.config import ViewsConfig
 from mirage.contracts import KeptArray, PoseCondition
 from mirage.model.cross_frame import taped
 from mirage.model.denoiser import PoseDenoiser
+from mirage.model.inference import casts_kept
 from mirage.sampler.guidance import guidances, guide
 from mirage.sampler.invert import invert
 from mirage.sampler.orbit import make_tape
@@ -20,7 +21,7 @@ from mirage.sampler.shared import Reference, SharedDenoiser
 from mirage.sampler.solve import SOLVERS
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def turn_each(
     denoiser: PoseDenoiser,
     photos: KeptArray,
@@ -36,7 +37,7 @@ def turn_each(
     own, targets = (c.map(lambda x: x.to(device)) for c in (own, targets))
     images = denoiser.codec.load(torch.from_numpy(np.array(photos, order="C")).to(device))
     sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho)
-    with taped(denoiser.unet, make_tape(config)) as tape:
+    with casts_kept(device), taped(denoiser.unet, make_tape(config)) as tape:
         shared = SharedDenoiser(denoiser, tape, None, config.chunk, precision=config.precision)
         track = invert(lambda x, sigma: shared.alone(x, sigma, own), images, sigmas)
         each = torch.arange(len(images), device=device)

@@ -22,6 +22,7 @@ from mirage.config import ViewsConfig
 from mirage.contracts import ByteArray, FloatArray, Orbit, PoseCondition, PosedPhoto, PoseRing
 from mirage.model.cross_frame import AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser
+from mirage.model.inference import casts_kept
 from mirage.sampler.guidance import guidances, guide
 from mirage.sampler.invert import invert
 from mirage.sampler.noise import (
@@ -70,7 +71,7 @@ def sample_orbit(
     return orbit
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def sample_orbits(
     denoiser: PoseDenoiser,
     ring: PoseRing,
@@ -88,6 +89,7 @@ def sample_orbits(
     """
     orbits: dict[int, Orbit] = {}
     with ExitStack() as tapes:
+        tapes.enter_context(casts_kept(denoiser.embedding.pose.weight.device))
         shared = _on_tape(denoiser, config, tapes)
         critic = None if weak is None else _on_tape(weak, config, tapes)
         sampler = _Sampler(shared, critic, ring, config, observe)
