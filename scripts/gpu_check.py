@@ -55,8 +55,8 @@ def plan() -> list[Part]:
     tests = [sys.executable, "-m", "pytest", "-m", "gpu", "tests/gpu", "-n", "0", "-v",
              "-p", "no:cacheprovider", "--tb=short"]  # fmt: skip
     return [
-        Part("tests", tests, 0.22),
-        Part("speed", [sys.executable, PARTS, "speed"], 0.22),
+        Part("tests", tests, 0.20),
+        Part("speed", [sys.executable, PARTS, "speed"], 0.20),
         _benchmark("training", 0.07, "--precision bf16 --photos 4096 --batch-size 256 --rounds 3",
                    f"{small} --precision bf16", "training, bf16"),
         _benchmark("orbit", 0.07, "--resolutions 32 64 --rounds 3",

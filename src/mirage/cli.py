@@ -209,7 +209,8 @@ def _settle(config: Config, speaks: bool) -> Config:
     from mirage.stages.folder import RunFolder
 
     folder = RunFolder(Path(config.run))
-    folder.key("images")
+    if not folder.is_done("images"):
+        return config  # the stage tells what is missing
     settled, line = settle(config, open_images(folder["images"]))
     _tell("recipe", lambda: line, speaks)
     _require_autoencoder(settled)

@@ -72,7 +72,7 @@ def test_a_guidance_acts_within_its_interval_alone(
     with torch.no_grad(), taped(denoiser.unet, AttentionTape()) as tape:
         shared = SharedDenoiser(denoiser, tape, None, chunk=8)
         guided, plain = (guide(shared, condition, chosen) for chosen in ([correction], []))
-        for sigma in map(torch.tensor, (high, 2 * high)):
+        for sigma in (high, 2 * high):
             of_none = shared.alone(x, sigma, condition.null())
             step = correction.weight * (plain(x, sigma) - of_none) * (sigma <= high)
             assert torch.allclose(guided(x, sigma), plain(x, sigma) + step, atol=1e-5)

@@ -213,8 +213,8 @@ def test_what_is_there_already_is_recorded_no_second_time(run: Path, recorded: N
 def test_labels_that_a_person_changed_are_called_edited(run: Path, tmp_path: Path) -> None:
     copy = RunFolder(shutil.copytree(run, tmp_path / "copy"))
     labels, summary = (copy["poses"] / name for name in ("labels.parquet", "summary.json"))
-    before = provenance(Config(poses=PosesConfig(front=1)), copy, "poses")["poses"]
-    assert before["front"] == "pinned"
+    before = provenance(Config(poses=PosesConfig(anchors={1: 0.0})), copy, "poses")["poses"]
+    assert before["anchors"] == 1
     labels.write_bytes(labels.read_bytes() + b"more")
     after = provenance(Config(), copy, "poses")["poses"]
     assert (before["labels_are"], after["labels_are"]) == ("found", "edited")
