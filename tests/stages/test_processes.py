@@ -90,7 +90,11 @@ def test_two_processes_make_and_measure_the_same_views(alone: Path, tmp_path: Pa
     tables = [json.loads((run / "evaluate" / "figures.json").read_text()) for run in (one, two)]
     for part in ("views", "differences"):
         for a, b in zip(*(table[part] for table in tables), strict=True):
-            assert numbers(a) == pytest.approx(numbers(b), rel=2e-2, abs=5e-3, nan_ok=True)
+            row, other = numbers(a), numbers(b)
+            # Of few views a covariance is singular: its root makes hundredths of roundings.
+            fd, others = row.pop("fd", 0.0), other.pop("fd", 0.0)
+            assert fd == pytest.approx(others, abs=5e-2, nan_ok=True)
+            assert row == pytest.approx(other, rel=2e-2, abs=5e-3, nan_ok=True)
 
 
 def numbers(row: dict[str, Any]) -> dict[str, float]:
