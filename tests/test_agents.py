@@ -70,7 +70,7 @@ def settings(config: Config) -> str:
     ["sweep=guidance"],
     ["sweep=poses_k", "poses.count=6,12", "parts.seed=range(3)"],
     ["backbone=effnet_lite", "backbone.layers=[4],[4,5]", "views.hard_best=null,3",
-     "poses.erase_colour=true,false", "train.learning_rate=1e-4,0.003"],
+     "train.learning_rate=1e-4,0.003"],
     ["views.reference='a b.jpg','c,d.jpg',\"it's.jpg\"", "images.source=folder,tar"],
     ["poses.count=6,12", "+sweep.variants={wide:{parts.count:64},fine:{poses.grid:7}}"],
 ])  # fmt: skip

@@ -114,6 +114,7 @@ def log(run: Path, job: str, rank: int = 0) -> str:
     return (run / "slurm" / f"{job}_{rank}_log.out").read_text()
 
 
+@pytest.mark.e2e
 @pytest.mark.slurm
 def test_two_nodes_train_what_one_process_trains(
     posed: Path, straight: Path, tmp_path: Path

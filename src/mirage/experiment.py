@@ -9,7 +9,9 @@ import difflib
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +285,11 @@ def flat_values(section: Any, prefix: str = "") -> dict[str, str]:
 
 def _compose(groups: Sequence[str]) -> Any:
     """The defaults with the named files of experiments/ laid over them."""
+    return deepcopy(_composed(tuple(groups)))  # to be changed by whoever asked
+
+
+@cache
+def _composed(groups: tuple[str, ...]) -> Any:
     with open_experiments(Config):
         composed = compose("config", overrides=list(groups))
     OmegaConf.set_struct(composed, True)

@@ -63,7 +63,6 @@ RESOLVED = {
     "poses.count=": "finds poses anew, as the quick start does",
 }
 RUN_ALL_THE_SAME = ("sweep.wandb=", "mirage images experiment=cars_photos")
-LONG = "evaluate.objects="  # as many as are asked for; the others of `evaluate` take two
 # What begins a line that is no command of ours → whether the rest of it stands to reason.
 OTHER: dict[str, Callable[[Sequence[str]], bool]] = {
     "apt": lambda words: words[0] == "install",
@@ -110,12 +109,15 @@ def kind(typed: Typed) -> str:
 
 
 def each(which: str) -> pytest.MarkDecorator:
-    """The test is of every command of a kind."""
-    typed = [one for one in typed_commands() if kind(one) == which]
-    return pytest.mark.parametrize("typed", [
-        pytest.param(one, id=str(one), marks=[pytest.mark.e2e] if LONG in str(one) else [])
-        for one in typed
-    ])  # fmt: skip
+    """The test is of every command of a kind; of those run, the first of each name in the loop."""
+    params, names = [], set()
+    for typed in typed_commands():
+        if kind(typed) == which:
+            name = (words_of(typed) or [""])[0]
+            again = which == "run" and name in names
+            params.append(pytest.param(typed, id=str(typed), marks=[pytest.mark.e2e] * again))
+            names.add(name)
+    return pytest.mark.parametrize("typed", params)
 
 
 # What makes seconds of hours.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
+from processes import PATIENCE
 
 
 class Held:
@@ -68,7 +70,10 @@ class HoldOnce(Callback):
         os.set_blocking(hears, False)
         former = signal.set_wakeup_fd(hears)
         (self.folder / "held").touch()
+        end = time.monotonic() + PATIENCE  # a job outlives the tests that started it
         while not (self.folder / "go").exists():
+            if time.monotonic() > end:
+                raise TimeoutError("nobody let it go on")
             ready = select.select([heard], [], [], 0.01)[0]
             if ready and self.until in (0, *os.read(heard, 100)):
                 break

@@ -72,7 +72,8 @@ def photos(num: int, seed: int) -> tuple[FloatArray, ByteArray]:
 
 
 PARTS = PartsConfig(count=24, dims=4, temperature=0.1)
-POSES = PosesConfig(count=8, dims=24, erase_colour=False)  # nose and tail differ in nothing else
+# Nose and tail differ in nothing but colour.
+POSES = PosesConfig(count=8, dims=24, discoveries=2, erase_colour=False)
 
 
 def reader(images: ByteArray, batch: int = BATCH) -> Read:

@@ -23,7 +23,7 @@ from mirage.stages.images import images_key
 SHARDS = ["images", "images.source=shards", "images.min_count=3", "images.min_side=16"]
 TINY = [
     "backbone=effnet_lite", "backbone.size=32", "backbone.layers=[2,3]", "parts.count=8",
-    "poses.count=4", "poses.dims=16", "poses.restarts=2",
+    "poses.count=4", "poses.dims=16", "poses.restarts=2", "poses.discoveries=1",
 ]  # fmt: skip
 TRAINING = [
     "data.resolution=16", "data.batch_size=8", "data.balance=0", "data.mirror=false",

@@ -34,6 +34,7 @@ TINY = [
     "poses.count=4",
     "poses.dims=16",
     "poses.restarts=2",
+    "poses.discoveries=2",
 ]
 
 

@@ -32,10 +32,15 @@ def alone(posed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-@pytest.fixture(scope="module")
-def together(posed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=[
+    pytest.param(forked_ranks, id="forked"),
+    pytest.param(torchrun, id="torchrun", marks=pytest.mark.e2e),
+])  # fmt: skip
+def together(
+    request: pytest.FixtureRequest, posed: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     run = shutil.copytree(posed, tmp_path_factory.mktemp("runs") / "together")
-    done = torchrun("train", f"run={run}", *SHORT)
+    done = request.param("train", f"run={run}", *SHORT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("train: 10 steps and 10 on pairs") == 1
     return run
