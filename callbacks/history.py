@@ -13,6 +13,7 @@ from torch import Tensor
 
 COLUMNS = ("step", "train_loss", "val_loss", "learning_rate")
 
+_BEGUN = "losses_since_the_last_row"  # in a checkpoint
 _LOSSES = ("train/loss", "train/pair_loss")  # as the module logs them
 
 
@@ -30,11 +31,25 @@ class MetricsFile(Callback):
         self.path, self.every = path, every
         self._losses: dict[str, list[Tensor]] = {}
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"since": {name: torch.stack(of) for name, of in self._losses.items()}}
+    def on_save_checkpoint(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        checkpoint: dict[str, Any],
+    ) -> None:
+        # One process writes, for all: what each goes on from is the mean over them.
+        checkpoint[_BEGUN] = {
+            name: trainer.strategy.reduce(torch.stack(of), reduce_op="mean").cpu()
+            for name, of in self._losses.items()
+        }
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._losses = {name: list(of) for name, of in state_dict.get("since", {}).items()}
+    def on_load_checkpoint(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        checkpoint: dict[str, Any],
+    ) -> None:
+        self._losses = {name: list(of) for name, of in checkpoint.get(_BEGUN, {}).items()}
 
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule

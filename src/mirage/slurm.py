@@ -71,7 +71,13 @@ def _parameters(settings: LauncherConfig, name: str) -> dict[str, Any]:
         "constraint": settings.constraint,
         "signal_delay_s": settings.signal_seconds,
         "array_parallelism": settings.at_once,
-        "setup": [f"export OMP_NUM_THREADS=${{OMP_NUM_THREADS:-{threads}}}", *settings.setup],
+        # A job is not of the program that submitted it: in that one's W&B service, a run whose job
+        # was killed would stay open.
+        "setup": [
+            "unset WANDB_SERVICE",
+            f"export OMP_NUM_THREADS=${{OMP_NUM_THREADS:-{threads}}}",
+            *settings.setup,
+        ],
         "additional_parameters": dict(settings.options),
         # A process that dies takes the others along, who would wait for it; and srun does not
         # ask sbatch how many processors a task has.

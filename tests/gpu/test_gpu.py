@@ -28,6 +28,7 @@ from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
 from mirage.shape.fit import FitSettings
 from mirage.shape.reconstruct import reconstruct
+from mirage.stages.learn.precision import settle_precision
 from mirage.stages.learn.trainer import make_trainer
 
 pytestmark = pytest.mark.gpu
@@ -56,6 +57,7 @@ def train(
     denoiser: PoseDenoiser, data: PosedImages, config: TrainConfig, folder: Path,
     resume: Path | None = None, stop_at: int | None = None, **settings: Any,
 ) -> tuple[Losses, Path]:  # fmt: skip
+    config = replace(config, precision=settle_precision(config, denoiser, rows=4))
     ema = WarmupEMA(0.9)
     losses = Losses(ema, stop_at)
     settings = {
