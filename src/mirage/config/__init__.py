@@ -3,6 +3,7 @@
 A value that cannot be, or that contradicts another, is refused when its dataclass is made.
 """
 
+from mirage.config.autoencoder import AutoencoderConfig
 from mirage.config.budget import BudgetConfig
 from mirage.config.images import ImagesConfig, TurntableConfig
 from mirage.config.launcher import LauncherConfig
@@ -19,6 +20,7 @@ __all__ = [
     "MODES",
     "SWEPT_COMMANDS",
     "AblationConfig",
+    "AutoencoderConfig",
     "BackboneConfig",
     "BudgetConfig",
     "Config",

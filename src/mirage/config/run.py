@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mirage.config.autoencoder import AutoencoderConfig
 from mirage.config.budget import BudgetConfig
 from mirage.config.checks import require
 from mirage.config.images import ImagesConfig
@@ -36,6 +37,7 @@ class Config:
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     parts: PartsConfig = field(default_factory=PartsConfig)
     poses: PosesConfig = field(default_factory=PosesConfig)
+    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)

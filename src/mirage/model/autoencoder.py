@@ -1,0 +1,115 @@
+"""An autoencoder of photos, small enough to be trained on a CPU: pictures to latents and back.
+
+Latent diffusion needs latents that keep what a person sees and that a network can draw (Rombach et
+al. 2022, arXiv 2112.10752). The network is diffusers' AutoencoderDC (Chen et al. 2024, arXiv
+2410.10733) without its attention: the first step, pixels to channels, halves the side, so no
+convolution runs at the photo's full resolution, which is where a small one would spend its time.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning
+import torch
+from diffusers import AutoencoderDC
+from torch import Tensor
+
+from mirage.config import AutoencoderConfig
+from mirage.model.codec import PIXELS
+from mirage.model.draws import StepDraws
+
+_VALIDATION_SEED = 7_777_777
+
+
+def build_autoencoder(config: AutoencoderConfig) -> AutoencoderDC:
+    """An autoencoder with fresh weights, drawn from torch's global generator."""
+    # A first level without layers is how AutoencoderDC is told to begin at half the side.
+    channels = (config.channels[0], *config.channels)
+    layers = (0, *config.layers)
+    no_attention = ((),) * len(channels)
+    return AutoencoderDC(
+        in_channels=3,
+        latent_channels=config.latent_channels,
+        encoder_block_types="ResBlock",
+        decoder_block_types="ResBlock",
+        encoder_block_out_channels=channels,
+        decoder_block_out_channels=channels,
+        encoder_layers_per_block=layers,
+        decoder_layers_per_block=layers,
+        encoder_qkv_multiscales=no_attention,
+        decoder_qkv_multiscales=no_attention,
+        downsample_block_type="pixel_unshuffle",
+        upsample_block_type="pixel_shuffle",
+        scaling_factor=1.0,
+    )
+
+
+def gradient_error(first: Tensor, second: Tensor) -> Tensor:
+    """[B] mean |∇first − ∇second| of pictures [B, C, H, W], along rows and along columns.
+
+    An error at an edge counts in it as much as the edge is steep, and a shift of colour not at all.
+    """
+    error = first - second
+    down = (error[..., 1:, :] - error[..., :-1, :]).abs().mean(dim=(1, 2, 3))
+    across = (error[..., :, 1:] - error[..., :, :-1]).abs().mean(dim=(1, 2, 3))
+    return down + across
+
+
+def reconstruction_loss(decoded: Tensor, pictures: Tensor, edges: float) -> Tensor:
+    """[B] mean |e| + 2 mean e² + `edges` · `gradient_error` of pictures [B, C, H, W] in [-1, 1].
+
+    The first is sharp where it is unsure, the second is what PSNR measures.
+    """
+    error = decoded - pictures
+    pixels = error.abs() + 2 * error.square()
+    return pixels.mean(dim=(1, 2, 3)) + edges * gradient_error(decoded, pictures)
+
+
+class AutoencoderTraining(lightning.LightningModule):
+    """Trains an autoencoder on batches of crops, [B, H, W, 3] uint8.
+
+    Noise is added to the latents, in proportion to their own deviation, so that what is near in
+    latents looks alike: a diffusion model's samples are never exact. All randomness of a step comes
+    from (seed, step) and the place of a row in the batch of all processes.
+    """
+
+    def __init__(self, autoencoder: AutoencoderDC, config: AutoencoderConfig) -> None:
+        super().__init__()
+        self.autoencoder, self.config = autoencoder, config
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        config = self.config
+        pictures = PIXELS.load(batch)
+        latents = self.autoencoder.encode(pictures).latent
+        draws = StepDraws(
+            (config.seed, self.global_step),
+            self.global_rank * len(batch),
+            len(batch),
+            self.device,
+        )
+        deviation = latents.detach().float().std(dim=(0, 2, 3), keepdim=True)
+        noisy = latents + config.noise * deviation * draws.normal(*latents.shape[1:])
+        decoded = self.autoencoder.decode(noisy).sample
+        # The last term only keeps latents from growing without end.
+        loss = reconstruction_loss(decoded.float(), pictures, config.edges).mean()
+        loss = loss + 1e-4 * latents.float().square().mean()
+        self.log("train/loss", loss)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        config = self.config
+        optimizer = torch.optim.AdamW(
+            self.autoencoder.parameters(), config.learning_rate, betas=(0.9, 0.99),
+            weight_decay=1e-3, foreach=True,
+        )  # fmt: skip
+
+        def schedule(step: int) -> float:
+            warm = min(1.0, (step + 1) / min(200, config.steps))
+            progress = min(1.0, step / config.steps)
+            return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+        schedule_ = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
+        named = {"scheduler": schedule_, "interval": "step", "name": "train/learning_rate"}
+        return {"optimizer": optimizer, "lr_scheduler": named}
