@@ -12,7 +12,8 @@ from typing import Any
 STEP = "trainer/global_step"
 
 # W&B's job types.
-POSES, TRAIN, VIEWS, SHAPE, EVALUATE = "poses", "train", "views", "shape", "evaluate"
+AUTOENCODER, POSES, TRAIN = "autoencoder", "poses", "train"
+VIEWS, SHAPE, EVALUATE = "views", "shape", "evaluate"
 
 
 @dataclass(frozen=True)
@@ -44,18 +45,26 @@ def _split(pattern: str) -> list[str]:
 
 
 LOGGED = (
-    Logged(STEP, (POSES, TRAIN, VIEWS, SHAPE, EVALUATE), "number",
+    Logged(STEP, (AUTOENCODER, POSES, TRAIN, VIEWS, SHAPE, EVALUATE), "number",
            "optimizer steps of the model: the axis of all; 0 where there is none"),
-    Logged("epoch", (TRAIN,), "number", "passes over the photos"),
-    Logged("train/loss", (TRAIN,), "number",
-           "weighted denoising error, mean over ten steps and all processes", "min,last"),
+    Logged("epoch", (AUTOENCODER, TRAIN), "number", "passes over the photos"),
+    Logged("train/loss", (AUTOENCODER, TRAIN), "number",
+           "what is minimised, mean over ten steps and all processes: the weighted denoising "
+           "error, or an autoencoder's error", "min,last"),
     Logged("train/pair_loss", (TRAIN,), "number",
-           "the same on pairs of a photo and a view of it, in the second part of training",
+           "the denoising error on pairs of a photo and a view of it, in the second part",
            "min,last"),
-    Logged("train/learning_rate", (TRAIN,), "number", "of the optimizer", "last"),
-    Logged("train/images_per_second", (TRAIN,), "number",
+    Logged("train/learning_rate", (AUTOENCODER, TRAIN), "number", "of the optimizer", "last"),
+    Logged("train/images_per_second", (AUTOENCODER, TRAIN), "number",
            "of all processes together, over ten steps, without validation", "last"),
-    Logged("val/loss", (TRAIN,), "number", "denoising error on held-out photos", "min,last"),
+    Logged("val/loss", (AUTOENCODER, TRAIN), "number", "the same error on held-out photos",
+           "min,last"),
+    Logged("autoencoder/psnr", (AUTOENCODER,), "number", "of held-out photos, dB"),
+    Logged("autoencoder/ssim", (AUTOENCODER,), "number", "of held-out photos, at most 1"),
+    Logged("autoencoder/feature_distance", (AUTOENCODER,), "number",
+           "of held-out photos, 0 to 4; where the backbone can be had"),
+    Logged("autoencoder/reconstructions", (AUTOENCODER,), "picture",
+           "held-out photos, and below them what becomes of them"),
     Logged("views/target_pose_accuracy", (TRAIN, VIEWS), "number",
            "share of views that the bank reads as the pose asked for", "max,last"),
     Logged("views/azimuth_error", (TRAIN, VIEWS), "number",

@@ -64,8 +64,9 @@ from mirage.stages.folder import (
     write_json,
 )
 from mirage.stages.learn.checkpoints import LAST, newest_whole
+from mirage.stages.learn.fitting import make_trainer
 from mirage.stages.learn.pretrained import shipped
-from mirage.stages.learn.trainer import load_averaged, make_trainer
+from mirage.stages.learn.trainer import load_averaged
 from mirage.stages.learn.training_data import keep_images
 
 REHEARSE = bool(os.environ.get("GPU_CHECK_REHEARSE"))

@@ -32,6 +32,14 @@ COMMANDS = {
          "images.turntable.density=[[AZIMUTH,WITHIN,SHARE],…]"),
         "mirage images images.source=folder images.path=photos run=runs/mine",
     ),
+    "autoencoder": Command(
+        ("images", "autoencoder"),
+        "Train an autoencoder on the photos, for a model of latents.",
+        "as images",
+        ("autoencoder.factor=4|8", "autoencoder.steps=INT", "autoencoder.latent_channels=INT",
+         "autoencoder.size=PIXELS", "autoencoder.others=[RUN,…]  (learn their photos, too)"),
+        "mirage autoencoder images.path=photos run=runs/mine",
+    ),
     "poses": Command(
         ("poses",),
         "Find parts, poses and their ring in the photos, with nobody telling.",

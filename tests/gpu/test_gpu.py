@@ -28,8 +28,8 @@ from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
 from mirage.shape.fit import FitSettings
 from mirage.shape.reconstruct import reconstruct
+from mirage.stages.learn.fitting import make_trainer
 from mirage.stages.learn.precision import settle_precision
-from mirage.stages.learn.trainer import make_trainer
 
 pytestmark = pytest.mark.gpu
 MakeDenoiser = Callable[..., PoseDenoiser]

@@ -3,59 +3,87 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from mirage.config.checks import positive, require
+from mirage.config.checks import one_of, positive, require
 
 
 @dataclass
 class AutoencoderConfig:
-    factor: int = 4  # pixels to a latent, a side: 4 | 8
-    latent_channels: int = 4  # of the latents; more keep more, and are harder to generate
-    # Channels and residual blocks of the feature maps at half of the photo's side, a quarter, …
-    channels: list[int] = field(default_factory=lambda: [32, 64])
-    layers: list[int] = field(default_factory=lambda: [2, 3])
+    factor: int = 4  # 4 | 8: pixels to a latent, a side; 8 keeps less, and a model does a quarter
+    latent_channels: int = 4  # more keep more, and are harder to generate
+    # Channels and residual blocks a level, the first at half of the photo's side; those that the
+    # factor has no level for are left out.
+    channels: list[int] = field(default_factory=lambda: [32, 64, 128])
+    layers: list[int] = field(default_factory=lambda: [2, 3, 3])
+    size: int = 128  # side that photos are brought to, to train and to measure, pixels
+    others: list[str] = field(default_factory=list)  # folders of runs whose photos it learns, too
+    own: float = 0.75  # share of the crops that are of the run's own photos, where there are others
     crop: int = 64  # side of the pictures that it is trained on, pixels
     zoom: float = 1.5  # a crop shows between 1 and so many times its side of a photo
     steps: int = 6000  # optimizer steps
     batch_size: int = 32  # crops a step, of all processes together
-    learning_rate: float = 2e-3  # peak; a cosine to a fiftieth of it
+    learning_rate: float = 2e-3  # peak
+    warmup_steps: int = 200  # over which the learning rate rises to its peak
+    final_learning_rate: float = 0.02  # fraction of the peak that the cosine ends at
+    weight_decay: float = 1e-3  # of AdamW
+    gradient_clip: float = 1.0  # largest norm of a step's gradient
     noise: float = 0.05  # added to latents in training, in their own standard deviations
     edges: float = 0.5  # weight of the error of the picture's gradients
     ema_decay: float = 0.999  # of the averaged weights, which are what is written
-    seed: int = 0
+    precision: str = "auto"  # auto | fp32 | bf16; auto takes what is faster, and says which
+    checkpoint_minutes: float = 2.0  # from one saved checkpoint to the next; 0: after every step
+    validate_every: int = 500  # steps from one validation to the next
+    seed: int = 0  # of the first weights, the crops and the noise
 
     def __post_init__(self) -> None:
         require(
             self.factor in (4, 8), "autoencoder.factor", f"{self.factor} is not a choice",
             "use 4, which keeps more, or 8, which is a quarter of the work for the model",
         )  # fmt: skip
-        levels = self.factor.bit_length() - 1
+        one_of("autoencoder.precision", self.precision, ("auto", "fp32", "bf16"))
+        positive(
+            "autoencoder", self, "latent_channels", "size", "crop", "steps", "batch_size",
+            "learning_rate", "gradient_clip", "validate_every",
+        )  # fmt: skip
         for name in ("channels", "layers"):
             value = getattr(self, name)
             require(
-                len(value) == levels and all(v > 0 for v in value),
+                len(value) >= self.levels and all(v > 0 for v in value),
                 f"autoencoder.{name}",
-                f"{value} does not have {levels} levels",
-                f"autoencoder.factor={self.factor} halves the photo {levels} times: give one "
+                f"{value} does not have {self.levels} levels",
+                f"autoencoder.factor={self.factor} halves the photo {self.levels} times: give one "
                 "positive number for each",
             )
-        positive(
-            "autoencoder", self, "latent_channels", "crop", "steps", "batch_size", "learning_rate"
-        )
+        for wide, narrow in pairwise(self.channels[: self.levels]):
+            require(
+                4 * wide % narrow == 0, "autoencoder.channels",
+                f"{narrow} does not divide four times the {wide} of the level before",
+            )  # fmt: skip
+        last = self.channels[self.levels - 1]
         require(
-            self.channels[-1] % self.latent_channels == 0,
-            "autoencoder.latent_channels",
-            f"{self.latent_channels} do not divide the {self.channels[-1]} of the last level",
-        )
-        require(self.zoom >= 1.0, "autoencoder.zoom", f"{self.zoom} is below 1")
-        require(
-            self.crop % self.factor == 0, "autoencoder.crop",
-            f"{self.crop} px is no multiple of autoencoder.factor={self.factor}",
+            last % self.latent_channels == 0, "autoencoder.latent_channels",
+            f"{self.latent_channels} do not divide the {last} of the last level",
         )  # fmt: skip
-        for name in ("noise", "edges"):
-            require(getattr(self, name) >= 0, f"autoencoder.{name}", "is negative")
+        require(self.zoom >= 1.0, "autoencoder.zoom", f"{self.zoom} is below 1")
+        for name in ("crop", "size"):
+            value = getattr(self, name)
+            require(
+                value % self.factor == 0, f"autoencoder.{name}",
+                f"{value} px is no multiple of autoencoder.factor={self.factor}",
+            )  # fmt: skip
         require(
-            0.0 <= self.ema_decay <= 1.0,
-            "autoencoder.ema_decay",
-            f"{self.ema_decay} is not in [0, 1]",
-        )
+            self.crop <= self.size, "autoencoder.crop",
+            f"{self.crop} px is more than autoencoder.size={self.size}",
+        )  # fmt: skip
+        for name in ("noise", "edges", "weight_decay", "warmup_steps", "checkpoint_minutes"):
+            value = getattr(self, name)
+            require(value >= 0, f"autoencoder.{name}", f"{value} is negative")
+        for name in ("ema_decay", "final_learning_rate", "own"):
+            value = getattr(self, name)
+            require(0.0 <= value <= 1.0, f"autoencoder.{name}", f"{value} is not in [0, 1]")
+
+    @property
+    def levels(self) -> int:
+        """How many times the photo is halved."""
+        return self.factor.bit_length() - 1

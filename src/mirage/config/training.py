@@ -35,7 +35,9 @@ class ModelConfig:
     )  # levels with self-attention
     head_dim: int = 32  # channels of an attention head
     azimuth_frequencies: int = 4  # Fourier features of the azimuth: sin and cos of 1..n times it
-    autoencoder: str | None = None  # diffusers autoencoder, folder or hub name; null: pixels
+    # A diffusers autoencoder: a folder, as `mirage autoencoder` makes, the name of one that ships
+    # with mirage, or of one on the hub; null: pixels.
+    autoencoder: str | None = None
     sigma_data: float = 0.5  # EDM: standard deviation of the images in [-1, 1]
     dropout: float = 0.0  # in the residual layers
 

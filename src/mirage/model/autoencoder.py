@@ -8,7 +8,6 @@ convolution runs at the photo's full resolution, which is where a small one woul
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import lightning
@@ -19,15 +18,16 @@ from torch import Tensor
 from mirage.config import AutoencoderConfig
 from mirage.model.codec import PIXELS
 from mirage.model.draws import StepDraws
+from mirage.model.lit import warmup_cosine
 
-_VALIDATION_SEED = 7_777_777
+_SMALL = 1e-4  # weight of the latents' mean square: it only keeps them from growing without end
 
 
 def build_autoencoder(config: AutoencoderConfig) -> AutoencoderDC:
     """An autoencoder with fresh weights, drawn from torch's global generator."""
     # A first level without layers is how AutoencoderDC is told to begin at half the side.
-    channels = (config.channels[0], *config.channels)
-    layers = (0, *config.layers)
+    channels = (config.channels[0], *config.channels[: config.levels])
+    layers = (0, *config.layers[: config.levels])
     no_attention = ((),) * len(channels)
     return AutoencoderDC(
         in_channels=3,
@@ -77,39 +77,56 @@ class AutoencoderTraining(lightning.LightningModule):
 
     def __init__(self, autoencoder: AutoencoderDC, config: AutoencoderConfig) -> None:
         super().__init__()
-        self.autoencoder, self.config = autoencoder, config
+        self.autoencoder, self.config = autoencoder.train(), config
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        config = self.config
+        config, rows = self.config, len(batch)
         pictures = PIXELS.load(batch)
-        latents = self.autoencoder.encode(pictures).latent
+        latents = self.autoencoder.encode(pictures).latent.float()
         draws = StepDraws(
-            (config.seed, self.global_step),
-            self.global_rank * len(batch),
-            len(batch),
-            self.device,
+            (config.seed, self.global_step), self.global_rank * rows, rows, self.device
         )
-        deviation = latents.detach().float().std(dim=(0, 2, 3), keepdim=True)
+        deviation = latents.detach().std(dim=(0, 2, 3), correction=0, keepdim=True)
         noisy = latents + config.noise * deviation * draws.normal(*latents.shape[1:])
-        decoded = self.autoencoder.decode(noisy).sample
-        # The last term only keeps latents from growing without end.
-        loss = reconstruction_loss(decoded.float(), pictures, config.edges).mean()
-        loss = loss + 1e-4 * latents.float().square().mean()
-        self.log("train/loss", loss)
+        decoded = self.autoencoder.decode(noisy).sample.float()
+        loss = reconstruction_loss(decoded, pictures, config.edges).mean()
+        loss = loss + _SMALL * latents.square().mean()
+        self.log("train/loss", loss, logger=False)  # callbacks.history tells the loggers
         return loss
+
+    def on_validation_epoch_start(self) -> None:
+        self._held_out = torch.zeros(2, device=self.device)
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        pictures = PIXELS.load(batch)
+        decoded = self.autoencoder.decode(self.autoencoder.encode(pictures).latent).sample.float()
+        losses = reconstruction_loss(decoded, pictures, self.config.edges)
+        self._held_out += torch.stack([losses.sum(), losses.new_tensor(len(losses))])
+
+    def on_validation_epoch_end(self) -> None:
+        everyones: Any = self.all_gather(self._held_out)
+        total, number = everyones.reshape(-1, 2).sum(dim=0)
+        self.log("val/loss", total / number)
 
     def configure_optimizers(self) -> Any:
         config = self.config
         optimizer = torch.optim.AdamW(
             self.autoencoder.parameters(), config.learning_rate, betas=(0.9, 0.99),
-            weight_decay=1e-3, foreach=True,
+            weight_decay=config.weight_decay, foreach=True,
         )  # fmt: skip
-
-        def schedule(step: int) -> float:
-            warm = min(1.0, (step + 1) / min(200, config.steps))
-            progress = min(1.0, step / config.steps)
-            return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
-
-        schedule_ = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
-        named = {"scheduler": schedule_, "interval": "step", "name": "train/learning_rate"}
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer,
+            lambda step: warmup_cosine(
+                step, min(config.warmup_steps, config.steps), config.steps,
+                config.final_learning_rate,
+            ),
+        )  # fmt: skip
+        named = {"scheduler": schedule, "interval": "step", "name": "train/learning_rate"}
         return {"optimizer": optimizer, "lr_scheduler": named}
+
+
+def reconstruct_noise(autoencoder: AutoencoderDC, rows: int, side: int) -> Tensor:
+    """A loss of as many pictures as a batch of training has, to be timed."""
+    pictures = torch.rand(rows, 3, side, side, generator=torch.Generator().manual_seed(0))
+    decoded = autoencoder.decode(autoencoder.encode(pictures).latent).sample
+    return reconstruction_loss(decoded.float(), pictures, 0.5).mean()

@@ -3,7 +3,7 @@
 A picture has three forms: as it is shown ([B, H, W, 3] uint8), as it is kept in the cache
 (channels last, small), and as the network sees it ([B, C, h, w] float of standard deviation about
 σ_data). Latent diffusion is Rombach et al. 2022 (arXiv 2112.10752); the autoencoder is any of
-diffusers', and is not trained here.
+diffusers', one that `mirage autoencoder` trained (mirage.model.autoencoder) among them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from diffusers import AutoModel
 from torch import Tensor, nn
 
+import mirage.pretrained
 from mirage.errors import MirageError
 from mirage.hub import hub_answers
 from mirage.model.inference import channels_last, in_precision, ready
@@ -163,24 +164,39 @@ def downscale(autoencoder: Any, resolution: int, where: str) -> int:
     return resolution // side
 
 
+def shipped_autoencoders() -> dict[str, Path]:
+    """Name → folder of the autoencoders that come with the package."""
+    root = Path(mirage.pretrained.__file__).parent
+    return {path.parent.name: path.parent for path in sorted(root.glob("*/config.json"))}
+
+
 def load_autoencoder(name: str, where: str) -> nn.Module:
-    """A diffusers autoencoder from a folder or the hub, frozen, in evaluation mode.
+    """A diffusers autoencoder, frozen, in evaluation mode, in fp32.
 
     Where no hub answers, what was fetched before is taken; there is no waiting for it.
+
+    Args:
+        name: of a folder, of one that comes with the package, or of one on the hub.
 
     Raises:
         MirageError: there is none.
     """
+    known = shipped_autoencoders()
+    if not Path(name).exists() and name in known:
+        name = str(known[name])
     here_alone = not Path(name).exists() and not hub_answers()
     try:
-        autoencoder: nn.Module = AutoModel.from_pretrained(name, local_files_only=here_alone)
+        autoencoder: nn.Module = AutoModel.from_pretrained(
+            name, local_files_only=here_alone, low_cpu_mem_usage=False
+        )
     except Exception as error:  # diffusers and the hub raise nearly anything
         why = f"{name} is no folder, was not fetched before, and no hub answers"
         raise MirageError(
             f"no autoencoder can be read: {why if here_alone else _first_line(error)}",
             where=where,
-            todo="give a folder that diffusers' save_pretrained wrote, or the name of one on the "
-            "hub where the hub answers; experiment=photos_64 needs none",
+            todo="give a folder that diffusers' save_pretrained wrote, as `mirage autoencoder` "
+            f"does, {', '.join(known) or 'none'} of those that come with mirage, or the name of "
+            "one on the hub where the hub answers; experiment=photos_64 needs none",
         ) from error
     return autoencoder.eval().requires_grad_(False)
 

@@ -19,7 +19,10 @@ from mirage.errors import MirageError
 from mirage.files import replacing
 from mirage.ranks import Ranks
 
-STAGES = ("images", "poses", "train", "refine", "model", "views", "shape", "evaluate", "report")
+STAGES = (
+    "images", "autoencoder", "poses", "train", "refine", "model", "views", "shape", "evaluate",
+    "report",
+)  # fmt: skip
 # What the poses are kept in, which later stages read.
 BANK_FILE, LABELS_FILE, SUMMARY_FILE = "bank.safetensors", "labels.parquet", "summary.json"
 _MADE_BY = {

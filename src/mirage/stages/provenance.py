@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from callbacks.artifacts import Bundle
-from callbacks.names import EVALUATE, TRAIN, VIEWS
+from callbacks.names import AUTOENCODER, EVALUATE, TRAIN, VIEWS
 from callbacks.tracking import Record
 from mirage.config import Config
 from mirage.contracts import HELDOUT
@@ -37,7 +37,7 @@ def record_of(config: Config, folder: RunFolder, stage: str) -> Record:
         asdict(config) | {"provenance": {"code": code, **provenance(config, folder, stage)}},
         config.group or folder.root.name,
         code["commit"],
-        goes_on=stage in (TRAIN, "refine", EVALUATE),
+        goes_on=stage in (AUTOENCODER, TRAIN, "refine", EVALUATE),
     )
 
 

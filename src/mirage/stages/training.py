@@ -17,16 +17,12 @@ from mirage.poses.bank import PoseBank
 from mirage.ranks import join_ranks
 from mirage.sampler.pipeline import export_pipeline, load_pipeline
 from mirage.stages.folder import BANK_FILE, SUMMARY_FILE, RunFolder, hash_of, read_json
+from mirage.stages.learn.fitting import set_aside_other
 from mirage.stages.learn.latents import identify_autoencoder
 from mirage.stages.learn.pretrained import find_pretrained
 from mirage.stages.learn.refine import refine
 from mirage.stages.learn.rehearsal import rehearse
-from mirage.stages.learn.trainer import (
-    checkpoint_to_export,
-    fit,
-    load_averaged,
-    set_aside_other,
-)
+from mirage.stages.learn.trainer import checkpoint_to_export, fit_denoiser, load_averaged
 from mirage.stages.learn.training_data import TrainingData, keep_images
 from mirage.stages.record import record_model
 
@@ -100,7 +96,7 @@ def _fit(config: Config, folder: RunFolder) -> None:
     if config.pretrained is not None:
         _start_from_pretrained(config, folder, denoiser)
     module = PoseDiffusion(denoiser, config.train)
-    fit(config, folder, folder["train"], module, data.alone(config), keep_best=True)
+    fit_denoiser(config, folder, folder["train"], module, data.alone(config), keep_best=True)
 
 
 def _start_from_pretrained(config: Config, folder: RunFolder, denoiser: PoseDenoiser) -> None:

@@ -25,7 +25,7 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """What is measured on this processor, which has bf16."""
     seconds = {"fp32": 1.0, "bf16": 0.5}
     monkeypatch.setattr(precision, "computes_in_bf16", lambda where: True)
-    monkeypatch.setattr(precision, "time_precisions", lambda denoiser, rows: dict(seconds))
+    monkeypatch.setattr(precision, "time_precisions", lambda *_: dict(seconds))
     return seconds
 
 
@@ -74,7 +74,7 @@ def test_all_processes_take_what_the_first_one_found(
 ) -> None:
     found = {0: ("bf16", "it is faster"), 1: ("fp32", "it is faster")}
     here: list[int] = []
-    monkeypatch.setattr(precision, "_choose", lambda train, denoiser, rows: found[rows])
+    monkeypatch.setattr(precision, "_choose", lambda train, network, rows, loss: found[rows])
     denoiser = make_denoiser()
 
     def settle(ranks: Ranks) -> str:

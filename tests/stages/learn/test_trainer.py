@@ -19,7 +19,8 @@ from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.paired import PairedDiffusion
 from mirage.stages.learn.checkpoints import BEST, LAST
-from mirage.stages.learn.trainer import METRICS, checkpoint_to_export, make_trainer
+from mirage.stages.learn.fitting import METRICS, make_trainer
+from mirage.stages.learn.trainer import checkpoint_to_export
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 MakeData = Callable[[int], PosedImages]

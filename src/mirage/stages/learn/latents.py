@@ -14,14 +14,22 @@ from mirage.config import Config, ModelConfig
 from mirage.contracts import TRAIN, ByteArray, IntArray, KeptArray
 from mirage.device import device
 from mirage.errors import MirageError
-from mirage.files import files_at, fingerprint
+from mirage.files import files_at, fingerprint, hash_file
 from mirage.images.manifest import ImageSet
-from mirage.model.codec import Codec, Latents, downscale, encode, load_autoencoder
+from mirage.model.codec import (
+    Codec,
+    Latents,
+    downscale,
+    encode,
+    load_autoencoder,
+    shipped_autoencoders,
+)
 from mirage.progress import show_progress
 from mirage.ranks import join_ranks
 from mirage.stages.folder import RunFolder, hash_of
 
 _BATCH = 16  # photos encoded at once
+_WEIGHTS = "*.safetensors"  # in an autoencoder's folder
 _MEASURED = 512  # training photos that mean and deviation are of
 
 
@@ -88,12 +96,17 @@ def _encode_all(
 def identify_autoencoder(model: ModelConfig) -> ModelConfig:
     """The same, with the files of an autoencoder's folder in its name.
 
-    For hashes: another one may have been saved in its place.
+    For hashes: another one may have been saved in its place, or have come with another version of
+    this package, which may be installed anew at any time.
     """
     name = model.autoencoder
-    if name is None or not Path(name).is_dir():
+    if name is None:
         return model
-    return replace(model, autoencoder=f"{name} {fingerprint(files_at(Path(name)))}")
+    if Path(name).is_dir():
+        return replace(model, autoencoder=f"{name} {fingerprint(files_at(Path(name)))}")
+    if (shipped := shipped_autoencoders().get(name)) is not None:
+        return replace(model, autoencoder=f"{name} {hash_file(next(shipped.glob(_WEIGHTS)))}")
+    return model
 
 
 def open_codec(config: Config) -> Latents:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from mirage.config import TrainConfig
 from mirage.contracts import PoseCondition
 from mirage.device import computes_in_bf16, device
 from mirage.files import replacing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.ranks import ALONE, Ranks
 from mirage.stages.learn.checkpoints import LAST
+from mirage.stages.learn.fitting import Training
 
 PRECISION = "precision.txt"  # in the training's folder
 
@@ -22,25 +25,33 @@ _SECONDS, _ROUNDS, _ROWS = 1.0, 5, 16  # to measure: at most, about
 _WORTH = 1.1  # times as fast: less is as likely the noise of the measurement
 
 
+def denoise_noise(denoiser: PoseDenoiser, rows: int) -> Tensor:
+    """A loss of as many rows as a batch of training has, to be timed."""
+    x = torch.randn(rows, *denoiser.shape, generator=torch.Generator().manual_seed(0))
+    condition = PoseCondition(torch.zeros(rows, dtype=torch.int64), torch.zeros(rows))
+    return denoiser(x, torch.ones(rows), condition).square().mean()
+
+
 def settle_precision(
-    train: TrainConfig, denoiser: PoseDenoiser, rows: int, where: Path | None = None,
-    ranks: Ranks = ALONE,
+    train: Training, network: Any, rows: int, where: Path | None = None, ranks: Ranks = ALONE,
+    loss: Callable[[Any, int], Tensor] = denoise_noise,
 ) -> str:  # fmt: skip
     """fp32 or bf16: what `train.precision` asks for, or what its auto comes to on this machine.
 
     Args:
-        denoiser: what is trained, on the CPU. rows: of a batch, of one process.
+        network: what is trained, on the CPU. rows: of a batch, of one process.
         where: the training's folder, which keeps what was chosen, since a training that goes on
             elsewhere goes on in the precision that it began with; None keeps nothing.
+        loss: of the network and of rows that are made up, as long as a step's in coming.
     """
     if train.precision != "auto":
         return train.precision
     begun_in = ranks.gather(_begun_in(where))[0]
     if begun_in is not None:
         return begun_in
-    chosen, why = ranks.gather(_choose(train, denoiser, rows))[0]
+    chosen, why = ranks.gather(_choose(train, network, rows, loss))[0]
     if ranks.is_first:
-        print(f"train.precision=auto: {chosen}, {why}", flush=True)
+        print(f"precision=auto: {chosen}, {why}", flush=True)
         if where is not None:
             with replacing(where / PRECISION) as temporary:
                 temporary.write_text(chosen)
@@ -56,7 +67,9 @@ def _begun_in(where: Path | None) -> str | None:
     return None
 
 
-def _choose(train: TrainConfig, denoiser: PoseDenoiser, rows: int) -> tuple[str, str]:
+def _choose(
+    train: Training, network: Any, rows: int, loss: Callable[[Any, int], Tensor]
+) -> tuple[str, str]:
     """The precision, and why."""
     where = device()
     if not computes_in_bf16(where):
@@ -65,7 +78,7 @@ def _choose(train: TrainConfig, denoiser: PoseDenoiser, rows: int) -> tuple[str,
         return "bf16", "which this GPU has"
     if train.steps < _BRIEF:
         return "fp32", f"without measuring for {train.steps} steps"
-    seconds = time_precisions(denoiser, min(rows, _ROWS))
+    seconds = time_precisions(network, min(rows, _ROWS), loss)
     ratio = seconds["fp32"] / seconds["bf16"]
     chosen = "bf16" if ratio >= _WORTH else "fp32"
     return chosen, f"measured: here bf16 takes {1 / ratio:.2f} of the time of fp32"
@@ -75,15 +88,14 @@ def _named(where: torch.device) -> str:
     return "GPU" if where.type == "cuda" else "processor"
 
 
-def time_precisions(denoiser: PoseDenoiser, rows: int) -> dict[str, float]:
+def time_precisions(
+    network: Any, rows: int, loss: Callable[[Any, int], Tensor] = denoise_noise
+) -> dict[str, float]:
     """Precision → seconds of the network and its gradient on a CPU, taken in turn, about one.
 
     They are processor time, of all threads together, in which other processes do not count. The
     weights are left as they are, and so is torch's random generator.
     """
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(rows, *denoiser.shape, generator=generator)
-    condition = PoseCondition(torch.zeros(rows, dtype=torch.int64), torch.zeros(rows))
     best = {"fp32": float("inf"), "bf16": float("inf")}
     began = time.process_time()
     # Eager, since compiling takes minutes; what is faster is the same.
@@ -92,12 +104,12 @@ def time_precisions(denoiser: PoseDenoiser, rows: int) -> dict[str, float]:
             for precision in best:
                 start = time.process_time()
                 with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-                    estimate = denoiser(x, torch.ones(rows), condition)
-                estimate.square().mean().backward()
+                    timed = loss(network, rows)
+                timed.backward()
                 seconds = time.process_time() - start
                 if turn:  # the first also chooses kernels
                     best[precision] = min(best[precision], seconds)
             if turn and time.process_time() - began > _SECONDS:
                 break
-    denoiser.zero_grad(set_to_none=True)
+    network.zero_grad(set_to_none=True)
     return best

@@ -28,8 +28,9 @@ from mirage.sampler.each import turn_each
 from mirage.sampler.precision import faster_precision
 from mirage.sampler.targets import nearest_pose
 from mirage.stages.folder import RunFolder, hash_of
+from mirage.stages.learn.fitting import set_aside_other
 from mirage.stages.learn.latents import keep_all
-from mirage.stages.learn.trainer import fit, load_averaged, set_aside_other
+from mirage.stages.learn.trainer import fit_denoiser, load_averaged
 from mirage.stages.learn.training_data import TrainingData
 
 TURNED = "turned.npy"
@@ -59,7 +60,7 @@ def refine(config: Config, folder: RunFolder, trained: Path, trained_key: str) -
     )  # fmt: skip
     config = replace(config, train=training)
     module = PairedDiffusion(denoiser.cpu(), training)
-    return fit(config, folder, where, module, data.paired(config, turned))
+    return fit_denoiser(config, folder, where, module, data.paired(config, turned))
 
 
 def turn_photos(

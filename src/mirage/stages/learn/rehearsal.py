@@ -37,10 +37,11 @@ from mirage.ranks import find_ranks
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
 from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder
+from mirage.stages.learn.fitting import make_trainer
 from mirage.stages.learn.latents import open_codec
 from mirage.stages.learn.precision import settle_precision
 from mirage.stages.learn.refine import turn_photos
-from mirage.stages.learn.trainer import VALIDATION_REFERENCES, make_trainer, validation_views
+from mirage.stages.learn.trainer import VALIDATION_REFERENCES, validation_views
 from mirage.stages.learn.training_data import TrainingData, share_of_batch, without_outliers
 from mirage.stages.measure.view_cost import Cost, measure_cost
 

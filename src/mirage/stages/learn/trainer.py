@@ -1,33 +1,21 @@
-"""The Lightning trainer of a run: what is logged, kept and resumed, whatever is trained."""
+"""The training of a run's denoiser: what is looked at while it trains, and what is exported."""
 
 from __future__ import annotations
 
-import logging
-import time
-import warnings
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NoReturn
 
-import lightning
 import numpy as np
-import torch
-from lightning.fabric.plugins.environments import SLURMEnvironment
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 
-from callbacks.ema import WarmupEMA
-from callbacks.history import MetricsFile, read_history
+from callbacks.history import read_history
 from callbacks.orbits import OrbitViews, ReadPoses
-from callbacks.pace import Pace
 from callbacks.poses import PoseRecord
-from callbacks.stopping import StoppedError, StopWhenTold
-from callbacks.tracking import finish, refusals_told, wandb_logger
 from datamodules.posed import PosedImages
-from mirage.config import Config, TrainConfig, ViewsConfig
-from mirage.contracts import ByteArray, PosedPhoto, PoseLabels, PoseRing
-from mirage.device import device, fast_kernels
+from mirage.config import Config, ViewsConfig
+from mirage.contracts import ByteArray, PosedPhoto, PoseLabels
+from mirage.device import device
 from mirage.errors import MirageError
 from mirage.experiment import build_targets
 from mirage.features.backbone import load_backbone
@@ -36,30 +24,19 @@ from mirage.model.codec import PIXELS, Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.poses.bank import PoseBank
-from mirage.ranks import ALONE, Ranks, find_ranks
+from mirage.ranks import find_ranks
 from mirage.stages.folder import BANK_FILE, RunFolder
-from mirage.stages.learn.checkpoints import (
-    BEST,
-    LAST,
-    WholeCheckpoints,
-    is_whole,
-    newest_whole,
-    step_of,
-)
+from mirage.stages.learn.checkpoints import BEST, LAST, is_whole, step_of
+from mirage.stages.learn.fitting import METRICS, averaged_weights, fit, resumable_trainer
 from mirage.stages.learn.precision import settle_precision
 from mirage.stages.provenance import poses_bundle, record_of
 from mirage.stages.show.pose_panels import pose_files
 
 VALIDATION_REFERENCES = 4  # turned at every validation, to be looked at
 _VALIDATION_VIEWS = 8
-METRICS = "metrics.csv"
-
-_PRECISIONS: dict[str, Literal["bf16-mixed", "32-true"]] = {"bf16": "bf16-mixed", "fp32": "32-true"}
-_LOG_EVERY = 10  # steps
-_UNTIL_ENDED = 300.0  # seconds that a process of a job that is put back waits to be ended
 
 
-def fit(
+def fit_denoiser(
     config: Config,
     folder: RunFolder,
     where: Path,
@@ -76,58 +53,30 @@ def fit(
         The checkpoint after the last step.
 
     Raises:
-        KeyboardInterrupt: it was told to stop; it is saved up to here.
-        MirageError: it cannot be saved, no checkpoint can be read, another process died, or W&B
-            refuses.
+        KeyboardInterrupt, MirageError: as of `fit`.
     """
     images = open_images(folder["images"])
     size, labels = config.data.resolution, data.images.labels
     references = _pick_references(images, size, labels, data.heldout_ids)
-    ranks = find_ranks()
-    precision = settle_precision(config.train, module.denoiser, data.batch_size, where, ranks)
-    config = replace(config, train=replace(config.train, precision=precision))
-    trainer = _trainer_of_run(config, folder, where, data.ring, references, keep_best)
-    last = where / LAST
-    # One looks, lest another find what the first has set aside.
-    start = ranks.gather(newest_whole(where) if ranks.is_first else None)[0]
-    stopped = None
-    try:
-        with refusals_told(where), fast_kernels():
-            trainer.fit(module, data, ckpt_path=str(start) if start else None, weights_only=True)
-        trainer.save_checkpoint(last)
-    except StoppedError as error:
-        stopped = error
-    except SystemExit:  # how Lightning answers Ctrl-C and SIGTERM
-        raise KeyboardInterrupt from None
-    except RuntimeError as error:
-        if ranks.world == 1 or not _tells_of_a_dead_process(error):
-            raise
-        raise MirageError(
-            f"another of the {ranks.world} processes died",
-            where=f"{where}, process {ranks.rank}",
-            todo="see its log; the same command goes on from the last checkpoint",
-        ) from error
-    finally:
-        finish(trainer.loggers)
-    if stopped is not None:
-        _leave(stopped)
-    return last
-
-
-def _tells_of_a_dead_process(error: RuntimeError) -> bool:
-    said = str(error)
-    return isinstance(error, torch.distributed.DistError) or any(
-        sign in said for sign in ("gloo", "Connection closed", "Connection reset", "Broken pipe")
+    precision = settle_precision(
+        config.train, module.denoiser, data.batch_size, where, find_ranks()
     )
-
-
-def _leave(stopped: StoppedError) -> NoReturn:
-    if stopped.requeue is None:
-        raise KeyboardInterrupt
-    print("told to stop: saved, and back in the queue", flush=True)
-    stopped.requeue()
-    time.sleep(_UNTIL_ENDED)  # the first process puts the job back, which ends all
-    raise KeyboardInterrupt
+    config = replace(config, train=replace(config.train, precision=precision))
+    train, poses = config.train, folder["poses"]
+    looks = OrbitViews(
+        references, data.ring, validation_views(config), where / "orbits",
+        _pose_reader(poses / BANK_FILE),
+    )  # fmt: skip
+    logged = PoseRecord(
+        pose_files(poses), lambda: poses_bundle(config, folder),
+        where / "wandb" / "poses_logged.txt",
+    )  # fmt: skip
+    trainer = resumable_trainer(
+        train, where, config.data.batch_size, record_of(config, folder, where.name),
+        before=[looks, *build_targets(train.callbacks)],
+        after=[logged, *([_best_checkpoint(where)] if keep_best else [])],
+    )  # fmt: skip
+    return fit(trainer, module, data, where)
 
 
 def load_averaged(
@@ -139,38 +88,8 @@ def load_averaged(
         MirageError: the checkpoint is damaged.
     """
     denoiser = PoseDenoiser.build(config.model, config.data.resolution, num_poses, codec)
-    if not is_whole(checkpoint):
-        raise MirageError(
-            "the checkpoint of a finished training is damaged",
-            where=str(checkpoint),
-            todo=f"delete {checkpoint.parent / '.stamp.json'}; training then goes on from the "
-            "checkpoint before",
-        )
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    prefix = "denoiser."
-    denoiser.load_state_dict(
-        {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    )
+    denoiser.load_state_dict(averaged_weights(checkpoint, "denoiser"))
     return denoiser
-
-
-def set_aside_other(where: Path, identity: str, ranks: Ranks = ALONE) -> None:
-    """Checkpoints made with other settings cannot be resumed: keep them under another name."""
-    if ranks.is_first:
-        _set_aside_other(where, identity)
-    ranks.wait()
-
-
-def _set_aside_other(where: Path, identity: str) -> None:
-    mark = where / "identity.txt"
-    if mark.exists() and mark.read_text() != identity:
-        number = 1
-        while (aside := where.with_name(f"{where.name}.before-{number}")).exists():
-            number += 1
-        where.rename(aside)
-        print(f"{where.name}: the settings changed; the earlier training is kept in {aside}")
-    where.mkdir(parents=True, exist_ok=True)
-    mark.write_text(identity)
 
 
 def validation_views(config: Config) -> ViewsConfig:
@@ -190,50 +109,6 @@ def _pick_references(
         )
         for i in chosen
     }
-
-
-def _trainer_of_run(
-    config: Config,
-    folder: RunFolder,
-    where: Path,
-    ring: PoseRing,
-    references: Mapping[str, PosedPhoto],
-    keep_best: bool,
-) -> lightning.Trainer:
-    _quieten_lightning()  # before it looks for a Slurm, too
-    ranks, poses = find_ranks(), folder["poses"]
-    views = validation_views(config)
-    callbacks: list[Callback] = [
-        OrbitViews(  # sees the EMA: before it
-            references, ring, views, where / "orbits", _pose_reader(poses / BANK_FILE)
-        ),
-        *build_targets(config.train.callbacks),
-        WarmupEMA(config.train.ema_decay),
-        MetricsFile(where / METRICS, every=_LOG_EVERY),
-        Pace(where.name, config.data.batch_size, every=_LOG_EVERY),
-        PoseRecord(
-            pose_files(poses), lambda: poses_bundle(config, folder),
-            where / "wandb" / "poses_logged.txt",
-        ),
-        *([_best_checkpoint(where)] if keep_best else []),
-        # It saves after steps alone, never on exceptions: one may come in mid-step, or while
-        # validation has the weights swapped.
-        StopWhenTold(where / LAST, config.train.checkpoint_minutes, ranks),
-    ]  # fmt: skip
-    return make_trainer(
-        config.train,
-        where,
-        callbacks,
-        devices=ranks.local_world,
-        num_nodes=ranks.machines,
-        strategy="auto" if ranks.world == 1 else "ddp",
-        plugins=_plugins(),
-        logger=wandb_logger(record_of(config, folder, where.name)) if ranks.is_first else False,
-        val_check_interval=config.train.validate_every,
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        log_every_n_steps=_LOG_EVERY,
-    )
 
 
 def _best_checkpoint(where: Path) -> ModelCheckpoint:
@@ -263,37 +138,6 @@ def checkpoint_to_export(where: Path) -> tuple[Path, str]:
     )
 
 
-def make_trainer(
-    train: TrainConfig, where: Path, callbacks: list[Callback], **settings: Any
-) -> lightning.Trainer:
-    """What every training has in common, a run's and one that is only tried.
-
-    Args:
-        where: Lightning may leave files there.
-        train: its precision is fp32 or bf16, what `settle_precision` made of auto.
-        settings: the others that `lightning.Trainer` takes.
-    """
-    _quieten_lightning()
-    return lightning.Trainer(
-        accelerator="gpu" if torch.cuda.is_available() else "cpu",
-        max_steps=train.steps,
-        callbacks=callbacks,
-        precision=_PRECISIONS[train.precision],
-        gradient_clip_val=train.gradient_clip,
-        use_distributed_sampler=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=str(where),
-        **settings,
-    )
-
-
-def _plugins() -> list[Any]:
-    # Whoever submitted the job requeues it; Lightning must not take the signals.
-    slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
-    return [WholeCheckpoints(), *slurm]
-
-
 def _pose_reader(bank_file: Path) -> ReadPoses:
     """Reads the poses of views; what that takes is loaded when the first are there."""
 
@@ -312,8 +156,3 @@ def _pose_reader(bank_file: Path) -> ReadPoses:
         return None if reader is None else reader(views)
 
     return read
-
-
-def _quieten_lightning() -> None:
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning")

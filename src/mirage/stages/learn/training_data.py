@@ -10,7 +10,7 @@ from datamodules.labelled import LabelledImages
 from datamodules.pairs import PairedImages, TurnedPhotos
 from datamodules.posed import PosedImages
 from mirage.config import Config
-from mirage.contracts import HELDOUT, TRAIN, IntArray, KeptArray, PoseLabels
+from mirage.contracts import HELDOUT, TRAIN, ByteArray, IntArray, KeptArray, PoseLabels
 from mirage.device import device
 from mirage.errors import MirageError
 from mirage.features.backbone import load_backbone
@@ -81,8 +81,8 @@ class TrainingData:
         }
 
 
-def share_of_batch(batch_size: int, world: int) -> int:
-    """What one of `world` processes takes of a batch.
+def share_of_batch(batch_size: int, world: int, key: str = "data.batch_size") -> int:
+    """What one of `world` processes takes of a batch, whose configuration key is `key`.
 
     Raises:
         MirageError: it cannot be shared out evenly.
@@ -90,7 +90,7 @@ def share_of_batch(batch_size: int, world: int) -> int:
     if batch_size % world:
         raise MirageError(
             f"a batch of {batch_size} cannot be shared out evenly to {world} processes",
-            where="configuration key data.batch_size",
+            where=f"configuration key {key}",
             todo=f"use a multiple of {world}; it is the batch of all processes together",
         )
     return batch_size // world
@@ -104,13 +104,21 @@ def without_outliers(ids: IntArray, labels: PoseLabels) -> IntArray:
 
 def keep_images(config: Config, folder: RunFolder) -> tuple[Codec, KeptArray, KeptArray | None]:
     """The codec, all photos as it keeps them, and their mirror images where they are kept too."""
-    images = open_images(folder["images"])
     if config.model.autoencoder is not None:
-        return keep_latents(config, images, folder)
-    size = config.data.resolution
-    path = folder["images"] / f"cache-{size}.npy"
+        return keep_latents(config, open_images(folder["images"]), folder)
+    return PIXELS, keep_pixels(folder, config.data.resolution), None
+
+
+def keep_pixels(folder: RunFolder, size: int) -> ByteArray:
+    """[N, size, size, 3] uint8 all photos of a run, a memory map; filled where it is not full yet.
+
+    Raises:
+        MirageError: the run has no images.
+    """
+    key, path = folder.key("images"), folder["images"] / f"cache-{size}.npy"
+    images = open_images(folder["images"])
     build_cache(
-        path, (len(images), size, size, 3), folder.key("images"),
+        path, (len(images), size, size, 3), key,
         lambda ids: images.batches(ids, size, 256), ranks=join_ranks(),
     )  # fmt: skip
-    return PIXELS, open_cache(path), None
+    return open_cache(path)
