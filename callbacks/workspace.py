@@ -81,6 +81,7 @@ def build(entity: str, project: str) -> Any:
             ws.Section(name="Views", panels=_views(), is_open=True, pinned=True),
             ws.Section(name="Objects", panels=_objects(), is_open=True),
             ws.Section(name="Training", panels=_training(), is_open=True),
+            ws.Section(name="Autoencoder", panels=_autoencoder(), is_open=True),
             ws.Section(name="Poses", panels=_poses(), is_open=True),
             ws.Section(name="Evaluation", panels=_evaluation(), is_open=True),
         ],
@@ -121,6 +122,17 @@ def _training() -> list[Any]:
         _line("Loss", "train/loss", "val/loss"),
         _line("Learning rate", "train/learning_rate"),
         _line("Images a second", "train/images_per_second"),
+    ]
+
+
+def _autoencoder() -> list[Any]:
+    import wandb_workspaces.reports.v2 as wr
+
+    return [
+        wr.MediaBrowser(media_keys=[named("autoencoder/reconstructions")]),
+        wr.BarPlot(title="PSNR of held-out photos, dB", metrics=[named("autoencoder/psnr")]),
+        wr.BarPlot(title="SSIM", metrics=[named("autoencoder/ssim")]),
+        wr.BarPlot(title="Feature distance", metrics=[named("autoencoder/feature_distance")]),
     ]
 
 

@@ -29,7 +29,7 @@ from doc_files import differences, facts_in, files_of, keys_in, pattern, told
 from made_up_shards import save_shards
 from made_up_solids import field_of, van, views_of
 from PIL import Image
-from tiny_runs import BRIEF, TINY, mirage
+from tiny_runs import BRIEF, TINY, TINY_AUTOENCODER, mirage
 
 from callbacks import workspace
 from mirage import cli, launch, multirun
@@ -52,6 +52,7 @@ RESOLVED = {
     "experiment=": "a training of minutes to hours",
     "train.steps=": "a training of hours",
     "refine.photos=": "a training of hours",
+    "autoencoder ": "a training of an hour; tests/stages/test_autoencoder.py has a short one",
     "reconstruct ": "an object of minutes; tests/stages/test_reconstruct.py makes one",
     "ablate ": "an ablation of minutes; tests/stages/test_road.py runs one",
     "sweep ": "a sweep of hours",
@@ -179,6 +180,7 @@ def demo(world: Path) -> Path:
     assert mirage("run", *later, f"run={run}") == 0
     words = ["ablation.objects=2", "ablation.views=2", "ablation.rows={a: {mode: start}}"]
     assert mirage("ablate", "ablation.name=steps", *words, f"run={run}") == 0
+    assert mirage("autoencoder", *TINY_AUTOENCODER, f"run={run}") == 0
     assert mirage("assign", str(world / "car.jpg"), "--explain", f"run={run}") == 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(refuse, "SURE_ENOUGH", 2.0)
@@ -226,7 +228,7 @@ STRUCTURED = (
     "images/manifest.parquet", "images/rejected.csv", "images/source.json", "poses/labels.parquet",
     "poses/summary.json", "poses/bank.safetensors", "poses/gallery.npz", "train/metrics.csv",
     "model/model_index.json", "views/<photo>/views.json", "shape/<photo>/shape.json",
-    "evaluate/figures.json", "evaluate/turned/<number>/turned.json",
+    "evaluate/figures.json", "evaluate/turned/<number>/turned.json", "autoencoder/figures.json",
 )  # fmt: skip
 
 

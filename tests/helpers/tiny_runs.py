@@ -19,6 +19,13 @@ TINY = [
 # And a training of a few steps, saved after each, and a validation.
 BRIEF = ["train.steps=4", "train.checkpoint_minutes=0", "train.validate_every=4"]
 
+# An autoencoder that is trained as briefly.
+TINY_AUTOENCODER = [
+    f"autoencoder.{word}"
+    for word in ("size=16", "crop=8", "channels=[8,8]", "layers=[1,1]", "batch_size=4", "steps=10",
+                 "warmup_steps=1", "validate_every=5", "checkpoint_minutes=0")
+]  # fmt: skip
+
 
 def mirage(*words: str) -> int:
     """Run one command in this process; the status that it ends with."""

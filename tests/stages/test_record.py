@@ -13,7 +13,7 @@ import pytest
 from made_up_solids import field_of, van, views_of
 from offline_runs import OfflineRun, read_runs
 from PIL import Image
-from tiny_runs import mirage
+from tiny_runs import TINY_AUTOENCODER, mirage
 
 from callbacks.names import LOGGED
 from mirage.config import Config, PosesConfig
@@ -50,6 +50,7 @@ def run(posed: Path, recorded: None, tmp_path_factory: pytest.TempPathFactory) -
     copy = shutil.copytree(posed, tmp_path_factory.mktemp("recorded") / "cars")
     config, folder = load_config([*WORDS, f"run={copy}"]), RunFolder(copy)
     record_poses(config, folder)
+    assert mirage("autoencoder", f"run={copy}", *WORDS, *TINY_AUTOENCODER) == 0
     for command in ("train", "views"):
         assert mirage(command, f"run={copy}", *WORDS) == 0
     files = [folder["evaluate"] / name for name in ("figures.json", "tables.md")]
@@ -79,7 +80,8 @@ def test_names_are_those_of_the_list_and_the_other_way_round(runs: list[OfflineR
     for job, name in found:
         assert any(item.matches(name) and job in item.jobs for item in LOGGED), (job, name)
     jobs = {job for job, _ in found}
-    assert jobs == {"poses", "train", "views", "shape"}  # what is measured joins the training
+    # What is measured joins the training.
+    assert jobs == {"autoencoder", "poses", "train", "views", "shape"}
     for item in LOGGED:
         if item.name == "poses/stability":  # their number was not chosen, it was asked for
             continue

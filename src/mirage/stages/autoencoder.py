@@ -40,6 +40,7 @@ from mirage.stages.measure.reconstruction import (
     table_of,
 )
 from mirage.stages.provenance import record_of
+from mirage.stages.record import record_autoencoder
 
 STAGE = "autoencoder"
 MODEL = "model"  # what diffusers reads, in the stage's folder
@@ -126,7 +127,7 @@ def _measure_once(
         pixels = [keep_pixels(source, config.autoencoder.size) for source in sources]
         if ranks.is_first:
             figures = {"key": key, **_measure(config, folder, sources, pixels)}
-            _record(config, folder, figures["rows"][0])
+            record_autoencoder(config, folder, figures["rows"][0], folder[STAGE] / PICTURE)
             write_json(path, figures)  # comes last: it says that all is there
     ranks.wait()
     return dict(read_json(path))
@@ -158,11 +159,3 @@ def _backbone(config: Config) -> Backbone | None:
     except MirageError as error:  # its weights are not at hand: the rest can be measured
         print(f"feature distance is not measured: {error.what}", flush=True)
         return None
-
-
-def _record(config: Config, folder: RunFolder, row: dict[str, Any]) -> None:
-    from callbacks.tracking import log_pictures, recording  # takes seconds
-
-    figures = {f"autoencoder/{n}": row[n] for n in ("psnr", "ssim", "feature_distance") if n in row}
-    with recording(record_of(config, folder, STAGE)) as tracked:
-        log_pictures(tracked, STAGE, [folder[STAGE] / PICTURE], **figures)

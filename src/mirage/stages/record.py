@@ -5,7 +5,7 @@ Imported where that is: it takes W&B and Lightning, which take seconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,18 @@ def record_poses(config: Config, folder: RunFolder) -> None:
     with recording(record_of(config, folder, "poses")) as run:
         log_pictures(run, "poses", pose_files(folder["poses"]), **figures)
         log_bundle(run, poses_bundle(config, folder))
+
+
+def record_autoencoder(
+    config: Config, folder: RunFolder, figures: Mapping[str, Any], picture: Path
+) -> None:
+    """What an autoencoder keeps of held-out photos, in the W&B run of its training."""
+    told = {
+        f"autoencoder/{name}": figures[name]
+        for name in ("psnr", "ssim", "feature_distance") if name in figures
+    }  # fmt: skip
+    with recording(record_of(config, folder, "autoencoder")) as run:
+        log_pictures(run, "autoencoder", [picture], **told)
 
 
 def record_model(config: Config, folder: RunFolder, key: str) -> None:
