@@ -110,7 +110,7 @@ def draw_reconstructions(sets: Sequence[tuple[str, ByteArray, ByteArray]]) -> Im
     Args:
         sets: (name, photos, reconstructions), [N, H, W, 3] uint8 each.
     """
-    rows = []
+    rows: list[Row] = []
     for name, photos, again in sets:
         lines = ((f"{name}\nphotos", photos), ("\nthrough latents", again))
         for title, pictures in lines:
