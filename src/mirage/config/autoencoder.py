@@ -15,7 +15,7 @@ class AutoencoderConfig:
     # A level, the first at half of the photo's side; those that the factor has no level for are
     # left out.
     channels: list[int] = field(default_factory=lambda: [32, 64, 128])
-    layers: list[int] = field(default_factory=lambda: [2, 3, 3])  # residual blocks a level, likewise
+    layers: list[int] = field(default_factory=lambda: [2, 3, 3])  # residual blocks, likewise
     size: int = 128  # side that photos are brought to, to train and to measure, pixels
     others: list[str] = field(default_factory=list)  # folders of runs whose photos it learns, too
     own: float = 0.75  # share of the crops that are of the run's own photos, where there are others
