@@ -52,6 +52,7 @@ RESOLVED = {
     "experiment=": "a training of minutes to hours",
     "train.steps=": "a training of hours",
     "refine.photos=": "a training of hours",
+    "model.autoencoder=": "a training of hours; tests/stages/test_road.py has a short one",
     "autoencoder ": "a training of an hour; tests/stages/test_autoencoder.py has a short one",
     "reconstruct ": "an object of minutes; tests/stages/test_reconstruct.py makes one",
     "ablate ": "an ablation of minutes; tests/stages/test_road.py runs one",
