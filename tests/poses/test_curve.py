@@ -62,3 +62,14 @@ def test_principal_coordinates_keep_lengths_and_order() -> None:
     energy = (coordinates**2).sum(axis=0)
     assert (np.diff(energy) < 0).all()
     assert np.allclose(coordinates.T @ coordinates, np.diag(energy))
+
+
+def test_a_photo_that_counts_twice_is_as_two() -> None:
+    azimuth = np.random.default_rng(0).uniform(0, 360, 200)
+    even, odd = curve(azimuth)
+    times = 1 + np.arange(200) % 2
+    doubled = np.repeat(np.arange(200), times)
+    counted = fit_curve(even, odd, azimuth, (3,), 8, weight=times / times.mean())
+    copied = fit_curve(even[doubled], odd[doubled], azimuth[doubled], (3,), 8)
+    np.testing.assert_allclose(counted.azimuth[doubled], copied.azimuth, atol=0.1)
+    assert counted.likelihood == pytest.approx(copied.likelihood, abs=1e-3)

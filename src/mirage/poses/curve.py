@@ -23,7 +23,7 @@ from mirage.circle import circular_mean
 from mirage.contracts import FloatArray
 
 _STATIONS = 72  # azimuths at which the curve is held
-_START_WIDTH = 20.0  # degrees about its first azimuth that a photo counts for at the start
+START_WIDTH = 20.0  # degrees about its first azimuth that a photo counts for at the start
 _NOISE_FLOOR = 1e-2  # of the mean variance of a coordinate
 _DENSITY_FLOOR = 1e-3  # of an even density
 _DENSITY_WIDTH = 13.0  # degrees over which the density is smoothed
@@ -43,7 +43,8 @@ class Curve:
 
     Attributes:
         azimuth: [n] degrees in [0, 360), the mean of what each photo may have.
-        likelihood: mean log likelihood of a photo, in nats; compares fits of the same photos.
+        likelihood: mean log likelihood of a photo, by weight, in nats; compares fits of the same
+            photos.
     """
 
     azimuth: FloatArray
@@ -56,7 +57,8 @@ def fit_curve(
     start: FloatArray,
     harmonics: Sequence[int],
     rounds: int,
-    width: float = _START_WIDTH,
+    width: float = START_WIDTH,
+    weight: FloatArray | None = None,
 ) -> Curve:
     """Expectation maximisation from the azimuths `start`.
 
@@ -65,22 +67,25 @@ def fit_curve(
         start: [n] degrees. width: degrees about it that a photo counts for at first.
         harmonics: multiples of θ in the series, one stage after another.
         rounds: of the two steps, in each stage.
+        weight: [n] of mean 1, how much each photo counts; None: all alike.
     """
+    weight = np.ones(len(even)) if weight is None else weight
     share = kernel(np.deg2rad(start)[:, None] - _STATION, width)
     share /= share.sum(axis=1, keepdims=True)
     for highest_multiple in harmonics:
         multiples = _STATION[:, None] * np.arange(highest_multiple + 1)
         cosines, sines = np.cos(multiples), np.sin(multiples[:, 1:])
         for _ in range(rounds):
-            scores = np.log(density_of(share))
+            counted = weight[:, None] * share
+            scores = np.log(density_of(counted))
             for points, basis in ((even, cosines), (odd, sines)):
-                scores = scores + fit_series(points, share, basis).log_density(points)
+                scores = scores + fit_series(points, counted, basis).log_density(points)
             highest = scores.max(axis=1, keepdims=True)
             share = np.exp(scores - highest)
             total = share.sum(axis=1, keepdims=True)
             share /= total
     azimuth = circular_mean(np.rad2deg(_STATION), share)
-    return Curve(azimuth, float((highest + np.log(total)).mean()))
+    return Curve(azimuth, float((weight[:, None] * (highest + np.log(total))).mean()))
 
 
 @dataclass(frozen=True)
@@ -106,15 +111,17 @@ def fit_series(points: FloatArray, share: FloatArray, basis: FloatArray) -> Seri
     """The curve through [n, D] points that are at S stations by [n, S] shares.
 
     Args:
+        share: its rows add up to the weight of each photo, and those to n.
         basis: [S, ·] the functions of azimuth that the curve is made of.
     """
-    count = share.sum(axis=0)
+    count, weight = share.sum(axis=0), share.sum(axis=1)
     mean = share.T @ points  # of the photos at each station, times their count
     gram = basis.T @ (count[:, None] * basis)
     gram += 1e-5 * len(points) * np.eye(len(gram))
     curve = basis @ np.linalg.solve(gram, basis.T @ mean)
     cross = mean.T @ curve
-    noise = points.T @ points - cross - cross.T + curve.T @ (count[:, None] * curve)
+    energy = points.T @ (weight[:, None] * points)
+    noise = energy - cross - cross.T + curve.T @ (count[:, None] * curve)
     noise = noise / len(points)
     noise += _NOISE_FLOOR * np.trace(noise) / len(noise) * np.eye(len(noise))
     return Series(curve, np.linalg.cholesky(noise))

@@ -18,7 +18,8 @@ from functools import cached_property
 import numpy as np
 
 from mirage.contracts import FloatArray
-from mirage.poses.curve import Curve, even_and_odd, fit_curve
+from mirage.poses.crowds import crowd_weights
+from mirage.poses.curve import START_WIDTH, Curve, even_and_odd, fit_curve
 from mirage.poses.held_out import HeldOutRidge
 from mirage.poses.splits import splits
 from mirage.poses.starts import first_guesses
@@ -56,6 +57,7 @@ class Photos:
     ) -> None:
         self.descriptors, self.mirrored = descriptors, mirrored
         self.even, self.odd = even_and_odd(descriptors, mirrored, dims)
+        self.weight = crowd_weights(descriptors, mirrored)
         self._seed = seed
 
     @cached_property
@@ -66,7 +68,9 @@ class Photos:
         self, start: FloatArray, dims: int, harmonics: Sequence[int], rounds: int, *width: float
     ) -> Curve:
         """`fit_curve` to the first `dims` coordinates of either part."""
-        return fit_curve(self.even[:, :dims], self.odd[:, :dims], start, harmonics, rounds, *width)
+        even, odd = self.even[:, :dims], self.odd[:, :dims]
+        (about,) = width or (START_WIDTH,)
+        return fit_curve(even, odd, start, harmonics, rounds, about, self.weight)
 
     def refine(self, start: FloatArray) -> Rated:
         """The full curve about the azimuths `start` [n], degrees."""

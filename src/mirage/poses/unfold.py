@@ -42,7 +42,10 @@ def best_unfolding(photos: Photos, outline: FloatArray, seed: int) -> tuple[IntA
         facing = facing_side(angle[rows], photos.odd[rows, :dims])
         start = angle[rows] / 2 + np.where(facing > 0, 0.0, 180.0)
         even, odd = photos.even[rows, :DIMS], photos.odd[rows, :DIMS]
-        azimuth = fit_curve(even, odd, start, (_SMOOTH,), 2 * _ROUNDS).azimuth
+        weight = photos.weight[rows]
+        azimuth = fit_curve(
+            even, odd, start, (_SMOOTH,), 2 * _ROUNDS, weight=weight / weight.mean()
+        ).azimuth
         ridge = HeldOutRidge(photos.descriptors[rows], photos.mirrored[rows], seed)
         return ridge.score(azimuth), azimuth
 
