@@ -57,12 +57,8 @@ class Photos:
     ) -> None:
         self.descriptors, self.mirrored = descriptors, mirrored
         self.even, self.odd = even_and_odd(descriptors, mirrored, dims)
+        self.weight = crowd_weights(descriptors, mirrored)  # of photos in a fit
         self._seed = seed
-
-    @cached_property
-    def weight(self) -> FloatArray:
-        """[n] of mean 1, how much each photo counts in a fit."""
-        return crowd_weights(self.descriptors, self.mirrored)
 
     @cached_property
     def _ridge(self) -> HeldOutRidge:
