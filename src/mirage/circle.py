@@ -94,12 +94,17 @@ def align_rings(source: npt.ArrayLike, target: npt.ArrayLike) -> RingAlignment:
     return RingAlignment(float(wrap(found[direction][1])), direction)
 
 
-def retime(found: FloatArray, true: FloatArray, num_bins: int) -> FloatArray:
-    """[N] degrees: azimuths `found` [N], re-timed by the true ones [N] of photos found alike.
+def retime(
+    found: FloatArray, true: FloatArray, num_bins: int, at: FloatArray | None = None
+) -> FloatArray:
+    """Degrees: azimuths `found` [N], re-timed by the true ones [N] of photos found alike.
 
     Monotone: the middle of each bin of found azimuths is taken to the median of the true ones in
     it, and between them it is linear. Bins without photos, and those whose median is not beyond
     the one before, are left out.
+
+    Args:
+        at: azimuths that are re-timed in place of the found ones; of any shape.
     """
     middles, medians = bin_medians(true, found, num_bins)
     seen = np.isfinite(medians)
@@ -110,7 +115,8 @@ def retime(found: FloatArray, true: FloatArray, num_bins: int) -> FloatArray:
     middles, lag = middles[later], lag[later]
     # np.interp knows no circle: one turn before and one after are laid beside it.
     turns = np.concatenate([middles - 360.0, middles, middles + 360.0])
-    return wrap(found + np.interp(found, turns, np.tile(lag, 3)))
+    at = found if at is None else at
+    return wrap(at + np.interp(at, turns, np.tile(lag, 3)))
 
 
 def bin_medians(

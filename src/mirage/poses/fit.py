@@ -13,13 +13,14 @@ from mirage.contracts import FloatArray, IntArray
 from mirage.errors import MirageError
 from mirage.poses.anchors import check_anchors, place_anchors
 from mirage.poses.bank import PoseBank, join_circle
-from mirage.poses.clock import fit_clock
+from mirage.poses.clock import Clock, fit_clock
 from mirage.poses.clusters import fit_mirrored_poses, fit_poses, softness_of
 from mirage.poses.describe import Sampled
 from mirage.poses.descriptor import LayoutEncoder
 from mirage.poses.discovery import Circle, discover_circle
 from mirage.poses.reader import ARC, CircleReader, CurveReader, fit_reader
 from mirage.poses.ring import ring_from_distances, ring_from_plane
+from mirage.poses.search import Photos
 from mirage.poses.stability import CountChoice, choose_count
 
 # Of the circle joined to the descriptor, whose own length is about 1: large enough that poses are
@@ -48,8 +49,8 @@ def fit_bank(
         opened = circle.reader.opened(*circle.closure.span)
         circle, span = replace(circle, reader=opened), (0.0, ARC)
     elif circle is not None:
-        clock = fit_clock(circle.reader.azimuths(sampled), sample.outline)
-        circle = replace(circle, reader=circle.reader.retimed(clock.timing))
+        timed, clock = _timed(circle.reader, sample, config.seed)
+        circle = replace(circle, reader=timed)
     points = _points(sampled, None if circle is None else circle.reader)
     choice = _choose(points, sampled, mirrored, circle, config)
     count = choice.chosen
@@ -122,6 +123,23 @@ def _anchored(bank: PoseBank, sampled: FloatArray, anchors: Mapping[int, float])
         return bank
     bank = bank.retimed(timing)
     return replace(bank, softness=softness_of(_points(sampled, bank.circle), bank.centroids))
+
+
+def _timed(reader: CircleReader, sample: Sampled, seed: int) -> tuple[CircleReader, Clock]:
+    """The circle in degrees, and how well they are known.
+
+    The curve is fitted once more where it is timed, and timed again: a series of few harmonics is
+    smooth in true degrees, and where the circle was stretched it had too few for its narrow part.
+    """
+    reader = reader.retimed(fit_clock(reader.azimuths(sample.photos), sample.outline).timing)
+    photos = Photos(sample.photos, sample.mirrored, seed)
+    curve = photos.refit(reader.azimuths(sample.photos))
+    main = fit_reader(sample.photos, sample.mirrored, curve.azimuth)
+    reading = main.azimuths(sample.photos)
+    others = (member.timed_as(reading, sample.photos) for member in reader.members[1:])
+    reader = CircleReader((main, *others))
+    clock = fit_clock(reader.azimuths(sample.photos), sample.outline)
+    return reader.retimed(clock.timing), clock
 
 
 def pair_mirrored(bank: PoseBank, photos: FloatArray, mirrored: FloatArray) -> IntArray:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from mirage.circle import circular_distance, circular_mean, wrap
+from mirage.circle import circular_distance, circular_mean, retime, wrap
 from mirage.contracts import FloatArray, check_shape
 from mirage.poses.curve import density_of, fit_series, kernel, principal_axes, stations
-from mirage.poses.timing import Timing
 
 _STATIONS = 180  # azimuths at which a reading weighs the curve
 _HARMONICS = 10
 _DIMS = 100  # principal coordinates of the descriptor that are read
 _WIDTH = 5.0  # degrees about its azimuth that a photo counts for in the fit
 _TRUST = 15.0  # degrees about a reading that count as agreeing with it
+_BINS = 24  # of azimuth, by which one curve is timed as another
 ARC = 300.0  # degrees that an arc is spread over: its ends must not look like neighbours
 
 
@@ -64,9 +65,17 @@ class CurveReader:
         """The same curve with azimuth a at offset + direction · a."""
         return replace(self, azimuth=_exact(offset + direction * self.azimuth))
 
-    def retimed(self, timing: Timing) -> CurveReader:
+    def retimed(self, timing: Callable[[FloatArray], FloatArray]) -> CurveReader:
         """The same curve, whose azimuths run as `timing` has them."""
         return replace(self, azimuth=_exact(timing(self.azimuth)))
+
+    def timed_as(self, reading: FloatArray, descriptors: FloatArray) -> CurveReader:
+        """The same curve, timed as another is that reads [n] degrees in [n, D] photos.
+
+        What is left between them is photos that they put elsewhere.
+        """
+        own = self.azimuths(descriptors)
+        return self.retimed(lambda azimuth: retime(own, reading, _BINS, azimuth))
 
     def opened(self, low: float, high: float) -> CurveReader:
         """The same curve as an arc: photos from `low` to `high` degrees are reported as 0 to 300.
@@ -136,7 +145,7 @@ class CircleReader:
         """The same curves with azimuth a at offset + direction · a."""
         return CircleReader(tuple(m.reoriented(offset, direction) for m in self.members))
 
-    def retimed(self, timing: Timing) -> CircleReader:
+    def retimed(self, timing: Callable[[FloatArray], FloatArray]) -> CircleReader:
         """The same curves, whose azimuths run as `timing` has them."""
         return CircleReader(tuple(m.retimed(timing) for m in self.members))
 

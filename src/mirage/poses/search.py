@@ -72,9 +72,13 @@ class Photos:
         (about,) = width or (START_WIDTH,)
         return fit_curve(even, odd, start, harmonics, rounds, about, self.weight)
 
-    def refine(self, start: FloatArray) -> Rated:
+    def refit(self, start: FloatArray) -> Curve:
         """The full curve about the azimuths `start` [n], degrees."""
-        return self.rate(self.fit(start, DIMS, (_HARMONICS,), _ROUNDS, _NARROW))
+        return self.fit(start, DIMS, (_HARMONICS,), _ROUNDS, _NARROW)
+
+    def refine(self, start: FloatArray) -> Rated:
+        """The full curve about the azimuths `start` [n], degrees, and how good it is."""
+        return self.rate(self.refit(start))
 
     def rate(self, curve: Curve) -> Rated:
         """The rating of a full curve."""
