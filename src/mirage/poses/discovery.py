@@ -11,7 +11,7 @@ from mirage.contracts import FloatArray
 from mirage.poses.azimuth import find_azimuths, read_all
 from mirage.poses.closure import Closure, measure_closure
 from mirage.poses.reader import CircleReader, fit_reader
-from mirage.poses.search import DIMS, Photos
+from mirage.poses.search import Photos
 from mirage.progress import show_progress
 
 _SHARE = 0.75  # of the photos that each discovery sees
@@ -64,8 +64,7 @@ def discover_circle(
         curves.append(photos.refine(read_all(descriptors, mirrored, rows, azimuth)))
     best = max(range(num_discoveries), key=lambda index: curves[index].rating)
     curve = curves[best].curve
-    cloud = photos.fit(curve.azimuth, DIMS, (0,), 1)
-    if curve.likelihood - cloud.likelihood < _GAIN:
+    if photos.gain(curve.azimuth) < _GAIN:
         return None
     main = fit_reader(descriptors, mirrored, curve.azimuth)
     reading = found[best].azimuths(descriptors)

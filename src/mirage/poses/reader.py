@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from scipy.special import softmax
 
 from mirage.circle import circular_distance, circular_mean, retime, wrap
 from mirage.contracts import FloatArray, check_shape
-from mirage.poses.curve import density_of, fit_series, kernel, principal_axes, stations
+from mirage.poses.curve import fit_series, kernel, principal_axes, stations
 
 _STATIONS = 180  # azimuths at which a reading weighs the curve
 _HARMONICS = 10
 _DIMS = 100  # principal coordinates of the descriptor that are read
 _WIDTH = 5.0  # degrees about its azimuth that a photo counts for in the fit
 _TRUST = 15.0  # degrees about a reading that count as agreeing with it
+_DOUBT = 2.0  # what the log likelihoods of a curve are divided by, to tell how sure it is
+_COMMON = stations(_STATIONS) * 180.0 / np.pi  # degrees at which all curves of a circle are heard
 _BINS = 24  # of azimuth, by which one curve is timed as another
 ARC = 300.0  # degrees that an arc is spread over: its ends must not look like neighbours
 
@@ -28,19 +31,16 @@ class CurveReader:
         mean: [D] of the descriptors.
         whiten: [D, d] descriptor → coordinates in which the noise has unit variance.
         curve: [S, d] at S azimuths in equal steps from 0.
-        log_density: [S] of photos there.
         azimuth: [S] degrees in [0, 360) that the stations are reported as.
     """
 
     mean: FloatArray
     whiten: FloatArray
     curve: FloatArray
-    log_density: FloatArray
     azimuth: FloatArray
 
     def __post_init__(self) -> None:
         check_shape("whiten", self.whiten, (len(self.mean), self.curve.shape[1]))
-        check_shape("log_density", self.log_density, (len(self.curve),))
         check_shape("azimuth", self.azimuth, (len(self.curve),))
 
     def distances(self, descriptors: FloatArray) -> FloatArray:
@@ -50,16 +50,28 @@ class CurveReader:
         gap: FloatArray = squared - 2 * white @ self.curve.T
         return np.maximum(gap, 0.0)
 
-    def posterior(self, descriptors: FloatArray) -> FloatArray:
-        """[N, D] → [N, S] probability of each station."""
-        scores = self.log_density - 0.5 * self.distances(descriptors)
-        share = np.exp(scores - scores.max(axis=1, keepdims=True))
-        share /= share.sum(axis=1, keepdims=True)
-        return share
+    def log_likelihood(self, descriptors: FloatArray) -> FloatArray:
+        """[N, D] → [N, S] nats of each photo at each station, but for a constant.
+
+        How many photos of the set were taken from there is left out: others are taken elsewhere.
+        """
+        return -0.5 * self.distances(descriptors)
 
     def azimuths(self, descriptors: FloatArray) -> FloatArray:
         """[N, D] → [N] degrees in [0, 360)."""
-        return circular_mean(self.azimuth, self.posterior(descriptors)).astype(np.float32)
+        chance = softmax(self.log_likelihood(descriptors), axis=1)
+        return circular_mean(self.azimuth, chance).astype(np.float32)
+
+    def at(self, azimuth: FloatArray) -> CurveReader:
+        """The same curve with stations at these azimuths [S'], degrees."""
+        order = np.argsort(self.azimuth)
+        known = self.azimuth[order].astype(np.float64)
+        before = np.searchsorted(known, azimuth, side="right") - 1
+        after = (before + 1) % len(known)
+        share = wrap(azimuth - known[before]) / np.maximum(wrap(known[after] - known[before]), 1e-9)
+        curve = self.curve[order]
+        curve = curve[before] + share[:, None] * (curve[after] - curve[before])
+        return replace(self, curve=curve.astype(np.float32), azimuth=_exact(azimuth))
 
     def reoriented(self, offset: float, direction: int) -> CurveReader:
         """The same curve with azimuth a at offset + direction · a."""
@@ -104,38 +116,39 @@ class CircleReader:
     members: tuple[CurveReader, ...]
 
     def azimuths(self, descriptors: FloatArray) -> FloatArray:
-        """[N, D] → [N] degrees in [0, 360)."""
-        return self.members[0].azimuths(descriptors)
+        """[N, D] → [N] degrees in [0, 360), by the mean log likelihood of all curves."""
+        together = self._log_likelihoods(descriptors).mean(axis=0)
+        return circular_mean(_COMMON, softmax(together, axis=1)).astype(np.float32)
 
     def confidence(self, descriptors: FloatArray) -> FloatArray:
-        """[N, D] → [N] in [0, 1]: that the photo is within 15° of its reading.
-
-        One curve alone is sure of nearly every photo, right or wrong; where another discovery puts
-        the photo elsewhere, what was found cannot be known from the photos. So what the reading
-        curve gives to those 15° is multiplied by what the others give to them on average.
-        """
-        reading = self.azimuths(descriptors)
-        first, *others = (self._share_near(reading, m, descriptors) for m in self.members)
-        return (first * np.mean(others, axis=0) if others else first).astype(np.float32)
+        """[N, D] → [N] in [0, 1]: the chance that the photo is within 15° of its reading."""
+        near = circular_distance(_COMMON, self.azimuths(descriptors)[:, None]) <= _TRUST
+        share = (self._chances(descriptors) * near).sum(axis=1)
+        return np.minimum(share, 1.0).astype(np.float32)  # rounding may lead a little above it
 
     def half_width(self, descriptors: FloatArray, share: float) -> FloatArray:
         """[N, D] → [N] degrees about the reading that hold `share` of what all curves say."""
-        reading = self.azimuths(descriptors)[:, None]
-        distance = np.concatenate([circular_distance(m.azimuth, reading) for m in self.members], 1)
-        chance = np.concatenate([m.posterior(descriptors) for m in self.members], axis=1)
+        distance = circular_distance(_COMMON, self.azimuths(descriptors)[:, None])
         order = np.argsort(distance, axis=1)
-        held = np.take_along_axis(chance, order, axis=1).cumsum(axis=1) / len(self.members)
+        held = np.take_along_axis(self._chances(descriptors), order, axis=1).cumsum(axis=1)
         last = (held < share).sum(axis=1).clip(max=distance.shape[1] - 1)[:, None]
         width = np.take_along_axis(distance, np.take_along_axis(order, last, axis=1), axis=1)
         return width[:, 0].astype(np.float32)
 
-    @staticmethod
-    def _share_near(
-        reading: FloatArray, member: CurveReader, descriptors: FloatArray
-    ) -> FloatArray:
-        near = circular_distance(member.azimuth, reading[:, None]) <= _TRUST
-        share: FloatArray = (member.posterior(descriptors) * near).sum(axis=1)
-        return np.minimum(share, 1.0)  # sums of shares round to a little above it
+    def _log_likelihoods(self, descriptors: FloatArray) -> FloatArray:
+        """[N, D] → [members, N, S] nats at common azimuths, by each curve."""
+        return np.stack([m.at(_COMMON).log_likelihood(descriptors) for m in self.members])
+
+    def _chances(self, descriptors: FloatArray) -> FloatArray:
+        """[N, D] → [N, S] of common azimuths: the mean of what the curves believe.
+
+        A curve alone is sure of nearly every photo, right or wrong: its noise is that of photos
+        on it, of many coordinates that are not independent. So its log likelihood is divided, and
+        where the curves of several discoveries differ, none is believed.
+        """
+        nats = self._log_likelihoods(descriptors)
+        chance: FloatArray = softmax(nats / _DOUBT, axis=2).mean(axis=0)
+        return chance
 
     def strangeness(self, descriptors: FloatArray) -> FloatArray:
         """[N, D] → [N] squared distance to the curve, in variances of the noise."""
@@ -161,10 +174,9 @@ class CircleReader:
     @classmethod
     def from_arrays(cls, arrays: dict[str, FloatArray]) -> CircleReader:
         """The reader that `arrays` came from."""
-        num = len(next(iter(arrays.values())))
-        return cls(
-            tuple(CurveReader(**{name: a[i] for name, a in arrays.items()}) for i in range(num))
-        )
+        names = [field.name for field in fields(CurveReader)]
+        members = zip(*(arrays[name] for name in names), strict=True)
+        return cls(tuple(CurveReader(*member) for member in members))
 
 
 def fit_reader(descriptors: FloatArray, mirrored: FloatArray, azimuth: FloatArray) -> CurveReader:
@@ -185,6 +197,5 @@ def fit_reader(descriptors: FloatArray, mirrored: FloatArray, azimuth: FloatArra
         mean=mean.astype(np.float32),
         whiten=whiten.astype(np.float32),
         curve=curve.astype(np.float32),
-        log_density=np.log(density_of(share)).astype(np.float32),
         azimuth=_exact(np.rad2deg(station)),
     )

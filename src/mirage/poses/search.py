@@ -80,6 +80,15 @@ class Photos:
         """The full curve about the azimuths `start` [n], degrees, and how good it is."""
         return self.rate(self.refit(start))
 
+    def gain(self, start: FloatArray) -> float:
+        """Nats a photo that a full curve about `start` explains better than a cloud does.
+
+        All photos count alike: the weights of a cloud make a shell of it, which has room for one.
+        """
+        curve = fit_curve(self.even, self.odd, start, (_HARMONICS,), _ROUNDS, _NARROW)
+        cloud = fit_curve(self.even, self.odd, start, (0,), 1)
+        return curve.likelihood - cloud.likelihood
+
     def rate(self, curve: Curve) -> Rated:
         """The rating of a full curve."""
         unread = 1.0 - self._ridge.score(curve.azimuth)
