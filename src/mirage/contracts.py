@@ -41,6 +41,8 @@ class PoseLabels:
         topk: [N, T] int, the T most likely poses, best first.
         topk_weight: [N, T] float, their weights; every row sums to 1.
         outlier: [N] bool, whether the photo is unlike those that the poses were found in.
+        azimuth_error: [N] float, degrees that the azimuth is expected to be within, of two photos
+            in three; None where nothing told how fast the azimuth runs round the circle.
     """
 
     pose: IntArray
@@ -49,6 +51,7 @@ class PoseLabels:
     topk: IntArray
     topk_weight: FloatArray
     outlier: npt.NDArray[np.bool_]
+    azimuth_error: FloatArray | None = None
 
     def __post_init__(self) -> None:
         n, t = len(self.pose), self.topk.shape[1]
@@ -58,6 +61,8 @@ class PoseLabels:
         check_shape("topk", self.topk, (n, t))
         check_shape("topk_weight", self.topk_weight, (n, t))
         check_shape("outlier", self.outlier, (n,))
+        if self.azimuth_error is not None:
+            check_shape("azimuth_error", self.azimuth_error, (n,))
 
     def __len__(self) -> int:
         return len(self.pose)
@@ -65,12 +70,15 @@ class PoseLabels:
     @classmethod
     def join(cls, parts: Sequence[PoseLabels]) -> PoseLabels:
         """The labels of several batches as one."""
-        names = [item.name for item in fields(cls)]
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        columns = zip(*(part._columns() for part in parts), strict=True)
+        return cls(*(None if of[0] is None else np.concatenate(of) for of in columns))
 
     def take(self, rows: IntArray) -> PoseLabels:
         """The labels of the images `rows`, in that order."""
-        return PoseLabels(*(getattr(self, item.name)[rows] for item in fields(self)))
+        return PoseLabels(*(None if of is None else of[rows] for of in self._columns()))
+
+    def _columns(self) -> list[Any]:
+        return [getattr(self, item.name) for item in fields(self)]
 
 
 @dataclass(frozen=True)

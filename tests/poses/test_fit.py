@@ -182,7 +182,8 @@ def test_a_stretched_circle_is_timed_by_outlines(monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_azimuth_has_an_error_where_the_circle_is_timed(bank: PoseBank) -> None:
-    error = bank.azimuth_error(POINTS)
+    error = bank.assign_descriptors(POINTS).azimuth_error
     assert error is not None and bank.timing_error is not None
     assert (error >= bank.timing_error).all() and np.median(error) < bank.timing_error + 5.0
-    assert replace(bank, timing_error=None).azimuth_error(POINTS) is None
+    untimed = replace(bank, timing_error=None).assign_descriptors(POINTS)
+    assert untimed.azimuth_error is None

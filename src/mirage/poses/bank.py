@@ -104,7 +104,10 @@ class PoseBank:
         else:
             confidence = self.circle.confidence(descriptors)
         outlier = self.strangeness(descriptors) > self.strange
-        return PoseLabels(soft.topk[:, 0], confidence, azimuth, soft.topk, soft.weight, outlier)
+        return PoseLabels(
+            soft.topk[:, 0], confidence, azimuth, soft.topk, soft.weight, outlier,
+            self._azimuth_error(descriptors),
+        )  # fmt: skip
 
     def strangeness(self, descriptors: FloatArray) -> FloatArray:
         """[N] how far photos [N, D] lie from where others do: the curve, or the nearest pose."""
@@ -112,7 +115,7 @@ class PoseBank:
             return self.circle.strangeness(descriptors)
         return kmeans.assign(descriptors, self.centroids)[1]
 
-    def azimuth_error(self, descriptors: FloatArray) -> FloatArray | None:
+    def _azimuth_error(self, descriptors: FloatArray) -> FloatArray | None:
         """[N, D] → [N] degrees that azimuths are expected to be within, of two photos in three.
 
         How far apart the curves put a photo, and how far off the circle may be timed, added in

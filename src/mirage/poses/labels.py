@@ -26,6 +26,7 @@ _SCHEMA = pa.schema(
         "topk": pa.list_(pa.int64()),
         "topk_weight": pa.list_(pa.float32()),
         "outlier": pa.bool_(),
+        "azimuth_error": pa.float32(),
     }
 )
 
@@ -51,6 +52,9 @@ def write_labels(path: Path, labels: Iterable[PoseLabels], paths: Column, split:
                 "topk": list(part.topk),
                 "topk_weight": list(part.topk_weight),
                 "outlier": part.outlier,
+                "azimuth_error": [None] * len(part)
+                if part.azimuth_error is None
+                else part.azimuth_error,
             }
             writer.write_table(pa.table(columns, _SCHEMA))
             start = rows.stop
@@ -75,11 +79,14 @@ def read_labels(path: Path) -> PoseLabels:
     """
     flat, wide = ("pose", "confidence", "azimuth", "outlier"), ("topk", "topk_weight")
     with _explained(path):
-        table = pq.read_table(path, columns=[*flat, *wide])
+        table = pq.read_table(path)
         columns = {name: table[name].combine_chunks() for name in table.column_names}
         arrays = {name: columns[name].to_numpy(zero_copy_only=False) for name in flat}
         for name in wide:
             arrays[name] = columns[name].flatten().to_numpy().reshape(len(table), -1)
+        error = columns.get("azimuth_error")  # not in labels of older versions
+        if error is not None and not error.null_count:
+            arrays["azimuth_error"] = error.to_numpy(zero_copy_only=False)
     return PoseLabels(**arrays)
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from mirage.circle import in_degrees
 from mirage.config import Config
-from mirage.contracts import ByteArray, FloatArray, PoseLabels
+from mirage.contracts import ByteArray, PoseLabels
 from mirage.device import device
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
@@ -56,8 +56,8 @@ def run(
     unreadable: list[str] = []
     rows: list[dict[str, Any]] = []
     for names, squares in _batches(reader, paths, unreadable):
-        labels, error = reader.read_with_error(squares)
-        outlier = labels.outlier
+        labels = reader.read(squares)
+        outlier, error = labels.outlier, labels.azimuth_error
         found = [
             {
                 "path": str(name),
@@ -120,11 +120,6 @@ class PoseReader:
     def read(self, squares: ByteArray) -> PoseLabels:
         """The poses of B photos [B, S, S, 3]."""
         return self.bank.assign(self.backbone(squares))
-
-    def read_with_error(self, squares: ByteArray) -> tuple[PoseLabels, FloatArray | None]:
-        """The poses of B photos [B, S, S, 3], and [B] degrees (`PoseBank.azimuth_error`)."""
-        descriptors = self.bank.encoder(self.backbone(squares))
-        return self.bank.assign_descriptors(descriptors), self.bank.azimuth_error(descriptors)
 
 
 def _batches(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,7 +22,7 @@ from lightning.pytorch.callbacks import Callback
 from callbacks.ema import WarmupEMA
 from datamodules.posed import PosedImages
 from mirage.config import Config
-from mirage.contracts import TRAIN, PosedPhoto, PoseLabels
+from mirage.contracts import TRAIN, PosedPhoto
 from mirage.device import device, fast_kernels
 from mirage.errors import MirageError
 from mirage.images.manifest import ImageSet, open_images
@@ -123,7 +123,7 @@ def _gather(
     shown = torch.from_numpy(photos).to(device())
     kept = np.concatenate([codec.keep(part).cpu().numpy() for part in shown.split(16)])
     seconds = (time.perf_counter() - began) / len(ids)
-    chosen = PoseLabels(*(getattr(labels, item.name)[ids] for item in fields(PoseLabels)))
+    chosen = labels.take(ids)
     mirrored = None if codec is PIXELS else kept
     bank, all_ids = PoseBank.load(folder["poses"] / BANK_FILE), np.arange(len(ids))
     return TrainingData(codec, kept, mirrored, chosen, bank, all_ids, all_ids[:1]), seconds
