@@ -31,3 +31,11 @@ def test_what_cannot_be_read_lowers_the_rating() -> None:
     wrong = PHOTOS.refine(np.random.default_rng(0).permutation(TRUE))
     assert 0 <= right.curve.likelihood - right.rating < 0.2
     assert right.rating > wrong.rating
+
+
+def test_ends_where_photos_are_not_their_own_mirror_images_lower_the_rating() -> None:
+    """A curve with front and rear at one end, and a side at the other, is no turn."""
+    assert PHOTOS.lopsidedness(TRUE) < 0.1 < 0.8 < PHOTOS.lopsidedness((TRUE + 90.0) % 360.0)
+    merged = (2 * TRUE) % 360.0
+    assert PHOTOS.lopsidedness(merged) > 0.8
+    assert PHOTOS.rate(PHOTOS.refine(TRUE).curve).rating > PHOTOS.refine(merged).rating

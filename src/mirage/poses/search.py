@@ -5,8 +5,10 @@ Expectation maximisation stays near where it starts, so it is started from many 
 (`splits.splits`), until those bring nothing more.
 
 A curve is rated by its likelihood, less what a ridge regression cannot read of it in photos that
-it has not seen: a curve that winds through kinds of object explains photos well, too, but its
-azimuth means little.
+it has not seen, and less how far photos at its two ends, 0° and 180°, are from being their own
+mirror images. A curve that winds through kinds of object explains photos well, too, but its azimuth
+means little; and where many photos were taken from one side, a curve may wind through that side
+alone, with front and rear at one end of it and neither at the other.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
+from mirage.circle import circular_distance
 from mirage.contracts import FloatArray
 from mirage.poses.crowds import crowd_weights
 from mirage.poses.curve import START_WIDTH, Curve, even_and_odd, fit_curve
@@ -34,6 +37,8 @@ _SAME = 0.02  # nats within which two curves count as one, or a gain as none
 _HARMONICS, _ROUNDS = 10, 15  # of a full fit
 _NARROW = 8.0  # degrees about its azimuth that a photo counts for when a fit is refined
 _UNREADABLE = 15.0  # nats a photo that a curve of which nothing can be read loses
+_LOPSIDED = 15.0  # nats a photo that it loses if photos at an end are no more symmetric than others
+_END, _AT_END = 12.0, 8  # degrees from an end that photos count as at it; or so many, the nearest
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,22 @@ class Photos:
     def rate(self, curve: Curve) -> Rated:
         """The rating of a full curve."""
         unread = 1.0 - self._ridge.score(curve.azimuth)
-        return Rated(curve, curve.likelihood - _UNREADABLE * unread**2)
+        lost = _UNREADABLE * unread**2 + _LOPSIDED * self.lopsidedness(curve.azimuth) ** 2
+        return Rated(curve, curve.likelihood - lost)
+
+    def lopsidedness(self, azimuth: FloatArray) -> float:
+        """Least where photos at 0° and at 180° are their own mirror images; about 1 if none are.
+
+        What a photo and its mirror image differ by, squared, over that of all photos: the median at
+        either end, and of the two ends the greater.
+        """
+        energy = (self.odd[:, :DIMS] ** 2).sum(axis=1)
+        ends = []
+        for end in (0.0, 180.0):
+            distance = circular_distance(azimuth, end)
+            reach = max(_END, float(np.sort(distance)[:_AT_END][-1]))
+            ends.append(np.median(energy[distance <= reach]))
+        return float(max(ends) / energy.mean())
 
 
 def first_curves(photos: Photos) -> tuple[list[Rated], FloatArray]:
