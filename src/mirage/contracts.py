@@ -71,13 +71,15 @@ class PoseLabels:
     def join(cls, parts: Sequence[PoseLabels]) -> PoseLabels:
         """The labels of several batches as one."""
         columns = zip(*(part._columns() for part in parts), strict=True)
-        return cls(*(None if of[0] is None else np.concatenate(of) for of in columns))
+        joined: list[Any] = [None if of[0] is None else np.concatenate(of) for of in columns]
+        return cls(*joined)
 
     def take(self, rows: IntArray) -> PoseLabels:
         """The labels of the images `rows`, in that order."""
-        return PoseLabels(*(None if of is None else of[rows] for of in self._columns()))
+        taken: list[Any] = [None if of is None else of[rows] for of in self._columns()]
+        return PoseLabels(*taken)
 
-    def _columns(self) -> list[Any]:
+    def _columns(self) -> list[Any]:  # in the order of the fields
         return [getattr(self, item.name) for item in fields(self)]
 
 

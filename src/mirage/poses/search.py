@@ -38,7 +38,7 @@ _HARMONICS, _ROUNDS = 10, 15  # of a full fit
 _NARROW = 8.0  # degrees about its azimuth that a photo counts for when a fit is refined
 _UNREADABLE = 15.0  # nats a photo that a curve of which nothing can be read loses
 _LOPSIDED = 15.0  # nats a photo that it loses if photos at an end are no more symmetric than others
-_END, _AT_END = 12.0, 8  # degrees from an end that photos count as at it; or so many, the nearest
+_END, _AT_END = 6.0, 8  # degrees from an end that photos count as at it; or so many, the nearest
 
 
 @dataclass(frozen=True)
