@@ -27,7 +27,10 @@ docs: $(READY) ## Build the documentation: open site/index.html
 # What takes long, marked e2e, is left to test-all; each kind of it has a smaller one in test.
 MARKED := -m "not e2e"
 
-test: lint types imports unit ## Format, lint, types, import order and tests, in some minutes
+# After what takes seconds, types are checked beside the tests; if one fails, the other is told too.
+test: lint imports ## Format, lint, import order, types and tests, in some minutes
+	@$(MAKE) --no-print-directory --keep-going --jobs 2 types unit MARKED='$(MARKED)' || \
+		{ echo "make test: FAILED; mypy's errors, if any, stand among the tests' dots" >&2; exit 1; }
 
 test-all: MARKED :=
 test-all: test ## The same with every test there is: before a change goes in

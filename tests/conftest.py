@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
+from processes import free_ports
 from tiny_runs import BRIEF, TINY, mirage
 
 from datamodules.labelled import LabelledImages
@@ -35,9 +36,10 @@ _CLUSTER = Path(__file__).parents[1] / "scripts" / "slurm_cluster.sh"
 
 
 # Files that take long: the longest first, so that no process is left with one at the end.
-_LONG = ("test_turntable_cars", "test_docs", "test_launch", "test_processes", "test_stopped",
-         "test_poses", "test_road", "test_images", "test_reconstruct", "test_fit", "test_agents",
-         "test_sweep", "test_describe", "test_shared", "test_record")  # fmt: skip
+_LONG = ("test_turntable_cars", "test_docs", "test_launch", "test_processes", "test_training",
+         "test_stopped", "test_road", "test_poses", "test_record", "test_sampling", "test_images",
+         "test_reconstruct", "test_fit", "test_agents", "test_experiments", "test_render",
+         "test_ranks", "test_sweep", "test_describe", "test_shared")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -87,7 +89,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("slurm")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIRAGE_SLURM", str(folder))
-        patch.setenv("MIRAGE_SLURM_PORT", "26817")  # beside one that a person may have started
+        patch.setenv("MIRAGE_SLURM_PORT", str(free_ports(3)))
         patch.setenv("PYTHONPATH", str(_HELPERS), prepend=os.pathsep)  # of tests that are jobs
         started = subprocess.run([_CLUSTER, "start"], capture_output=True, text=True, check=False)
         try:
@@ -103,10 +105,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
     """What all workers of a session of pytest-xdist share: the first that asks makes it.
 
-    The others read and copy it, and leave it as it is.
+    The others read and copy it, and leave it as it is (see `untouched`).
     """
-    root = tmp_path_factory.getbasetemp()
-    shared = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "shared"
+    shared = shared_folder(tmp_path_factory)
     shared.mkdir(exist_ok=True)
 
     def make(name: str, build: Callable[[Path], None]) -> Path:
@@ -115,10 +116,34 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
             if not (done := shared / f"{name}.done").exists():
                 shutil.rmtree(target, ignore_errors=True)  # of a worker that did not get to its end
                 build(target)
-                done.touch()
+                (told := shared / f"{name}.times").write_text(times_of(target))
+                told.rename(done)  # whole, for whoever looks
         return target
 
     return make
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.getbasetemp()
+    return (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "shared"
+
+
+def times_of(folder: Path) -> str:
+    """Its files, and when each was written."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return "\n".join(f"{path.relative_to(folder)} {path.stat().st_mtime_ns}" for path in files)
+
+
+@pytest.fixture(autouse=True)
+def untouched(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Fails a test that changes what others share; another worker's may be the first to notice."""
+    yield
+    if "once" in request.fixturenames:
+        for done in shared_folder(tmp_path_factory).glob("*.done"):
+            before, after = done.read_text().splitlines(), times_of(done.with_suffix(""))
+            assert sorted(set(before) ^ set(after.splitlines())) == [], "copy it, and change that"
 
 
 @pytest.fixture(scope="session")

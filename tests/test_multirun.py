@@ -14,9 +14,12 @@ from mirage.multirun import load_multirun
 
 FOLDER = Path(str(experiments.__file__)).parent / "sweep"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+MANY = ("guidance", "noisy_labels", "poses_tried")  # jobs: seconds to lay out
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.e2e] * (name in MANY)) for name in NAMES]
+)
 def test_every_shipped_sweep_lays_out_and_changes_what_it_names(name: str) -> None:
     written = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())["sweep"]
     sweep = load_multirun([f"sweep={name}", "parts.seed=0"])  # fewer to check

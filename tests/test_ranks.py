@@ -20,19 +20,22 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends the other one, so
 ranks = join_ranks()
 from torch.distributed.distributed_c10d import _get_default_group
 options = _get_default_group()._get_backend(__import__("torch").device("cpu")).options
-print("training waits", options._timeout, flush=True)
+
+def tell(line):
+    os.write(1, f"{{line}}\\n".encode())  # at once: pieces of two processes' lines would mix
+tell(f"training waits {{options._timeout}}")
 note = Path({folder!r}) / "note"
 if ranks.rank == 1:
     time.sleep(1.0)
     note.write_text("written before the wait")
 ranks.wait()
-print(note.read_text())
+tell(note.read_text())
 if ranks.rank == 1:
     os._exit(3)
 try:
     ranks.wait()
 except MirageError as error:
-    print(error, flush=True)
+    tell(error)
 """
 
 

@@ -148,10 +148,10 @@ def lenient() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def world(posed: Path, lenient: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all photos that the docs name, and a run that has its poses, runs/demo."""
+def world(trained: Path, lenient: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all photos that the docs name, and a run that is trained, runs/demo."""
     world = tmp_path_factory.mktemp("world")
-    (renders,) = (posed / "images" / "turntable").iterdir()
+    (renders,) = (trained / "images" / "turntable").iterdir()
     photos = sorted(renders.rglob("[!.]*.png"))
     for folder, count in (("FOLDER", 50), ("photos", 50), ("more_photos", 2)):
         (world / folder).mkdir()
@@ -163,7 +163,7 @@ def world(posed: Path, lenient: None, tmp_path_factory: pytest.TempPathFactory) 
     save_shards(str(world), [50])
     for name in ("cars.tar", "stanford_cars_192.tar"):
         os.link(world / "cars-000000.tar", world / name)
-    shutil.copytree(posed, world / "runs" / "demo")
+    shutil.copytree(trained, world / "runs" / "demo")
     return world
 
 

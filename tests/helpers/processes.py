@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -147,17 +148,30 @@ def _live(words: Sequence[str], env: Mapping[str, str], cwd: str, output: Path) 
         atexit._run_exitfuncs()  # its own, which multiprocessing leaves out
 
 
+def free_ports(number: int = 1) -> int:
+    """The first of so many ports in a row that nobody has."""
+    while True:
+        with ExitStack() as stack:
+            first = 0
+            try:
+                for place in range(number):
+                    port = stack.enter_context(socket.socket())
+                    port.bind(("127.0.0.1", first + place if first else 0))
+                    first = first or port.getsockname()[1]
+            except (OSError, OverflowError):  # one has it, or there are no more
+                continue
+            return first
+
+
 def forked_ranks(*words: str, world: int = 2) -> subprocess.CompletedProcess[str]:
     """`mirage` with these words on several processes, as torchrun starts them.
 
     Where one fails, the others are ended. The output is that of one after the other; the status is
     the first that is not 0.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "test",
-              "WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world), "GROUP_RANK": "0",
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_ports()),
+              "TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": str(world),
+              "LOCAL_WORLD_SIZE": str(world), "GROUP_RANK": "0",
               "WANDB_MODE": "offline"}  # fmt: skip
     ranks = [{"RANK": str(i), "LOCAL_RANK": str(i)} for i in range(world)]
     commands = [Command(*words, env=common | rank) for rank in ranks]

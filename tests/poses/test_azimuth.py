@@ -15,7 +15,7 @@ def error(found: FloatArray, true: FloatArray) -> FloatArray:
     return align_rings(found, true).error(found, true)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.e2e)])
 def test_the_fold_is_undone(seed: int) -> None:
     true = azimuths(700)
     off = error(find_azimuths(*folded(true), seed), true)
@@ -24,12 +24,12 @@ def test_the_fold_is_undone(seed: int) -> None:
 
 
 def test_a_circle_that_is_not_folded_stays_whole() -> None:
-    true = azimuths(700)
+    true = azimuths(400)
     assert np.median(error(find_azimuths(*whole(true), 0), true)) < 6.0
 
 
 def test_zero_is_a_view_that_is_its_own_mirror_image() -> None:
-    true = azimuths(700)
+    true = azimuths(400)
     found = find_azimuths(*folded(true), 0)
     near = np.minimum(found, 360 - found) < 10
     ends = np.minimum(np.abs((true[near] + 90) % 180 - 90), 180)

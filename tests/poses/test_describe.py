@@ -73,7 +73,7 @@ def photos(num: int, seed: int) -> tuple[FloatArray, ByteArray]:
 
 PARTS = PartsConfig(count=24, dims=4, temperature=0.1)
 # Nose and tail differ in nothing but colour.
-POSES = PosesConfig(count=8, dims=24, discoveries=2, erase_colour=False)
+POSES = PosesConfig(count=8, dims=24, discoveries=1, erase_colour=False)
 
 
 def reader(images: ByteArray, batch: int = BATCH) -> Read:
@@ -89,10 +89,10 @@ def reader(images: ByteArray, batch: int = BATCH) -> Read:
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[PoseBank, PoseLabels, FloatArray]:
-    azimuth, images = photos(900, seed=0)
+    azimuth, images = photos(400, seed=0)
     backbone = cast(Backbone, ColourPatches())
     described = describe(
-        reader(images), 900, np.arange(900), backbone, PARTS, POSES, tmp_path_factory.mktemp("work")
+        reader(images), 400, np.arange(400), backbone, PARTS, POSES, tmp_path_factory.mktemp("work")
     )
     bank = fit_bank(described.read_sample(), backbone.config, described.encoder, POSES)
     return bank, PoseLabels.join([bank.assign_descriptors(d) for d in described.photos]), azimuth

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import numpy as np
-from made_up_circles import ODD, azimuths, folded
+from made_up_circles import ODD, azimuths, folded, whole
 
 from mirage.circle import align_rings
 from mirage.poses.discovery import discover_circle
 
 
 def test_discoveries_agree_on_a_circle() -> None:
-    true = azimuths(600)
+    true = azimuths(400)
     points, mirrored = folded(true)
-    circle = discover_circle(points, mirrored, seed=0, num_discoveries=3)
+    circle = discover_circle(points, mirrored, seed=0, num_discoveries=2)
     assert circle is not None and circle.score > 0.8
-    assert len(circle.reader.members) == 3
+    assert len(circle.reader.members) == 2
     read = circle.reader.azimuths(points)
     assert np.median(align_rings(read, true).error(read, true)) < 6.0
     assert np.median(circle.reader.confidence(points)) > 0.9  # all members lie on one ring
 
 
+def test_an_arc_is_told_from_a_circle() -> None:
+    points, mirrored = whole(azimuths(200, 20.0, 140.0))
+    arc = discover_circle(points, mirrored, seed=0, num_discoveries=1)
+    assert arc is not None and arc.score < 0.5
+    low, high = arc.closure.span
+    assert high - low < 300.0  # of a circle that goes all round it is 360
+
+
 def test_a_cloud_is_no_circle() -> None:
-    cloud = np.random.default_rng(0).normal(size=(500, 6))
+    cloud = np.random.default_rng(0).normal(size=(300, 6))
     assert discover_circle(cloud, cloud * ODD, seed=0, num_discoveries=2) is None

@@ -118,6 +118,7 @@ def test_a_pose_can_be_put_at_the_front_and_must_exist() -> None:
         fit(anchors={12: 0.0}, discoveries=1)
 
 
+@pytest.mark.e2e
 def test_poses_come_to_their_anchors_and_photos_keep_their_poses(bank: PoseBank) -> None:
     at = bank.ring.azimuth
     inner = [int(np.argmin(circular_distance(at, place))) for place in (50.0, 120.0)]
@@ -138,6 +139,7 @@ def test_poses_come_to_their_anchors_and_photos_keep_their_poses(bank: PoseBank)
     assert np.median(circular_distance(flipped.azimuth, -after.azimuth)) < 0.01
 
 
+@pytest.mark.e2e
 def test_an_arc_has_a_low_score_and_a_span() -> None:
     true = azimuths(600, 20.0, 140.0)
     points, mirrored = (part.astype(np.float32) for part in whole(true))

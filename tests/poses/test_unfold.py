@@ -11,7 +11,9 @@ from mirage.poses.search import Photos
 from mirage.poses.unfold import FACING_DIMS, best_unfolding
 
 
-@pytest.mark.parametrize(("num", "seen"), [(700, 700), (2600, 2000)])
+@pytest.mark.parametrize(
+    ("num", "seen"), [(700, 700), pytest.param(2600, 2000, marks=pytest.mark.e2e)]
+)
 def test_twice_the_azimuth_leads_to_the_azimuth(num: int, seen: int) -> None:
     true = azimuths(num)
     photos = Photos(*folded(true), seed=0, dims=max(FACING_DIMS))

@@ -72,7 +72,7 @@ def posed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     return root / "posed", sorted(map(hash_pixels, photos))
 
 
-@pytest.mark.parametrize("world", [1, 2])
+@pytest.mark.parametrize("world", [pytest.param(1, marks=pytest.mark.e2e), 2])
 def test_an_epoch_holds_every_training_photo_once(
     posed: tuple[Path, list[str]], tmp_path: Path, world: int
 ) -> None:

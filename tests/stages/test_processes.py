@@ -80,19 +80,29 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(posed: Path, tmp_path: Pat
     assert "Traceback" not in done.stderr
 
 
-def test_two_processes_make_and_measure_the_same_views(alone: Path, tmp_path: Path) -> None:
-    one, two = (shutil.copytree(alone, tmp_path / name) for name in ("one", "two"))
-    for command in ("views", "evaluate"):
-        assert mirage(command, f"run={one}") == 0
-        done = forked_ranks(command, f"run={two}")
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count(f"{command}: ") == 1
+def both_ways(command: str, alone: Path, folder: Path) -> tuple[Path, Path]:
+    """What one process does with a run, and two with a copy."""
+    one, two = (shutil.copytree(alone, folder / name) for name in ("one", "two"))
+    assert mirage(command, f"run={one}") == 0
+    done = forked_ranks(command, f"run={two}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(f"{command}: ") == 1
+    return one, two
+
+
+def test_two_processes_make_the_same_views(alone: Path, tmp_path: Path) -> None:
+    one, two = both_ways("views", alone, tmp_path)
     frames = [sorted((run / "views").glob("*/*.png")) for run in (one, two)]
     assert [p.relative_to(one) for p in frames[0]] == [p.relative_to(two) for p in frames[1]]
     for a, b in zip(*frames, strict=True):
         difference = np.asarray(Image.open(a), int) - np.asarray(Image.open(b), int)
         assert np.abs(difference).max() <= 1
-    tables = [json.loads((run / "evaluate" / "figures.json").read_text()) for run in (one, two)]
+
+
+@pytest.mark.e2e
+def test_two_processes_measure_the_same(alone: Path, tmp_path: Path) -> None:
+    runs = both_ways("evaluate", alone, tmp_path)
+    tables = [json.loads((run / "evaluate" / "figures.json").read_text()) for run in runs]
     for part in ("views", "differences"):
         for a, b in zip(*(table[part] for table in tables), strict=True):
             row, other = numbers(a), numbers(b)

@@ -105,6 +105,7 @@ def test_what_makes_no_object_is_told_and_keeps_nothing_from_the_rest(
     assert (run / "shape" / "round" / "object.glb").exists()
 
 
+@pytest.mark.e2e
 def test_a_photo_is_turned_and_made_an_object(
     turned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_photo_is_turned_and_made_an_object(
     assert (run / "shape" / "car" / "object.glb").exists()
 
 
+@pytest.mark.e2e
 def test_processes_share_the_objects(turned: Path, tmp_path: Path) -> None:
     run = shutil.copytree(turned, tmp_path / "run", ignore=shutil.ignore_patterns("shape"))
     for name in ("other", "third"):

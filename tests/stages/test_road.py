@@ -27,8 +27,9 @@ SHORT = [
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs") / "tiny"
+def run(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole road; its beginning is known to others too, and gone once for all."""
+    folder = shutil.copytree(trained, tmp_path_factory.mktemp("runs") / "tiny")
     assert mirage("run", *SHORT, f"run={folder}") == 0
     return folder
 
@@ -280,6 +281,7 @@ def test_a_second_run_does_nothing_again(run: Path) -> None:
     assert [path.stat().st_mtime_ns for path in watched] == before
 
 
+@pytest.mark.e2e
 def test_weights_travel_to_a_new_clustering(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,7 +30,7 @@ stopped = pytest.mark.parametrize(
 
 @pytest.mark.parametrize(("workers", "number", "ends"), [
     (1, signal.SIGKILL, KILLED),
-    (2, signal.SIGINT, INTERRUPTED),
+    pytest.param(2, signal.SIGINT, INTERRUPTED, marks=pytest.mark.e2e),
     pytest.param(2, signal.SIGKILL, KILLED, marks=pytest.mark.e2e),
     pytest.param(1, signal.SIGINT, INTERRUPTED, marks=pytest.mark.e2e),
 ])  # fmt: skip
@@ -134,6 +134,7 @@ def _assert_same_model(run: Path, other: Path) -> None:
         np.testing.assert_allclose(value.numpy(), two[name].numpy(), atol=1e-4, err_msg=name)
 
 
+@pytest.mark.e2e
 def test_a_stopped_refinement_resumes_and_equals_one_that_was_not(
     trained: Path, tmp_path: Path
 ) -> None:

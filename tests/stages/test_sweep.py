@@ -322,6 +322,7 @@ def test_images_of_its_own_are_left_to_a_job(sweep: Multirun, stages: Stages) ->
     assert shared["key"] == images_key(own)
 
 
+@pytest.mark.e2e
 def test_the_command_finds_poses_on_a_tiny_turntable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

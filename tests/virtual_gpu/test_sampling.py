@@ -40,6 +40,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "away from a weak model": {"weak_guidance": 1.0, "weak_model": "given"},
     "in chunks": {"chunk": 2},
 }
+# Those of every change: each has a cost that the others have not.
+IN_THE_LOOP = ("soft", "best keys", "heun", "in chunks")
+CASES = [pytest.param(way, marks=[pytest.mark.e2e] * (way not in IN_THE_LOOP)) for way in WAYS]
 # Operations of this network for one picture, 186 counted where two pass at once; 258, were its
 # weights cast to bf16 at every call.
 A_PICTURE = 200
@@ -69,7 +72,7 @@ def check_solver_steps(few: Tally, many: Tally) -> None:
     assert many.num_uploads == few.num_uploads <= 24, f"{many}"
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", CASES)
 def test_a_solver_step_waits_for_nothing(
     gpu: VirtualGPU, sample: Callable[..., tuple[Orbit, Tally]], way: str
 ) -> None:

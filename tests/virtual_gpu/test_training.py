@@ -67,6 +67,7 @@ def test_a_step_that_waits_is_found(
         check_steps(A_STEP)
 
 
+@pytest.mark.e2e
 def test_averages_that_wait_are_found(
     gpu: VirtualGPU, train: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,7 +85,7 @@ def test_averages_that_wait_are_found(
 
 
 def test_steps_on_pairs(gpu: VirtualGPU, train: Callable[..., Path]) -> None:
-    callback, steps = counted(FEW)
+    callback, steps = counted(2)
     train(callback, "train.steps=1", steps.replace("train", "refine"), "refine.photos=2")
     check_steps(3 * A_STEP)
 

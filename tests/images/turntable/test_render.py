@@ -62,7 +62,7 @@ def start_script(path: Path, folder: Path, workers: int, guard: str) -> subproce
     return subprocess.Popen([sys.executable, str(path)], stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.e2e), 2])
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, workers: int) -> None:
     folder = tmp_path / "set"
     child = start_script(tmp_path / "script.py", folder, workers, GUARD)

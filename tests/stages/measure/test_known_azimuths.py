@@ -41,9 +41,10 @@ def test_a_table_that_cannot_be_used_is_refused(
 
 
 def test_a_missing_table_is_told_before_anything_is_measured(
-    posed: Path, capsys: pytest.CaptureFixture[str]
+    posed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert mirage("evaluate", f"run={posed}", f"evaluate.truth={posed / 'no.csv'}") == 1
+    run = shutil.copytree(posed, tmp_path / "run")
+    assert mirage("evaluate", f"run={run}", f"evaluate.truth={run / 'no.csv'}") == 1
     assert "evaluate.truth" in capsys.readouterr().err
 
 
