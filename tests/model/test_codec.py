@@ -7,14 +7,26 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from diffusers import UNet2DModel
+from PIL import Image
+from skimage import data
 from tiny_autoencoders import tiny_deterministic, tiny_kl
 from torch import Tensor
 
 from mirage.errors import MirageError
-from mirage.model.codec import PIXELS, Latents, downscale, encode, load_autoencoder
+from mirage.model.codec import (
+    PIXELS,
+    Latents,
+    downscale,
+    encode,
+    load_autoencoder,
+    shipped_autoencoders,
+)
+from mirage.report.view_metrics import psnr
+from mirage.squares import to_square
 
 
 def pictures() -> Tensor:
@@ -86,3 +98,25 @@ def test_the_scale_goes_to_a_device_once_and_serves_training_after_sampling() ->
     loaded = codec.load(torch.ones(2, 8, 8, 4, dtype=torch.float16))
     (loaded * weight).sum().backward()  # what is kept of inference cannot be trained through
     assert weight.grad is not None
+
+
+@pytest.mark.parametrize("name", sorted(shipped_autoencoders()))
+def test_one_that_ships_is_read_by_its_name_and_keeps_what_it_never_saw(name: str) -> None:
+    """A woman in orange before a flag, and a cup of coffee: scikit-image's, shrunk to 128 px."""
+    autoencoder = load_autoencoder(name, "here")
+    channels = encode(autoencoder, torch.zeros(1, 3, 128, 128)).shape[1]
+    codec = Latents(autoencoder, downscale(autoencoder, 128, "here"), [0.0] * channels,
+                    [1.0] * channels, 1.0)  # fmt: skip
+    photos = np.stack([
+        to_square(Image.fromarray(photo), 128, "crop")
+        for photo in (data.astronaut(), data.coffee())
+    ])  # fmt: skip
+    again = codec.show(codec.load(codec.keep(torch.from_numpy(photos))))
+    assert psnr(again.numpy(), photos).min() > 24
+
+
+def test_a_folder_goes_before_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (name, *_) = shipped_autoencoders()
+    monkeypatch.chdir(tmp_path)
+    tiny_kl().save_pretrained(name)
+    assert type(load_autoencoder(name, "here")).__name__ == "AutoencoderKL"

@@ -12,6 +12,7 @@ from tiny_autoencoders import tiny_kl
 
 from mirage.config import Config, ModelConfig
 from mirage.stages.folder import RunFolder
+from mirage.stages.learn import latents
 from mirage.stages.learn.latents import identify_autoencoder, keep_latents
 from mirage.stages.training import identify
 
@@ -51,3 +52,20 @@ def test_an_autoencoder_saved_in_the_place_of_another_is_noticed(tmp_path: Path)
     other_training, other_latents = look()
     assert other_training != training
     assert (other_latents - latents).abs().max() > 0.1
+
+
+def test_one_that_ships_is_known_by_its_weights_wherever_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a run goes on where the package was installed anew, and not where its weights changed."""
+    model = ModelConfig(autoencoder="ours")
+    for folder, scale in (("one", 1.0), ("same", 1.0), ("other", 2.0)):
+        save_autoencoder(tmp_path / folder / "ours", scale)
+
+    def identified(folder: str) -> ModelConfig:
+        known = {"ours": tmp_path / folder / "ours"}
+        monkeypatch.setattr(latents, "shipped_autoencoders", lambda: known)
+        return identify_autoencoder(model)
+
+    assert identified("one") == identified("same") != identified("other")
+    assert identified("one") != model
