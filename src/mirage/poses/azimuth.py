@@ -13,22 +13,25 @@ import numpy as np
 from mirage.circle import circular_mean
 from mirage.contracts import FloatArray, IntArray
 from mirage.poses.reader import fit_reader
-from mirage.poses.search import Photos, first_curves, split_further
+from mirage.poses.search import EVENED, Photos, first_curves, split_further
 from mirage.poses.unfold import FACING_DIMS, best_unfolding
 
 _SAMPLE = 2000  # photos of the search
 
 
-def find_azimuths(descriptors: FloatArray, mirrored: FloatArray, seed: int) -> FloatArray:
+def find_azimuths(
+    descriptors: FloatArray, mirrored: FloatArray, seed: int, evened: float = EVENED
+) -> FloatArray:
     """[n] degrees, 0 at a mirror-symmetric view, of the photos on the best closed curve.
 
     Args:
         descriptors, mirrored: [n, D] of n photos and of their mirror images.
+        evened: how far photos that crowd count less: see `crowds.crowd_weights`.
     """
     rows = np.sort(np.random.default_rng(seed).permutation(len(descriptors))[:_SAMPLE])
-    photos = Photos(descriptors[rows], mirrored[rows], seed)
+    photos = Photos(descriptors[rows], mirrored[rows], seed, evened=evened)
     found, outline = first_curves(photos)
-    everything = Photos(descriptors, mirrored, seed, max(FACING_DIMS))
+    everything = Photos(descriptors, mirrored, seed, max(FACING_DIMS), evened)
     along = read_all(descriptors, mirrored, rows, outline)
     unfolded = read_all(descriptors, mirrored, *best_unfolding(everything, along, seed))
     found = [*found, photos.refine(unfolded[rows])]

@@ -11,10 +11,11 @@ from mirage.contracts import FloatArray
 from mirage.poses.azimuth import find_azimuths, read_all
 from mirage.poses.closure import Closure, measure_closure
 from mirage.poses.reader import CircleReader, fit_reader
-from mirage.poses.search import Photos
+from mirage.poses.search import EVENED, Photos
 from mirage.progress import show_progress
 
 _SHARE = 0.75  # of the photos that each discovery sees
+_EVENED = (EVENED, 0.0, 1.0)  # how far photos that crowd count less, by discovery
 _RIVAL = 0.8  # nats a photo below the best within which a curve explains photos as well
 _GAIN = 3.0  # nats a photo that a curve must explain better than a cloud without one
 
@@ -45,9 +46,10 @@ def discover_circle(
 ) -> Circle | None:
     """The best circle of several discoveries, or None if photos lie on no curve.
 
-    Each discovery starts anew on its own random share of the photos. All are then carried over to
-    all photos, where they compare. What explains them much worse is a search that failed, and says
-    nothing of how sure the best is.
+    Each discovery starts anew on its own random share of the photos, and has those that crowd count
+    less to another degree: where views are uneven a search is lost without that, and where kinds of
+    object crowd it is lost with it. All are then carried over to all photos, where they compare.
+    What explains them much worse is a search that failed, and says nothing of how sure the best is.
 
     Args:
         descriptors, mirrored: [n, D] of n photos and of their mirror images.
@@ -59,7 +61,8 @@ def discover_circle(
     for index in show_progress(range(num_discoveries), "circle", num_discoveries):
         random = np.random.default_rng([seed, index])
         rows = np.sort(random.permutation(num)[: max(int(_SHARE * num), 1)])
-        azimuth = find_azimuths(descriptors[rows], mirrored[rows], seed + index)
+        evened = _EVENED[index % len(_EVENED)]
+        azimuth = find_azimuths(descriptors[rows], mirrored[rows], seed + index, evened)
         found.append(fit_reader(descriptors[rows], mirrored[rows], azimuth))
         curves.append(photos.refine(read_all(descriptors, mirrored, rows, azimuth)))
     best = max(range(num_discoveries), key=lambda index: curves[index].rating)

@@ -28,6 +28,7 @@ from mirage.poses.splits import splits
 from mirage.poses.starts import first_guesses
 from mirage.threads import map_in_threads
 
+EVENED = 0.5  # how far photos that crowd count less where curves compare
 DIMS = 60  # principal coordinates of either part in a full fit
 _FIRST_DIMS, _OUTLINE_DIMS, _SPLIT_DIMS = 20, 30, 30  # in a first fit, to the outline, to a split
 _PROMISING = 14  # first fits that are refined
@@ -55,14 +56,16 @@ class Photos:
     Args:
         descriptors, mirrored: [n, D] of n photos and of their mirror images.
         dims: principal coordinates that are kept, of which the search uses the first.
+        evened: how far photos that crowd count less: see `crowds.crowd_weights`.
     """
 
     def __init__(
-        self, descriptors: FloatArray, mirrored: FloatArray, seed: int, dims: int = DIMS
-    ) -> None:
+        self, descriptors: FloatArray, mirrored: FloatArray, seed: int, dims: int = DIMS,
+        evened: float = EVENED,
+    ) -> None:  # fmt: skip
         self.descriptors, self.mirrored = descriptors, mirrored
         self.even, self.odd = even_and_odd(descriptors, mirrored, dims)
-        self.weight = crowd_weights(descriptors, mirrored)  # of photos in a fit
+        self.weight = crowd_weights(descriptors, mirrored, evened)  # of photos in a fit
         self._seed = seed
 
     @cached_property
