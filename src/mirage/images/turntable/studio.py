@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from functools import lru_cache
+from importlib import import_module
 
 import numpy as np
 import pyvista as pv
@@ -34,6 +36,7 @@ class Studio:
     def __init__(self, size: int) -> None:
         if not os.environ.get("DISPLAY") and os.name == "posix":
             os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+        _load_triton()
         side = size * OVERSAMPLING
         self.size = size
         self._plotter = pv.Plotter(off_screen=True, window_size=[side, side], lighting="none")
@@ -135,6 +138,12 @@ def merge_by_finish(meshes: Sequence[ColouredMesh]) -> list[ColouredMesh]:
             )
         )
     return merged
+
+
+def _load_triton() -> None:
+    """Before OpenGL: Mesa's software renderer brings an LLVM, after which triton's crashes."""
+    with suppress(ImportError):  # it comes with torch, on Linux alone
+        import_module("triton")
 
 
 def _make_actor(mesh: ColouredMesh) -> vtk.vtkActor:
