@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -75,3 +75,13 @@ def test_an_error_says_what_where_and_what_to_do() -> None:
         "bad", "  where: there", "  do:    mend it",
     ]  # fmt: skip
     assert str(MirageError("bad")) == "bad"
+
+
+def test_rows_are_replaced_and_an_error_stays_known_only_if_both_know_it() -> None:
+    told = labels(azimuth_error=np.ones(3))
+    rows, others = np.array([1]), labels(azimuth=np.full(3, 7.0)).take(np.array([0]))
+    assert told.with_rows(rows, others).azimuth.tolist() == [0.0, 7.0, 0.0]
+    assert told.with_rows(rows, others).azimuth_error is None
+    both = told.with_rows(rows, replace(others, azimuth_error=np.full(1, 9.0)))
+    assert both.azimuth_error is not None and both.azimuth_error.tolist() == [1.0, 9.0, 1.0]
+    assert told.azimuth.tolist() == [0.0, 0.0, 0.0]

@@ -79,6 +79,16 @@ class PoseLabels:
         taken: list[Any] = [None if of is None else of[rows] for of in self._columns()]
         return PoseLabels(*taken)
 
+    def with_rows(self, rows: IntArray, others: PoseLabels) -> PoseLabels:
+        """The labels of all images, with those of `others` in place of those of `rows`."""
+        columns: list[Any] = []
+        for mine, theirs in zip(self._columns(), others._columns(), strict=True):
+            known = mine is not None and theirs is not None
+            columns.append(mine.copy() if known else None)
+            if known:
+                columns[-1][rows] = theirs
+        return PoseLabels(*columns)
+
     def _columns(self) -> list[Any]:  # in the order of the fields
         return [getattr(self, item.name) for item in fields(self)]
 

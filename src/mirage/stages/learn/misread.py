@@ -7,7 +7,7 @@ with its confidence and its other candidates, takes the place of what it said be
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -72,13 +72,10 @@ def misread(
         f"labels: {wanted} of {len(ids)} training photos misread, mean confidence "
         f"{wrong_labels.confidence.mean():.2f} (all photos before: {labels.confidence.mean():.2f})"
     )
-    values = {}
-    for item in fields(PoseLabels):
-        value = getattr(labels, item.name).copy()
-        value[changed] = getattr(wrong_labels, item.name)
-        values[item.name] = value
-    values["outlier"][changed] = False
-    return replace(labels, **values)
+    changed_labels = labels.with_rows(changed, wrong_labels)
+    outlier = changed_labels.outlier.copy()
+    outlier[changed] = False
+    return replace(changed_labels, outlier=outlier)
 
 
 def spoil(photos: ByteArray, rng: np.random.Generator) -> ByteArray:
