@@ -73,12 +73,12 @@ class Photos:
         return HeldOutRidge(self.descriptors, self.mirrored, self._seed)
 
     def fit(
-        self, start: FloatArray, dims: int, harmonics: Sequence[int], rounds: int, *width: float
-    ) -> Curve:
+        self, start: FloatArray, dims: int, harmonics: Sequence[int], rounds: int,
+        width: float = START_WIDTH,
+    ) -> Curve:  # fmt: skip
         """`fit_curve` to the first `dims` coordinates of either part."""
         even, odd = self.even[:, :dims], self.odd[:, :dims]
-        (about,) = width or (START_WIDTH,)
-        return fit_curve(even, odd, start, harmonics, rounds, about, self.weight)
+        return fit_curve(even, odd, start, harmonics, rounds, width, self.weight)
 
     def refit(self, start: FloatArray) -> Curve:
         """The full curve about the azimuths `start` [n], degrees."""
