@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 
 from mirage.ranks import find_ranks
+
+_SECONDS, _ROUNDS = 1.0, 5  # to time a precision: at most, about
 
 
 def device() -> torch.device:
@@ -41,3 +44,22 @@ def fast_kernels() -> Iterator[None]:
     finally:
         torch.set_float32_matmul_precision(precision)
         cudnn.benchmark = tried_out
+
+
+def time_precisions(work: Callable[[str], object]) -> dict[str, float]:
+    """fp32 and bf16 → seconds of `work` in each on a CPU, the best of some, taken in turn.
+
+    They are processor time, of all threads together, in which other processes do not count.
+    Measuring ends after about a second.
+    """
+    best = {"fp32": float("inf"), "bf16": float("inf")}
+    began = time.process_time()
+    for turn in range(1 + _ROUNDS):
+        for precision in best:
+            start = time.process_time()
+            work(precision)
+            if turn:  # the first also chooses kernels
+                best[precision] = min(best[precision], time.process_time() - start)
+        if turn and time.process_time() - began > _SECONDS:
+            break
+    return best

@@ -17,7 +17,7 @@ from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import in_precision
 from mirage.sampler import precision
 from mirage.sampler.orbit import sample_orbit
-from mirage.sampler.precision import faster_precision, time_precisions
+from mirage.sampler.precision import faster_precision, time_sampling
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 
@@ -66,7 +66,7 @@ def test_on_a_cpu_with_bf16_what_is_faster_is_measured(
     make_denoiser: MakeDenoiser, monkeypatch: pytest.MonkeyPatch, seconds: float, chosen: str
 ) -> None:
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
-    monkeypatch.setattr(precision, "time_precisions", lambda _: {"fp32": 1.0, "bf16": seconds})
+    monkeypatch.setattr(precision, "time_sampling", lambda _: {"fp32": 1.0, "bf16": seconds})
     found, why = faster_precision(make_denoiser())
     assert found == chosen and f"{seconds:.2f}" in why
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
@@ -77,8 +77,8 @@ def test_on_a_cpu_with_bf16_what_is_faster_is_measured(
 def test_measuring_runs_both_and_is_brief(make_denoiser: MakeDenoiser) -> None:
     denoiser, computed = make_denoiser(), list[torch.dtype]()
     denoiser.unet.down_blocks[0].register_forward_hook(lambda *x: computed.append(x[2][0].dtype))
-    seconds = time_precisions(denoiser)
-    assert set(computed) == {torch.float32, torch.bfloat16} and len(computed) <= 2 * 5
+    seconds = time_sampling(denoiser)
+    assert set(computed) == {torch.float32, torch.bfloat16} and len(computed) <= 2 * (1 + 5)
     assert all(0 < value < 10 for value in seconds.values())
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
-
 import torch
 
 from mirage.contracts import PoseCondition
-from mirage.device import computes_in_bf16
+from mirage.device import computes_in_bf16, time_precisions
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import channels_last, in_precision
 
-_SECONDS, _ROUNDS, _ROWS = 1.0, 4, 16  # to measure: at most, about
+_ROWS = 16  # of the batch that is timed
 _WORTH = 1.1  # times as fast: less is as likely the noise of the measurement
 
 
@@ -24,29 +22,20 @@ def faster_precision(denoiser: PoseDenoiser) -> tuple[str, str]:
     where = denoiser.embedding.pose.weight.device
     if where.type != "cpu" or not computes_in_bf16(where):
         return "auto", ""
-    seconds = time_precisions(denoiser)
+    seconds = time_sampling(denoiser)
     share = seconds["bf16"] / seconds["fp32"]
     chosen = "bf16" if share * _WORTH <= 1.0 else "fp32"
     return chosen, f"measured: here bf16 takes {share:.2f} of the time of fp32"
 
 
 @torch.inference_mode()
-def time_precisions(denoiser: PoseDenoiser) -> dict[str, float]:
-    """Precision → seconds of a batch on a CPU, the best of a few, taken in turn.
-
-    They are processor time, of all threads together, in which other processes do not count.
-    """
+def time_sampling(denoiser: PoseDenoiser) -> dict[str, float]:
+    """Precision → seconds of a batch, as `device.time_precisions` takes them."""
     x = torch.randn(_ROWS, *denoiser.shape, generator=torch.Generator().manual_seed(0))
     condition = PoseCondition(torch.zeros(_ROWS, dtype=torch.int64), torch.zeros(_ROWS))
-    best = {"fp32": float("inf"), "bf16": float("inf")}
-    began = time.process_time()
-    for turn in range(1 + _ROUNDS):
-        for precision in best:
-            start = time.process_time()
-            with in_precision(precision, x.device):
-                denoiser(channels_last(x), torch.ones(_ROWS), condition)
-            if turn:  # the first also chooses kernels
-                best[precision] = min(best[precision], time.process_time() - start)
-        if turn and time.process_time() - began > _SECONDS:
-            break
-    return best
+
+    def denoise(precision: str) -> None:
+        with in_precision(precision, x.device):
+            denoiser(channels_last(x), torch.ones(_ROWS), condition)
+
+    return time_precisions(denoise)

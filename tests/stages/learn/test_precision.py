@@ -9,12 +9,13 @@ import pytest
 import torch
 from processes import share_out
 
+from mirage import device
 from mirage.config import TrainConfig
 from mirage.model.denoiser import PoseDenoiser
 from mirage.ranks import Ranks
 from mirage.stages.learn import precision
 from mirage.stages.learn.checkpoints import LAST
-from mirage.stages.learn.precision import PRECISION, settle_precision, time_precisions
+from mirage.stages.learn.precision import PRECISION, settle_precision, time_training
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 LONG = TrainConfig(steps=1000)
@@ -25,7 +26,7 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """What is measured on this processor, which has bf16."""
     seconds = {"fp32": 1.0, "bf16": 0.5}
     monkeypatch.setattr(precision, "computes_in_bf16", lambda where: True)
-    monkeypatch.setattr(precision, "time_precisions", lambda *_: dict(seconds))
+    monkeypatch.setattr(precision, "time_training", lambda *_: dict(seconds))
     return seconds
 
 
@@ -93,7 +94,7 @@ def test_nothing_is_measured_where_it_cannot_pay(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(precision, "computes_in_bf16", lambda where: has_bf16)
-    monkeypatch.delattr(precision, "time_precisions")
+    monkeypatch.delattr(precision, "time_training")
     assert settle_precision(TrainConfig(steps=steps), make_denoiser(), 8) == "fp32"
     assert "auto: fp32" in capsys.readouterr().out
 
@@ -101,12 +102,12 @@ def test_nothing_is_measured_where_it_cannot_pay(
 def test_measuring_leaves_the_network_and_the_generator_as_they_were(
     make_denoiser: MakeDenoiser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "_SECONDS", 0.0)
+    monkeypatch.setattr(device, "_SECONDS", 0.0)
     denoiser, weights = make_denoiser(), make_denoiser().state_dict()
     torch.manual_seed(3)
     following = torch.rand(1)
     torch.manual_seed(3)
-    seconds = time_precisions(denoiser.train(), 2)
+    seconds = time_training(denoiser.train(), 2)
     assert torch.rand(1) == following
     assert set(seconds) == {"fp32", "bf16"} and all(0 < s < 60 for s in seconds.values())
     assert all(weight.grad is None for weight in denoiser.parameters())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mirage.contracts import PoseCondition
-from mirage.device import computes_in_bf16, device
+from mirage.device import computes_in_bf16, device, time_precisions
 from mirage.files import replacing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.ranks import ALONE, Ranks
@@ -21,7 +20,7 @@ from mirage.stages.learn.fitting import Training
 PRECISION = "precision.txt"  # in the training's folder
 
 _BRIEF = 200  # steps; a shorter training is over before measuring has paid
-_SECONDS, _ROUNDS, _ROWS = 1.0, 5, 16  # to measure: at most, about
+_ROWS = 16  # of the batch that is timed, at most
 _WORTH = 1.1  # times as fast: less is as likely the noise of the measurement
 
 
@@ -78,7 +77,7 @@ def _choose(
         return "bf16", "which this GPU has"
     if train.steps < _BRIEF:
         return "fp32", f"without measuring for {train.steps} steps"
-    seconds = time_precisions(network, min(rows, _ROWS), loss)
+    seconds = time_training(network, min(rows, _ROWS), loss)
     ratio = seconds["fp32"] / seconds["bf16"]
     chosen = "bf16" if ratio >= _WORTH else "fp32"
     return chosen, f"measured: here bf16 takes {1 / ratio:.2f} of the time of fp32"
@@ -88,28 +87,21 @@ def _named(where: torch.device) -> str:
     return "GPU" if where.type == "cuda" else "processor"
 
 
-def time_precisions(
+def time_training(
     network: Any, rows: int, loss: Callable[[Any, int], Tensor] = denoise_noise
 ) -> dict[str, float]:
-    """Precision → seconds of the network and its gradient on a CPU, taken in turn, about one.
+    """Precision → seconds of the network and its gradient, as `device.time_precisions` takes them.
 
-    They are processor time, of all threads together, in which other processes do not count. The
-    weights are left as they are, and so is torch's random generator.
+    The weights are left as they are, and so is torch's random generator.
     """
-    best = {"fp32": float("inf"), "bf16": float("inf")}
-    began = time.process_time()
+
+    def step(precision: str) -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            timed = loss(network, rows)
+        timed.backward()
+
     # Eager, since compiling takes minutes; what is faster is the same.
     with torch.random.fork_rng(devices=[]), torch.compiler.set_stance("force_eager"):
-        for turn in range(1 + _ROUNDS):
-            for precision in best:
-                start = time.process_time()
-                with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-                    timed = loss(network, rows)
-                timed.backward()
-                seconds = time.process_time() - start
-                if turn:  # the first also chooses kernels
-                    best[precision] = min(best[precision], seconds)
-            if turn and time.process_time() - began > _SECONDS:
-                break
+        seconds = time_precisions(step)
     network.zero_grad(set_to_none=True)
-    return best
+    return seconds
