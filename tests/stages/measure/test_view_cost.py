@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,23 +51,32 @@ def test_forwards_are_what_the_method_says(
     assert not denoiser._forward_pre_hooks  # nothing stays behind
 
 
-def test_seconds_and_memory_are_of_the_work_alone() -> None:
+def test_seconds_are_of_the_work_alone() -> None:
     network = torch.nn.Linear(2, 2)
-
-    def work() -> float:
-        time.sleep(0.05)
-        return float(np.ones(2**24).sum())  # 128 MiB
-
-    _, idle = measure_cost(network, lambda: None)
     start = time.perf_counter()
-    total, busy = measure_cost(network, work)
+    _, cost = measure_cost(network, lambda: time.sleep(0.05))
     around = time.perf_counter() - start
-    assert total == 2**24 and busy.forwards == 0
-    assert 0.05 <= busy.seconds <= around
-    assert busy.peak_mib > idle.peak_mib + 100
-    if Path("/proc/self/clear_refs").exists():
-        _, after = measure_cost(network, lambda: None)
-        assert after.peak_mib < busy.peak_mib - 100
+    assert 0.05 <= cost.seconds <= around and cost.forwards == 0
+
+
+_IDLE_BUSY_IDLE = """
+import sys
+import numpy as np, torch
+from mirage.stages.measure.view_cost import measure_cost
+
+network = torch.nn.Linear(2, 2)
+for work in (int, lambda: np.ones(2**24).sum(), int):  # the second fills 128 MiB
+    print(measure_cost(network, work)[1].peak_mib)
+"""
+
+
+def test_memory_is_of_the_work_alone() -> None:
+    """In a process of its own: what earlier tests needed at most hides 128 MiB where no peak can be
+    reset, which containers may forbid."""
+    printed = subprocess.check_output([sys.executable, "-c", _IDLE_BUSY_IDLE], text=True)
+    before, busy, after = map(float, printed.split())
+    assert busy > before + 100
+    assert after < busy - 100 or after == busy  # reset, or told as the peak so far
 
 
 def test_a_failure_leaves_the_network_as_it_was() -> None:
