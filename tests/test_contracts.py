@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, asdict, replace
 
 import numpy as np
 import pytest
 import torch
 
-from mirage.contracts import Orbit, PoseCondition, PoseLabels, PoseRing, check_shape
+from mirage.contracts import (
+    Frame,
+    Framing,
+    Orbit,
+    PoseCondition,
+    PoseLabels,
+    PoseRing,
+    check_shape,
+)
 from mirage.errors import MirageError
 
 
@@ -85,3 +93,17 @@ def test_rows_are_replaced_and_an_error_stays_known_only_if_both_know_it() -> No
     both = told.with_rows(rows, replace(others, azimuth_error=np.full(1, 9.0)))
     assert both.azimuth_error is not None and both.azimuth_error.tolist() == [1.0, 9.0, 1.0]
     assert told.azimuth.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_the_window_has_the_object_where_others_have_it() -> None:
+    frame, into = Frame(0.2, 0.6, 0.2, 0.1), Frame(0.5, 0.55, 0.8, 0.6)
+    left, top, side = frame.window(into)
+    assert ((frame.x - left) / side, (frame.y - top) / side) == pytest.approx((0.5, 0.55))
+    assert frame.width / side == pytest.approx(0.8) and frame.height / side <= 0.6
+
+
+def test_a_framing_comes_back_from_its_facts() -> None:
+    framing = Framing(Frame(0.5, 0.5, 0.7, 0.7), 0.3, Frame(0.5, 0.5, 0.8, 0.4))
+    assert Framing.from_dict(asdict(framing)) == framing
+    assert Framing.from_dict({}) == Framing()
+    assert framing.window(None) is None and Framing().window(Frame(0.5, 0.5, 1, 1)) is None

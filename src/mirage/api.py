@@ -36,9 +36,7 @@ class Mirage:
 
     Attributes:
         config: all settings, as the run last used them.
-        folder: of the run; None of exported weights, which do not know their run's photos: there a
-            photo is made a square as they were, but its object is left where it is, and it is not
-            refused for being cut off.
+        folder: of the run; None of exported weights.
         model: the folder of the weights.
     """
 
@@ -137,10 +135,9 @@ class Mirage:
 
     @cached_property
     def _intake(self) -> Intake:
-        if self.folder is None:
-            return open_intake(Turner.open(self.model), None)
-        self.folder.key("model")
-        return open_intake(Turner.open(self.model), open_images(self.folder["images"]))
+        if self.folder is not None:
+            self.folder.key("model")
+        return open_intake(Turner.open(self.model))
 
 
 def _listed(photos: Photo | Sequence[Photo]) -> Sequence[Photo]:

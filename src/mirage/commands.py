@@ -25,7 +25,7 @@ COMMANDS = {
         "List the photos, or render the turntable; reject what cannot be used.",
         "a folder, tar, tar shards or CSV of photos, CompCars, or nothing for the turntable",
         ("images.source=folder|tar|shards|csv|compcars|turntable", "images.path=PATH",
-         "images.fit=pad|crop|stretch",
+         "images.fit=pad|crop|stretch", "images.frame=height|box|none",
          "images.heldout_fraction=FLOAT", "images.turntable.category=cars|chairs|mugs",
          "images.turntable.variant=plain|textured|cluttered",
          "images.turntable.azimuths=[LOW,HIGH]",

@@ -18,6 +18,9 @@ IntArray = npt.NDArray[np.integer[Any]]
 ByteArray = npt.NDArray[np.uint8]
 KeptArray = npt.NDArray[Any]  # pictures as a codec keeps them: uint8 pixels, or float16 latents
 
+# Left, top and side of a square of a photo, in units of the square that the photo is padded to.
+Window = tuple[float, float, float]
+
 TRAIN, HELDOUT = "train", "heldout"
 
 
@@ -202,3 +205,57 @@ class Orbit:
         check_shape("reference", self.reference, (h, w, 3))
         check_shape("azimuth", self.azimuth, (v,))
         check_shape("pose", self.pose, (v,))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where an object is in a square photo, whose side is 1.
+
+    Attributes:
+        x, y: the middle of the box round it, from the upper left corner.
+        width, height: of that box.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def side(self) -> float:
+        """The longer side of the box."""
+        return max(self.width, self.height)
+
+    def window(self, into: Frame) -> Window:
+        """The square of the photo in which the object fills `into`, one way at least."""
+        side = max(self.width / into.width, self.height / into.height)
+        return self.x - into.x * side, self.y - into.y * side, side
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How photos show their object, and where a model wants it.
+
+    Attributes:
+        usual: where photos have it, a square; None where that is not known.
+        border_share: of a photo's border, what the object covers at most but for a few photos,
+            [0, 1].
+        target: what the object is fitted into for the model; None: photos are left as they are.
+    """
+
+    usual: Frame | None = None
+    border_share: float = 1.0
+    target: Frame | None = None
+
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> Framing:
+        """What `dataclasses.asdict` made of one."""
+        frames = {
+            name: None if facts.get(name) is None else Frame(**facts[name])
+            for name in ("usual", "target")
+        }
+        return cls(border_share=facts.get("border_share", 1.0), **frames)
+
+    def window(self, frame: Frame | None) -> Window | None:
+        """What the model sees of a photo with its object there; None: all of it."""
+        return None if frame is None or self.target is None else frame.window(self.target)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-from PIL import Image, ImageOps
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from mirage.contracts import ByteArray
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from mirage.contracts import ByteArray, Window
 
 _RESAMPLE = Image.Resampling.LANCZOS
 
@@ -27,24 +33,116 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def to_square(image: Image.Image, size: int, fit: str) -> ByteArray:
+def to_square(image: Image.Image, size: int, fit: str, window: Window | None = None) -> ByteArray:
     """[size, size, 3] uint8, antialiased.
 
     Args:
         fit: `pad` keeps all of the photo and its aspect, filling with the median colour of its
             border; `crop` takes the middle; `stretch` ignores the aspect.
+        window: in place of all this, what is seen through a square window; where it reaches beyond
+            the photo, the median colour of its border.
     """
+    if window is not None:
+        return _through(window, image, size, _in_colour)
     if fit == "stretch":
         return np.array(image.resize((size, size), _RESAMPLE))
     if fit == "crop":
         return np.array(ImageOps.fit(image, (size, size), _RESAMPLE))
     scale = size / max(image.size)
     width, height = (max(1, round(side * scale)) for side in image.size)
-    inner = image.resize((width, height), _RESAMPLE)
-    pixels = np.asarray(inner)
+    pixels = torch.from_numpy(np.array(image.resize((width, height), _RESAMPLE)))
+    return _in_colour(pixels[None], size, (size - height) // 2, (size - width) // 2)[0].numpy()
+
+
+def to_frame(image: Image.Image, size: int, window: Window) -> ByteArray:
+    """[size, size, 3] uint8, what is seen through a window, for a model to learn.
+
+    Beyond the photo it goes on ever more blurred, so that nothing is there to be learned: bars of
+    one colour would be, and would come and go with the pose.
+    """
+    return _through(window, image, size, go_on)
+
+
+def border_colour(pixels: ByteArray) -> ByteArray:
+    """[3] the median colour of the outermost pixels of [H, W, 3]."""
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    square = np.empty((size, size, 3), np.uint8)
-    square[:] = np.median(border, axis=0).astype(np.uint8)
-    top, left = (size - pixels.shape[0]) // 2, (size - pixels.shape[1]) // 2
-    square[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    return np.median(border, axis=0).astype(np.uint8)
+
+
+# Sets pictures [B, h, w, 3] into squares of a side, at top and left.
+Setting = Callable[[Tensor, int, int, int], Tensor]
+
+
+def _through(window: Window, image: Image.Image, size: int, setting: Setting) -> ByteArray:
+    left, top, side = window
+    x, y = (
+        _Span.of(start, side, length / max(image.size), length, size)
+        for start, length in zip((left, top), image.size, strict=True)
+    )
+    if x.is_empty or y.is_empty:
+        return np.full((size, size, 3), border_colour(np.asarray(image)), np.uint8)
+    box = (x.source[0], y.source[0], x.source[1], y.source[1])
+    inner = image.resize((x.stop - x.start, y.stop - y.start), _RESAMPLE, box)
+    return setting(torch.from_numpy(np.array(inner))[None], size, y.start, x.start)[0].numpy()
+
+
+def _in_colour(pictures: Tensor, size: int, top: int, left: int) -> Tensor:
+    """[B, h, w, 3] → [B, size, size, 3], each in the colour of its border."""
+    _, height, width, _ = pictures.shape
+    colours = np.stack([border_colour(picture) for picture in pictures.numpy()])
+    square = torch.from_numpy(colours)[:, None, None].repeat(1, size, size, 1)
+    square[:, top : top + height, left : left + width] = pictures
     return square
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Where a photo lies in a square along one side, in whole pixels, and what of it is there."""
+
+    start: int
+    stop: int
+    source: tuple[float, float]
+
+    @classmethod
+    def of(cls, window: float, side: float, share: float, length: int, size: int) -> _Span:
+        """Of a photo of `length` pixels, which are that share of its longer side."""
+        scale = size * share / (side * length)  # pixels of the square to one of the photo
+        begin = ((1 - share) / 2 - window) * size / side
+        start = min(max(round(begin), 0), size)
+        stop = min(max(round(begin + length * scale), start), size)
+        low, high = (min(max((at - begin) / scale, 0.0), float(length)) for at in (start, stop))
+        return cls(start, stop, (low, high))
+
+    @property
+    def is_empty(self) -> bool:
+        return self.start == self.stop or self.source[0] >= self.source[1]
+
+
+def go_on(pictures: Tensor, size: int, top: int, left: int = 0) -> Tensor:
+    """[B, h, w, 3] uint8 → [B, size, size, 3] uint8 that go on round them, ever more blurred.
+
+    Args:
+        top, left: where in the square a picture's upper left corner lies.
+    """
+    height, width = pictures.shape[1:3]
+    beyond = (left, size - left - width, top, size - top - height)
+    known = F.pad(torch.ones_like(pictures[..., 0], dtype=torch.float32), beyond)[:, None]
+    square = F.pad(pictures.permute(0, 3, 1, 2).float(), beyond)
+    return _fill(square, known).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def _fill(pictures: Tensor, known: Tensor) -> Tensor:
+    """Fill [B, C, S, S] where [B, 1, S, S] is 0: close to what is known sharply, far off its mean.
+
+    Gortler et al. 1996, "The Lumigraph", pull-push: means of four pixels, as far as they are known,
+    are filled first, and stand where nothing is known.
+    """
+    side = pictures.shape[-1]
+    if side == 1:
+        return pictures
+    pictures, weights = (F.pad(x, (0, side % 2) * 2) for x in (pictures * known, known))
+    total = 4 * F.avg_pool2d(weights, 2)
+    mean = 4 * F.avg_pool2d(pictures, 2) / total.clamp(min=1e-6)
+    coarse = _fill(mean, total.clamp(max=1.0))
+    fine = F.interpolate(coarse, (side, side), mode="bilinear")
+    return pictures[..., :side, :side] + (1 - known) * fine

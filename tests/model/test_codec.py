@@ -20,6 +20,7 @@ from mirage.errors import MirageError
 from mirage.model.codec import (
     PIXELS,
     Latents,
+    Patches,
     downscale,
     encode,
     load_autoencoder,
@@ -120,3 +121,32 @@ def test_a_folder_goes_before_what_ships(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     tiny_kl().save_pretrained(name)
     assert type(load_autoencoder(name, "here")).__name__ == "AutoencoderKL"
+
+
+def test_patches_come_back_to_the_bit_and_are_channels_of_one_place() -> None:
+    shown = pictures()
+    codec = Patches(PIXELS, 2)
+    x = codec.load(codec.keep(shown))
+    assert x.shape == (5, codec.channels, *codec.grid(32)) == (5, 12, 16, 16)
+    assert torch.equal(codec.show(x), shown)
+    corner = PIXELS.load(shown)[:, :, :2, :2].flatten(1)
+    assert torch.equal(x[:, :, 0, 0], corner)
+
+
+def test_of_some_rows_the_rest_goes_on_from_them() -> None:
+    shown = pictures()
+    codec = Patches(PIXELS, 2, (4, 12))
+    x = codec.load(codec.keep(shown))
+    assert x.shape[2:] == codec.grid(32) == (8, 16)
+    again = codec.show(x)
+    assert again.shape == shown.shape and torch.equal(again[:, 8:24], shown[:, 8:24])
+    assert not torch.equal(again[:, :8], shown[:, :8])
+
+
+def test_latents_are_cut_into_patches_too() -> None:
+    latents = Latents(tiny_deterministic(), 4, [0.0] * 4, [1.0] * 4, 0.5)
+    whole, codec = latents.load(latents.keep(pictures())), Patches(latents, 2, (1, 3))
+    x = codec.load(codec.keep(pictures()))
+    assert x.shape == (5, 4 * latents.channels, 2, 4) and codec.factor == 8
+    assert torch.equal(torch.nn.functional.pixel_shuffle(x, 2), whole[:, :, 2:6])
+    assert codec.show(x).shape == (5, 32, 32, 3)

@@ -61,6 +61,9 @@ class ImagesConfig:
     # The folder, tar or CSV file, or CompCars' folder; of shards, a folder, pattern or URL.
     path: str | None = None
     fit: str = "pad"  # how a photo becomes square: pad | crop | stretch
+    # What the model sees of a photo: its object at the same height in all (a turn leaves height
+    # alone), its longer side the same, or the photo as it is; auto: height, none of renders.
+    frame: str = "auto"  # auto | height | box | none
     min_side: int = 24  # smaller photos are rejected, pixels
     max_pixels: int = 60_000_000  # larger photos are rejected, pixels
     min_count: int = 50  # fewer usable photos end the run
@@ -71,9 +74,29 @@ class ImagesConfig:
     def __post_init__(self) -> None:
         one_of("images.source", self.source, _SOURCES)
         one_of("images.fit", self.fit, ("pad", "crop", "stretch"))
+        one_of("images.frame", self.frame, ("auto", "height", "box", "none"))
+        require(
+            self.fit == "pad" or self.frame in ("auto", "none"),
+            "images.frame",
+            f"{self.frame} needs whole photos, and images.fit={self.fit} does not keep them",
+            "use images.fit=pad, or images.frame=none",
+        )
+        require(
+            self.source != "turntable" or self.frame in ("auto", "none"),
+            "images.frame",
+            f"{self.frame} is for photos: a turntable's renders are framed by its camera",
+            "leave it out, or save the renders and give them as images.source=folder",
+        )
         positive("images", self, "min_side", "max_pixels", "min_count")
         require(
             0.0 < self.heldout_fraction < 1.0,
             "images.heldout_fraction",
             f"{self.heldout_fraction} is not between 0 and 1",
         )
+
+    @property
+    def framing(self) -> str:
+        """How photos are framed: height, box or none."""
+        if self.frame != "auto":
+            return self.frame
+        return "none" if self.source == "turntable" or self.fit != "pad" else "height"

@@ -8,6 +8,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
@@ -32,7 +33,7 @@ from mirage.images.sources import open_source
 from mirage.images.survey import Survey
 from mirage.images.turntable.render import name_set, render_set
 from mirage.ranks import ALONE, Ranks
-from mirage.squares import to_square
+from mirage.squares import to_frame, to_square
 from mirage.threads import in_order
 
 MANIFEST, REJECTED, SOURCE = "manifest.parquet", "rejected.csv", "source.json"
@@ -276,6 +277,18 @@ class ImageSet:
         with (folder / REJECTED).open(newline="", encoding="utf-8") as file:
             self.num_rejected = sum(1 for _ in csv.DictReader(file))
         self._source = open_source(facts["kind"], facts["path"])
+        self._width, self._height = (Column(self._manifest, n) for n in ("width", "height"))
+        self._windows: FloatArray | None = None
+
+    def framed(self, windows: FloatArray) -> ImageSet:
+        """The same photos, of which squares show what is seen through windows [N, 3].
+
+        Args:
+            windows: left, top and side, as of `squares.Window`; NaN leaves a photo as it is.
+        """
+        framed = copy(self)
+        framed._windows = windows
+        return framed
 
     def __len__(self) -> int:
         return len(self.path)
@@ -297,6 +310,10 @@ class ImageSet:
         sides = np.stack([table["width"].to_numpy(), table["height"].to_numpy()])
         return int(np.median(sides.max(axis=0) if self.fit == "pad" else sides.min(axis=0)))
 
+    def size_of(self, image_id: int) -> tuple[int, int]:
+        """Width and height of a photo, pixels."""
+        return int(self._width[image_id]), int(self._height[image_id])
+
     def load(self, image_id: int) -> Image.Image:
         """The photo, RGB; of a picture with a box, what the box holds.
 
@@ -316,7 +333,11 @@ class ImageSet:
 
     def load_square(self, image_id: int, size: int) -> ByteArray:
         """[size, size, 3] uint8."""
-        return to_square(self.load(image_id), size, self.fit)
+        window = None if self._windows is None else self._windows[image_id]
+        if window is None or np.isnan(window).any():
+            return to_square(self.load(image_id), size, self.fit)
+        left, top, side = window.tolist()
+        return to_frame(self.load(image_id), size, (left, top, side))
 
     def batches(
         self, ids: IntArray, size: int, batch_size: int

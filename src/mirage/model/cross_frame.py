@@ -126,7 +126,7 @@ class AttentionTape:
     Args:
         joined: attend to the references' and the view's own keys together (`concat`) rather than to
             the references' alone (`replace`).
-        sides: pixels a side of the feature maps that share attention; None: all that attend.
+        sides: widths of the feature maps that share attention; None: all that attend.
     """
 
     def __init__(self, joined: bool = False, sides: Sequence[int] | None = None) -> None:
@@ -269,7 +269,7 @@ class FrameAttention:
         tape = self.tape
         if part.sees is Sees.BLIND:
             return heads_of(attn.to_v)
-        shares = tape.sides is None or size[0] in tape.sides
+        shares = tape.sides is None or size[1] in tape.sides
         stored = None
         if shares and part.sees is Sees.RECORDED:
             stored = tape.stored[self.layer].of(part.objects, len(pixels))

@@ -42,7 +42,7 @@ class PoseDenoiser(nn.Module):
         cls, config: ModelConfig, resolution: int, num_poses: int, codec: Codec = PIXELS
     ) -> PoseDenoiser:
         """A denoiser with fresh weights, drawn from torch's global generator."""
-        unet = build_unet(config, resolution // codec.factor, codec.channels)
+        unet = build_unet(config, codec.grid(resolution), codec.channels)
         embedding = PoseEmbedding(num_poses, config.azimuth_frequencies, embedding_dim(config))
         return cls(unet, embedding, config.sigma_data, codec)
 
@@ -53,13 +53,20 @@ class PoseDenoiser(nn.Module):
     @property
     def resolution(self) -> int:
         """Of the pictures, pixels a side."""
-        return int(self.unet.config.sample_size) * self.codec.factor
+        return self.shape[2] * self.codec.factor
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(C, h, w) of what the network sees of a picture."""
-        side = int(self.unet.config.sample_size)
-        return self.codec.channels, side, side
+        size = self.unet.config.sample_size
+        height, width = (size, size) if isinstance(size, int) else size
+        return self.codec.channels, int(height), int(width)
+
+    @property
+    def rows(self) -> slice:
+        """Of w rows of a picture, those that the network sees."""
+        rows = getattr(self.codec, "rows", None)
+        return slice(None) if rows is None else slice(*rows)
 
     def encode(self, images: Tensor) -> Tensor:
         """[B, H, W, 3] uint8 → [B, C, h, w] as the network sees them."""

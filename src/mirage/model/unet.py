@@ -7,15 +7,20 @@ from diffusers import UNet2DModel
 from mirage.config import ModelConfig
 
 
-def build_unet(config: ModelConfig, resolution: int, num_channels: int = 3) -> UNet2DModel:
+def build_unet(
+    config: ModelConfig, size: int | tuple[int, int], num_channels: int = 3
+) -> UNet2DModel:
     """A UNet with self-attention at `config.attention_levels` and in the middle.
 
     Its class embedding is the identity: the caller passes a vector of `embedding_dim(config)`.
+
+    Args:
+        size: side, or height and width, of what it sees.
     """
     levels = range(len(config.channels))
     has_attention = [level in config.attention_levels for level in levels]
     return UNet2DModel(
-        sample_size=resolution,
+        sample_size=size,
         in_channels=num_channels,
         out_channels=num_channels,
         layers_per_block=config.layers_per_block,

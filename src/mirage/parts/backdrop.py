@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from mirage.contracts import ByteArray, FloatArray, check_shape
+from mirage.squares import border_colour
 
 
 def plain_background(photo: ByteArray, silhouette: FloatArray) -> ByteArray:
@@ -21,7 +22,5 @@ def plain_background(photo: ByteArray, silhouette: FloatArray) -> ByteArray:
     object_ = torch.from_numpy(np.asarray(silhouette) > 0.5).float()[None, None]
     size = photo.shape[:2]
     covered = F.interpolate(object_, size, mode="bilinear", antialias=True)[0, 0].numpy()
-    border = np.concatenate([photo[0], photo[-1], photo[:, 0], photo[:, -1]])
-    colour = np.median(border, axis=0)
-    mixed = covered[..., None] * photo + (1 - covered[..., None]) * colour
+    mixed = covered[..., None] * photo + (1 - covered[..., None]) * border_colour(photo)
     return np.round(mixed).clip(0, 255).astype(np.uint8)

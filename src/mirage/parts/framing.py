@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from mirage.contracts import FloatArray
+from mirage.contracts import ByteArray, FloatArray, Frame, Window
+from mirage.parts.silhouette import find_silhouettes
 
 _STRAY = 0.03  # share of a mask that may lie beyond either end of its object's box
 _ALIKE, _OFF_CENTRE = 1.25, 0.15  # ratio of sizes, and shift by a share of the size, let pass
+_BROAD = 0.76  # of a picture's side, as masks see it: they miss the ends, a ninth each
+_LET_IN = 0.9  # of the objects fit at their full height
 
 
 def border_share(mask: FloatArray, size: tuple[int, int], fit: str) -> float:
@@ -35,20 +37,6 @@ def border_share(mask: FloatArray, size: tuple[int, int], fit: str) -> float:
     return float(inner[border].mean())
 
 
-@dataclass(frozen=True)
-class Frame:
-    """Where an object is in a square photo, whose side is 1.
-
-    Attributes:
-        x, y: its middle, from the upper left corner.
-        side: the longer side of the box round it.
-    """
-
-    x: float
-    y: float
-    side: float
-
-
 def object_frame(mask: FloatArray) -> Frame | None:
     """The box that holds all but a few hundredths of a mask, on each side.
 
@@ -60,12 +48,38 @@ def object_frame(mask: FloatArray) -> Frame | None:
         return None
     left, right = _ends(inside.mean(axis=0))
     top, bottom = _ends(inside.mean(axis=1))
-    return Frame((left + right) / 2, (top + bottom) / 2, max(right - left, bottom - top))
+    return Frame((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+
+
+def find_frames(masks: FloatArray, photos: ByteArray) -> list[Frame | None]:
+    """The frame of each photo's object, by masks [B, h, w] snapped to the edges of the photos.
+
+    Masks alone are too coarse: they take low objects for higher than they are.
+
+    Args:
+        photos: [B, H, W, 3] uint8.
+    """
+    return [object_frame(silhouette) for silhouette in find_silhouettes(masks, photos)]
 
 
 def usual_frame(frames: Sequence[Frame]) -> Frame:
-    """The median of each of a frame's figures."""
-    return Frame(*(float(np.median([getattr(f, n) for f in frames])) for n in ("x", "y", "side")))
+    """The square that has the median of each of the frames' middles, and of their longer sides."""
+    x, y, side = (float(np.median([getattr(f, n) for f in frames])) for n in ("x", "y", "side"))
+    return Frame(x, y, side, side)
+
+
+def target_frame(frames: Sequence[Frame], how: str) -> Frame:
+    """What objects are fitted into, in the middle of the picture.
+
+    Args:
+        how: `height`: all get the same height, which a turn about the vertical leaves alone; it is
+            as large as lets the breadth of nine in ten objects in, and the others are made
+            smaller. `box`: the longer side of each is the same.
+    """
+    if how == "box":
+        return Frame(0.5, 0.5, _BROAD, _BROAD)
+    broad = float(np.quantile([frame.width / frame.height for frame in frames], _LET_IN))
+    return Frame(0.5, 0.5, _BROAD, min(_BROAD, _BROAD / broad))
 
 
 def differ(frame: Frame, usual: Frame) -> bool:
@@ -75,13 +89,10 @@ def differ(frame: Frame, usual: Frame) -> bool:
     return not 1 / _ALIKE <= ratio <= _ALIKE or off > _OFF_CENTRE
 
 
-def window(frame: Frame, usual: Frame) -> tuple[float, float, float]:
-    """Left, top and side of the square that has the object of `frame` where `usual` has it.
-
-    In the units of the photo's square; it may reach beyond it.
-    """
-    side = frame.side / usual.side
-    return frame.x - usual.x * side, frame.y - usual.y * side, side
+def within(inner: Window, outer: Window) -> Window:
+    """A window of what is seen through another, as a window of the photo."""
+    left, top, side = outer
+    return left + inner[0] * side, top + inner[1] * side, inner[2] * side
 
 
 def _ends(profile: FloatArray) -> tuple[float, float]:

@@ -215,7 +215,7 @@ class _Sampler:
             every = torch.arange(len(turns), device=self.device)
             objects = every.repeat_interleave(len(turns[0].azimuths))
         if self.config.share_foreground:
-            mask = _masks(photos, self.shared.denoiser.shape[1], self.device)
+            mask = _masks(photos, self.shared.denoiser).to(self.device)
         return Reference(track, own, len(turns[0].photos), objects, mask)
 
     def _orbit(self, turn: Turn, frames: ByteArray, forwards: int) -> Orbit:
@@ -262,11 +262,12 @@ def _own_poses(photos: Sequence[PosedPhoto], device: torch.device) -> PoseCondit
     return PoseCondition(pose.to(device), azimuth.to(device))
 
 
-def _masks(photos: Sequence[PosedPhoto], side: int, device: torch.device) -> Tensor:
-    """[R, side, side] in [0, 1], where each photo shows its object; everywhere if nobody knows."""
+def _masks(photos: Sequence[PosedPhoto], denoiser: PoseDenoiser) -> Tensor:
+    """[R, h, w] in [0, 1], where each photo shows its object; everywhere if nobody knows."""
+    side = denoiser.shape[2]
     masks = [np.ones((1, 1)) if photo.mask is None else photo.mask for photo in photos]
     resized = [
         F.interpolate(torch.from_numpy(mask)[None, None].float(), (side, side), mode="bilinear")
         for mask in masks
     ]
-    return torch.cat(resized)[:, 0].to(device)
+    return torch.cat(resized)[:, 0, denoiser.rows]

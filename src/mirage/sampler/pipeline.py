@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ from diffusers.utils import BaseOutput
 from PIL import Image
 
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, PosedPhoto, PoseRing
+from mirage.contracts import ByteArray, Framing, PosedPhoto, PoseRing
 from mirage.errors import MirageError
-from mirage.model.codec import PIXELS, Codec, Latents, load_autoencoder
+from mirage.model.codec import PIXELS, Codec, Latents, Patches, load_autoencoder
 from mirage.model.conditioning import PoseEmbedding
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.orbit import sample_orbit
@@ -62,6 +62,8 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
         ring_azimuth: azimuth of every pose, degrees. ring_score: how well they close a circle.
         ring_span: degrees that the photos covered, (0, 360) unless only an arc.
         fit: how the training photos became squares, as in `to_square`.
+        framing: how they show their object, and where the model wants it: `Framing` as a dict.
+        patch, rows: as of `codec.Patches`.
     """
 
     _optional_components = ("autoencoder",)
@@ -79,6 +81,9 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
         latent_std: Sequence[float] = (),
         autoencoder: Any = None,
         fit: str = _FIT,
+        framing: dict[str, Any] | None = None,
+        patch: int = 1,
+        rows: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         self.register_modules(unet=unet, embedding=embedding, autoencoder=autoencoder)
@@ -91,11 +96,18 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
             ring_score=ring_score,
             ring_span=list(ring_span),
             fit=fit,
+            framing=framing,
+            patch=patch,
+            rows=None if rows is None else list(rows),
         )
 
     @property
     def fit(self) -> str:
         return str(self.config.fit)
+
+    @property
+    def framing(self) -> Framing:
+        return Framing.from_dict(self.config.framing or {})
 
     @property
     def ring(self) -> PoseRing:
@@ -110,13 +122,15 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
 
     @property
     def _codec(self) -> Codec:
-        if self.autoencoder is None:
-            return PIXELS
         facts = self.config
-        return Latents(
-            self.autoencoder, facts.latent_factor, list(facts.latent_mean), list(facts.latent_std),
-            float(facts.sigma_data),
-        )  # fmt: skip
+        codec: Codec = PIXELS
+        if self.autoencoder is not None:
+            codec = Latents(
+                self.autoencoder, facts.latent_factor, list(facts.latent_mean),
+                list(facts.latent_std), float(facts.sigma_data),
+            )  # fmt: skip
+        rows = None if facts.rows is None else (facts.rows[0], facts.rows[1])
+        return codec if facts.patch == 1 and rows is None else Patches(codec, facts.patch, rows)
 
     @torch.no_grad()
     def __call__(
@@ -183,17 +197,22 @@ def export_pipeline(
     bank: Path,
     folder: Path,
     fit: str = _FIT,
+    framing: Framing | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> None:
     """Write the pipeline's folder, by way of a temporary one; `bank` travels with it.
 
     Args:
         fit: how the training photos became squares, as in `to_square`.
+        framing: how they show their object.
     """
     codec = denoiser.codec
-    latents: dict[str, Any] = {}
+    seen: dict[str, Any] = {}
+    if isinstance(codec, Patches):
+        seen = {"patch": codec.size, "rows": codec.rows}
+        codec = codec.inner
     if isinstance(codec, Latents):
-        latents = {
+        seen |= {
             "autoencoder": codec.autoencoder,
             "latent_factor": codec.factor,
             "latent_mean": codec.mean,
@@ -207,7 +226,8 @@ def export_pipeline(
         ring_score=ring.score,
         ring_span=list(ring.span),
         fit=fit,
-        **latents,
+        framing=None if framing is None else asdict(framing),
+        **seen,
     )
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -235,7 +255,10 @@ def load_pipeline(folder: Path) -> MiragePipeline:
         if (folder / "autoencoder").exists():
             autoencoder = load_autoencoder(str(folder / "autoencoder"), str(folder))
         known = ("sigma_data", "ring_azimuth", "ring_score")
-        later = ("ring_span", "latent_factor", "latent_mean", "latent_std", "fit")
+        later = (
+            "ring_span", "latent_factor", "latent_mean", "latent_std", "fit", "framing", "patch",
+            "rows",
+        )  # fmt: skip
         return MiragePipeline(
             unet,
             embedding,

@@ -104,9 +104,15 @@ def gather_photos(settings: AutoencoderConfig, sources: Sequence[RunFolder]) -> 
     own = settings.own if others else 1.0
     shares = [own, *((1 - own) * counts[1:] / max(others, 1))]
     return [
-        PhotoSet(keep_pixels(source, settings.size), train, held_out, float(share))
+        PhotoSet(_pixels(source, settings.size), train, held_out, float(share))
         for source, (train, held_out), share in zip(sources, ids, shares, strict=True)
     ]
+
+
+def _pixels(source: RunFolder, size: int) -> ByteArray:
+    """[N, size, size, 3] a run's photos, whole, a memory map."""
+    images = source["images"]
+    return keep_pixels(open_images(images), size, images, source.key("images"))
 
 
 def _export(settings: AutoencoderConfig, checkpoint: Path, target: Path) -> None:
@@ -124,7 +130,7 @@ def _measure_once(
     path, ranks = folder[STAGE] / FIGURES, join_ranks()
     is_measured = path.exists() and read_json(path)["key"] == key
     if not ranks.gather(is_measured)[0]:
-        pixels = [keep_pixels(source, config.autoencoder.size) for source in sources]
+        pixels = [_pixels(source, config.autoencoder.size) for source in sources]
         if ranks.is_first:
             figures = {"key": key, **_measure(config, folder, sources, pixels)}
             record_autoencoder(config, folder, figures["rows"][0], folder[STAGE] / PICTURE)

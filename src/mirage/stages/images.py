@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mirage.config import Config, TurntableConfig
+from mirage.config import Config, ImagesConfig, TurntableConfig
 from mirage.contracts import HELDOUT
 from mirage.images.manifest import build_manifest, open_images, source_fingerprint
 from mirage.ranks import join_ranks
@@ -32,5 +32,6 @@ def images_key(config: Config) -> str:
     """The hash of all that a run's images depend on."""
     # How many processes render a set is no matter of its pictures.
     turntable = replace(config.images.turntable, workers=TurntableConfig.workers)
-    images = replace(config.images, turntable=turntable)
+    # How objects are framed is asked when there are poses, which tell object from background.
+    images = replace(config.images, turntable=turntable, frame=ImagesConfig.frame)
     return hash_of("images", images, source_fingerprint(config.images))

@@ -18,6 +18,7 @@ from mirage.ranks import join_ranks
 from mirage.sampler.pipeline import export_pipeline, load_pipeline
 from mirage.stages.folder import BANK_FILE, SUMMARY_FILE, RunFolder, hash_of, read_json
 from mirage.stages.learn.fitting import set_aside_other
+from mirage.stages.learn.framed import find_framing
 from mirage.stages.learn.latents import identify_autoencoder
 from mirage.stages.learn.pretrained import find_pretrained
 from mirage.stages.learn.refine import refine
@@ -83,8 +84,9 @@ def identify(config: Config, poses: str) -> str:
         for section in (config.data, config.train)
     )
     return hash_of(
-        "train", poses, data, identify_autoencoder(config.model), config.pretrained, train
-    )
+        "train", poses, config.images.framing, data, identify_autoencoder(config.model),
+        config.pretrained, train,
+    )  # fmt: skip
 
 
 def _fit(config: Config, folder: RunFolder) -> None:
@@ -112,4 +114,5 @@ def _export(config: Config, folder: RunFolder, checkpoint: Path, codec: Codec) -
     bank = PoseBank.load(bank_file)
     denoiser = load_averaged(config, bank.num_poses, checkpoint, codec)
     fit = open_images(folder["images"]).fit
-    export_pipeline(denoiser, bank.ring, bank_file, folder["model"], fit)
+    framing = find_framing(config, folder)
+    export_pipeline(denoiser, bank.ring, bank_file, folder["model"], fit, framing)

@@ -11,7 +11,6 @@ from made_up_photos import MadeUpImages
 from tiny_autoencoders import tiny_kl
 
 from mirage.config import Config, ModelConfig
-from mirage.stages.folder import RunFolder
 from mirage.stages.learn import latents
 from mirage.stages.learn.latents import identify_autoencoder, keep_latents
 from mirage.stages.training import identify
@@ -38,12 +37,12 @@ def test_what_is_no_folder_is_known_by_its_name(name: str | None) -> None:
 
 def test_an_autoencoder_saved_in_the_place_of_another_is_noticed(tmp_path: Path) -> None:
     save_autoencoder(tmp_path / "vae")
-    config, folder = config_with(str(tmp_path / "vae")), RunFolder(tmp_path / "run")
-    folder.finish("images", "some photos")
+    config = config_with(str(tmp_path / "vae"))
     images = MadeUpImages([(10 * i, 200, 5 * i) for i in range(10)], held_out=2)
 
     def look() -> tuple[str, torch.Tensor]:
-        _, kept, _ = keep_latents(config, images, folder)  # type: ignore[arg-type]
+        where = tmp_path / "images"
+        _, kept, _ = keep_latents(config, images, where, "some photos")  # type: ignore[arg-type]
         return identify(config, "some poses"), torch.from_numpy(kept.copy())
 
     training, latents = look()

@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from mirage.config import BackboneConfig
-from mirage.contracts import ByteArray, FloatArray, IntArray, PoseLabels, PoseRing
+from mirage.contracts import ByteArray, FloatArray, Framing, PoseLabels, PoseRing
 from mirage.errors import MirageError
 from mirage.stages.folder import RunFolder
 from mirage.stages.turn import refuse
 from mirage.stages.turn.refuse import Judge, RefusedPictures
-from mirage.stages.turn.usual import UsualPhotos
 
 SIDE = 32
 SQUARE = np.zeros((SIDE, SIDE, 3), np.uint8)
@@ -40,20 +38,13 @@ class Bank:
         return features[..., 0] / 255.0
 
 
-class Photos:
-    """Ten photos of a run, each all object (a tight crop) or all background."""
+BANK: Any = Bank()
 
-    fit = "pad"
 
-    def __init__(self, red: int) -> None:
-        self.red = red
-
-    def ids(self, split: str) -> IntArray:
-        assert split == "train"
-        return np.arange(10)
-
-    def load(self, image_id: int) -> Image.Image:
-        return Image.new("RGB", (SIDE, SIDE), (self.red, 0, 0))
+def pictures_in(folder: Path) -> RefusedPictures:
+    images: Any = None
+    backbone: Any = Backbone()
+    return RefusedPictures(RunFolder(folder), images, backbone, BANK)
 
 
 class Explainer:
@@ -87,10 +78,8 @@ def mask(cut: bool = False) -> FloatArray:
 def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(refuse, "Explainer", Explainer)
 
-    def make(red: int = 0) -> Judge:
-        stand_ins: Any = (Photos(red), Backbone(), Bank())
-        pictures = RefusedPictures(RunFolder(tmp_path), *stand_ins)
-        return Judge(stand_ins[2], UsualPhotos(*stand_ins), pictures)
+    def make(border: float = 0.0) -> Judge:
+        return Judge(BANK, "pad", Framing(border_share=border), pictures_in(tmp_path))
 
     return make
 
@@ -111,14 +100,12 @@ def test_each_fault_is_said_with_the_nearest_poses_and_a_picture(
     assert "reference_pose=2" in error.todo
     picture = Path(error.where)
     assert picture.exists() and picture.parent == tmp_path / "views"
-    stand_ins: Any = (Photos(0), Backbone(), Bank())
-    RefusedPictures(RunFolder(tmp_path), *stand_ins).clear("a/car.jpg")
+    pictures_in(tmp_path).clear("a/car.jpg")
     assert not picture.exists()
 
 
-def test_without_the_runs_photos_nothing_is_cut_off_and_nothing_drawn(tmp_path: Path) -> None:
-    bank: Any = Bank()
-    judge = Judge(bank, None)
+def test_where_nothing_is_known_of_photos_none_is_cut_off_and_none_drawn() -> None:
+    judge = Judge(BANK, "pad", Framing())
     judge.check("car.jpg", (SIDE, SIDE), SQUARE, labels(), mask(cut=True))
     with pytest.raises(MirageError, match="another object") as caught:
         judge.check("car.jpg", (SIDE, SIDE), SQUARE, labels(outlier=True), mask())
@@ -132,6 +119,6 @@ def test_a_good_photo_passes(judge: Any, tmp_path: Path) -> None:
 
 
 def test_tight_crops_pass_where_the_runs_own_photos_are_as_tight(judge: Any) -> None:
-    judge(red=255).check("car.jpg", (SIDE, SIDE), SQUARE, labels(), mask(cut=True))
+    judge(border=1.0).check("car.jpg", (SIDE, SIDE), SQUARE, labels(), mask(cut=True))
     with pytest.raises(MirageError, match="cut off"):
-        judge(red=0).check("car.jpg", (SIDE, SIDE), SQUARE, labels(), mask(cut=True))
+        judge(border=0.1).check("car.jpg", (SIDE, SIDE), SQUARE, labels(), mask(cut=True))

@@ -13,7 +13,6 @@ from datamodules.cache import build_cache, open_cache
 from mirage.config import Config, ModelConfig
 from mirage.contracts import TRAIN, ByteArray, IntArray, KeptArray
 from mirage.device import device
-from mirage.errors import MirageError
 from mirage.files import files_at, fingerprint, hash_file
 from mirage.images.manifest import ImageSet
 from mirage.model.codec import (
@@ -26,7 +25,7 @@ from mirage.model.codec import (
 )
 from mirage.progress import show_progress
 from mirage.ranks import join_ranks
-from mirage.stages.folder import RunFolder, hash_of
+from mirage.stages.folder import hash_of
 
 _BATCH = 16  # photos encoded at once
 _WEIGHTS = "*.safetensors"  # in an autoencoder's folder
@@ -34,11 +33,14 @@ _MEASURED = 512  # training photos that mean and deviation are of
 
 
 def keep_latents(
-    config: Config, images: ImageSet, folder: RunFolder
+    config: Config, images: ImageSet, where: Path, key: str
 ) -> tuple[Latents, KeptArray, KeptArray]:
     """The codec, and memory maps of all photos and of their mirror images, [N, h, w, C] each.
 
     Mirror images are encoded too: latents turned round are not those of the picture turned round.
+
+    Args:
+        where: the maps' folder. key: of what squares of the photos depend on.
 
     Raises:
         MirageError: there is no such autoencoder, or it cannot take photos of this size.
@@ -46,7 +48,7 @@ def keep_latents(
     size = config.data.resolution
     codec = open_codec(config)
     which = identify_autoencoder(config.model).autoencoder
-    key = hash_of("latents", folder.key("images"), which, size)
+    key = hash_of("latents", key, which, size)
 
     def encoded(mirror: bool) -> KeptArray:
         def batches(ids: IntArray) -> Iterator[tuple[IntArray, ByteArray]]:
@@ -54,7 +56,7 @@ def keep_latents(
                 yield rows, photos[:, :, ::-1] if mirror else photos
 
         name = f"latents-{size}-{key[:8]}{'-mirrored' if mirror else ''}.npy"
-        return _encode_all(codec, len(images), batches, folder["images"] / name, key)
+        return _encode_all(codec, len(images), batches, where / name, key)
 
     kept = encoded(False)
     sample = np.random.default_rng(0).permutation(images.ids(TRAIN))[:_MEASURED]
@@ -118,14 +120,6 @@ def open_codec(config: Config) -> Latents:
     factor = downscale(autoencoder, config.data.resolution, where)
     zeros = torch.zeros(1, 3, config.data.resolution, config.data.resolution)
     channels = encode(autoencoder, zeros).shape[1]
-    halvings = 2 ** (len(config.model.channels) - 1)
-    if (config.data.resolution // factor) % halvings:
-        raise MirageError(
-            f"{config.data.resolution // factor} latents a side cannot be halved "
-            f"{len(config.model.channels) - 1} times",
-            where=f"{where}, data.resolution",
-            todo=f"use a resolution that is a multiple of {factor * halvings}",
-        )
     sigma_data = config.model.sigma_data
     return Latents(autoencoder, factor, [0.0] * channels, [1.0] * channels, sigma_data)
 

@@ -27,7 +27,7 @@ from mirage.device import device, fast_kernels
 from mirage.errors import MirageError
 from mirage.images.manifest import ImageSet, open_images
 from mirage.launch import sbatch_header
-from mirage.model.codec import PIXELS
+from mirage.model.codec import PIXELS, Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.paired import PairedDiffusion
@@ -38,11 +38,17 @@ from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
 from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder
 from mirage.stages.learn.fitting import make_trainer
+from mirage.stages.learn.framed import sample_framing
 from mirage.stages.learn.latents import open_codec
 from mirage.stages.learn.precision import settle_precision
 from mirage.stages.learn.refine import turn_photos
 from mirage.stages.learn.trainer import VALIDATION_REFERENCES, validation_views
-from mirage.stages.learn.training_data import TrainingData, share_of_batch, without_outliers
+from mirage.stages.learn.training_data import (
+    TrainingData,
+    cut_patches,
+    share_of_batch,
+    without_outliers,
+)
 from mirage.stages.measure.view_cost import Cost, measure_cost
 
 _STEPS = 3  # the first is not timed: it allocates, and compiles where that is asked for
@@ -119,12 +125,13 @@ def _gather(
     began = time.perf_counter()
     size = config.data.resolution
     photos = np.concatenate([part for _, part in images.batches(ids, size, 256)])
-    codec = PIXELS if config.model.autoencoder is None else open_codec(config)
+    codec: Codec = PIXELS if config.model.autoencoder is None else open_codec(config)
     shown = torch.from_numpy(photos).to(device())
     kept = np.concatenate([codec.keep(part).cpu().numpy() for part in shown.split(16)])
     seconds = (time.perf_counter() - began) / len(ids)
     chosen = labels.take(ids)
     mirrored = None if codec is PIXELS else kept
+    codec = cut_patches(codec, config, sample_framing(config, folder))
     bank, all_ids = PoseBank.load(folder["poses"] / BANK_FILE), np.arange(len(ids))
     return TrainingData(codec, kept, mirrored, chosen, bank, all_ids, all_ids[:1]), seconds
 

@@ -19,7 +19,7 @@ from mirage.device import device
 from mirage.errors import MirageError
 from mirage.experiment import build_targets
 from mirage.features.backbone import load_backbone
-from mirage.images.manifest import ImageSet, open_images
+from mirage.images.manifest import ImageSet
 from mirage.model.codec import PIXELS, Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
@@ -28,6 +28,7 @@ from mirage.ranks import find_ranks
 from mirage.stages.folder import BANK_FILE, RunFolder
 from mirage.stages.learn.checkpoints import BEST, LAST, is_whole, step_of
 from mirage.stages.learn.fitting import METRICS, averaged_weights, fit, resumable_trainer
+from mirage.stages.learn.framed import open_framed
 from mirage.stages.learn.precision import settle_precision
 from mirage.stages.provenance import poses_bundle, record_of
 from mirage.stages.show.pose_panels import pose_files
@@ -55,7 +56,7 @@ def fit_denoiser(
     Raises:
         KeyboardInterrupt, MirageError: as of `fit`.
     """
-    images = open_images(folder["images"])
+    images, _ = open_framed(config, folder)
     size, labels = config.data.resolution, data.images.labels
     references = _pick_references(images, size, labels, data.heldout_ids)
     precision = settle_precision(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
 from typing import Any
 
 from datamodules.cache import build_cache, open_cache
@@ -10,18 +12,23 @@ from datamodules.labelled import LabelledImages
 from datamodules.pairs import PairedImages, TurnedPhotos
 from datamodules.posed import PosedImages
 from mirage.config import Config
-from mirage.contracts import HELDOUT, TRAIN, ByteArray, IntArray, KeptArray, PoseLabels
+from mirage.contracts import HELDOUT, TRAIN, ByteArray, Framing, IntArray, KeptArray, PoseLabels
 from mirage.device import device
 from mirage.errors import MirageError
 from mirage.features.backbone import load_backbone
-from mirage.images.manifest import open_images
-from mirage.model.codec import PIXELS, Codec
+from mirage.images.manifest import ImageSet, open_images
+from mirage.model.codec import PIXELS, Codec, Patches
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.ranks import find_ranks, join_ranks
 from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder
+from mirage.stages.learn.framed import framed_key, open_framed
 from mirage.stages.learn.latents import keep_latents
 from mirage.stages.learn.misread import misread
+
+# Of an object's height, what is seen of a picture: masks miss its ends, and some objects are higher
+# than their masks tell.
+_ROOM = 1.5
 
 
 @dataclass(frozen=True)
@@ -104,21 +111,51 @@ def without_outliers(ids: IntArray, labels: PoseLabels) -> IntArray:
 
 def keep_images(config: Config, folder: RunFolder) -> tuple[Codec, KeptArray, KeptArray | None]:
     """The codec, all photos as it keeps them, and their mirror images where they are kept too."""
+    images, framing = open_framed(config, folder)
+    key, where = framed_key(config, folder), folder["images"]
+    codec: Codec = PIXELS
+    mirrored = None
     if config.model.autoencoder is not None:
-        return keep_latents(config, open_images(folder["images"]), folder)
-    return PIXELS, keep_pixels(folder, config.data.resolution), None
+        codec, kept, mirrored = keep_latents(config, images, where, key)
+    else:
+        kept = keep_pixels(images, config.data.resolution, where, key)
+    return cut_patches(codec, config, framing), kept, mirrored
 
 
-def keep_pixels(folder: RunFolder, size: int) -> ByteArray:
+def keep_pixels(images: ImageSet, size: int, where: Path, key: str) -> ByteArray:
     """[N, size, size, 3] uint8 all photos of a run, a memory map; filled where it is not full yet.
 
-    Raises:
-        MirageError: the run has no images.
+    Args:
+        where: the cache's folder. key: of what squares of the photos depend on.
     """
-    key, path = folder.key("images"), folder["images"] / f"cache-{size}.npy"
-    images = open_images(folder["images"])
+    path = where / f"cache-{size}-{key[:8]}.npy"
     build_cache(
         path, (len(images), size, size, 3), key,
         lambda ids: images.batches(ids, size, 256), ranks=join_ranks(),
     )  # fmt: skip
     return open_cache(path)
+
+
+def cut_patches(codec: Codec, config: Config, framing: Framing) -> Codec:
+    """The codec in patches of `model.patch`, of the rows that objects so framed are seen in.
+
+    Raises:
+        MirageError: the network cannot halve what it would see.
+    """
+    size, target = config.model.patch, framing.target
+    patches = Patches(codec, size)
+    unit = 2 ** (len(config.model.channels) - 1)
+    side = config.data.resolution // patches.factor
+    if config.data.resolution % (patches.factor * unit):
+        raise MirageError(
+            f"pictures of {config.data.resolution} px in patches of {size} cannot be halved "
+            f"{len(config.model.channels) - 1} times",
+            where="configuration keys data.resolution, model.patch, model.channels",
+            todo=f"use a resolution that is a multiple of {patches.factor * unit}",
+        )
+    if target is not None:
+        high = unit * ceil(_ROOM * target.height * side / unit)
+        if high < side:
+            top = (side - high) // 2
+            return replace(patches, rows=(top, top + high))
+    return codec if size == 1 else patches

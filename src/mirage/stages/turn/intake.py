@@ -1,4 +1,4 @@
-"""How a photo gets to the model: placed as the run's own, posed, judged, in the model's size."""
+"""How a photo gets to the model: placed as the run's own, posed, judged, framed, in its size."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from PIL import Image
 
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, FloatArray, PosedPhoto, PoseLabels
+from mirage.contracts import ByteArray, FloatArray, PosedPhoto, PoseLabels, Window
 from mirage.parts.backdrop import plain_background
+from mirage.parts.framing import find_frames, within
 from mirage.parts.silhouette import find_silhouettes
-from mirage.squares import to_square
+from mirage.squares import to_frame, to_square
 from mirage.stages.turn.place import place
 from mirage.stages.turn.refuse import Judge
 from mirage.stages.turn.turner import Turner
-from mirage.stages.turn.usual import UsualPhotos
 
 
 @dataclass(frozen=True)
@@ -22,38 +22,34 @@ class Look:
     """A photo, and what the bank makes of it.
 
     Attributes:
-        small: [H, W, 3] uint8, at the model's resolution, its background as asked for.
+        small: [H, W, 3] uint8, framed for the model, its background as asked for.
+        seen: [h, w] in [0, 1], how surely a patch of `small` is the object.
         square: [S, S, 3] uint8, of the backbone's size.
-        mask: [h, w] in [0, 1], how surely a patch is the object.
+        mask: [h, w], the same of `square`.
         labels: of this one photo.
+        window: what `small` shows of the photo; None: all of it.
         remark: how it was placed, in words; empty where it was left as it is.
     """
 
     small: ByteArray
+    seen: FloatArray
     square: ByteArray
     mask: FloatArray
     labels: PoseLabels
+    window: Window | None = None
     remark: str = ""
 
     @property
     def posed(self) -> PosedPhoto:
         pose, azimuth = int(self.labels.pose[0]), float(self.labels.azimuth[0])
-        return PosedPhoto(self.small, pose, azimuth, self.mask)
+        return PosedPhoto(self.small, pose, azimuth, self.seen)
 
 
 @dataclass(frozen=True)
 class Intake:
-    """Takes in photos for a model.
-
-    Attributes:
-        fit: how photos become squares, as in `to_square`.
-        usual: the run's photos, as which a photo is placed; None where they are not at hand.
-        judge: refuses photos that a person gives.
-    """
+    """Takes in photos for a model; `judge` refuses photos that a person gives."""
 
     turner: Turner
-    fit: str
-    usual: UsualPhotos | None
     judge: Judge
 
     def take(self, photo: Image.Image, name: str, config: ViewsConfig, insists: bool) -> Look:
@@ -65,36 +61,52 @@ class Intake:
         Raises:
             MirageError: the photo is not fit to be turned.
         """
-        remark = ""
-        if config.placement == "fit":
-            photo, remark = self._placed(photo)
-        look = self.look(photo, config, remark)
+        window = self._place(photo) if config.placement == "fit" else None
+        look = self.look(photo, config, window)
         if not insists:
-            self.judge.check(name, photo.size, look.square, look.labels, look.mask)
+            size = photo.size if window is None else (1, 1)  # nothing is put round a square
+            self.judge.check(name, size, look.square, look.labels, look.mask)
         return look
 
-    def look(self, photo: Image.Image, config: ViewsConfig, remark: str = "") -> Look:
-        """Pose a photo as it is."""
-        square = to_square(photo, self.turner.backbone.size, self.fit)
-        labels, mask = self.turner.read_photo(square)
-        small = to_square(photo, self.turner.denoiser.resolution, self.fit)
+    def look(self, photo: Image.Image, config: ViewsConfig, window: Window | None = None) -> Look:
+        """Pose a photo by what is seen through a window, and frame its object."""
+        turner, remark = self.turner, _remark(window)
+        square = self._square(photo, window)
+        labels, mask = turner.read_photo(square)
+        shown, seen = square, mask
+        small = to_square(photo, turner.denoiser.resolution, turner.fit, window)
+        (frame,) = find_frames(mask[None], square[None])
+        framed = turner.framing.window(frame)
+        if framed is not None:
+            window = framed if window is None else within(framed, window)
+            shown = to_frame(photo, turner.backbone.size, window)
+            seen = turner.read_photo(shown)[1]
+            small = to_frame(photo, turner.denoiser.resolution, window)
         if config.background == "plain":
-            small = plain_background(small, find_silhouettes(mask[None], square[None])[0])
-        return Look(small, square, mask, labels, remark)
+            small = plain_background(small, find_silhouettes(seen[None], shown[None])[0])
+        return Look(small, seen, square, mask, labels, window, remark)
 
-    def _placed(self, photo: Image.Image) -> tuple[Image.Image, str]:
-        """The photo with its object where the run's photos have theirs, and what was done."""
-        if self.usual is None or self.usual.frame is None:
-            return photo, ""
+    def _square(self, photo: Image.Image, window: Window | None) -> ByteArray:
+        return to_square(photo, self.turner.backbone.size, self.turner.fit, window)
 
-        def find_mask(shown: Image.Image) -> FloatArray:
-            return self.turner.read_photo(to_square(shown, self.turner.backbone.size, "pad"))[1]
+    def _place(self, photo: Image.Image) -> Window | None:
+        """The square of it that has its object where the run's photos have theirs."""
+        usual = self.turner.framing.usual
+        if usual is None:
+            return None
+        whole: Window = (0.0, 0.0, 1.0)  # padded, however the run's photos became squares
 
-        placed, taken = place(photo, self.usual.frame, find_mask)
-        if taken is None:
-            return placed, ""
-        how = "cut to" if taken[2] < 1.0 else "set into a square of"
-        return placed, (
-            f"{how} {taken[2]:.2f} of its side, to have its object where training photos have "
-            "theirs (views.placement=keep leaves it)"
-        )
+        def find_mask(window: Window | None) -> FloatArray:
+            return self.turner.read_photo(self._square(photo, window or whole))[1]
+
+        return place(max(photo.size), usual, find_mask)
+
+
+def _remark(window: Window | None) -> str:
+    if window is None:
+        return ""
+    how = "cut to" if window[2] < 1.0 else "set into a square of"
+    return (
+        f"{how} {window[2]:.2f} of its side, to have its object where training photos have "
+        "theirs (views.placement=keep leaves it)"
+    )

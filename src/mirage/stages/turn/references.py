@@ -23,7 +23,6 @@ from mirage.stages.show.explain import picture_name
 from mirage.stages.turn.intake import Intake, Look
 from mirage.stages.turn.refuse import Judge, RefusedPictures
 from mirage.stages.turn.turner import Turner
-from mirage.stages.turn.usual import UsualPhotos
 
 
 @dataclass(frozen=True)
@@ -94,20 +93,15 @@ def find_references(
     """
     images = open_images(folder["images"])
     pictures = RefusedPictures(folder, images, turner.backbone, turner.bank)
-    intake = open_intake(turner, images, pictures)
+    intake = open_intake(turner, pictures)
     if config.views.reference == "heldout":
         return _heldout(config, images, intake), []
     return _named(config, intake, pictures)
 
 
-def open_intake(
-    turner: Turner, images: ImageSet | None, pictures: RefusedPictures | None = None
-) -> Intake:
-    """How photos get to a model, given its run's own photos where they are at hand."""
-    if images is None:
-        return Intake(turner, turner.fit, None, Judge(turner.bank, None))
-    usual = UsualPhotos(images, turner.backbone, turner.bank)
-    return Intake(turner, images.fit, usual, Judge(turner.bank, usual, pictures))
+def open_intake(turner: Turner, pictures: RefusedPictures | None = None) -> Intake:
+    """How photos get to a model; `pictures` draws those that are refused."""
+    return Intake(turner, Judge(turner.bank, turner.fit, turner.framing, pictures))
 
 
 def _heldout(config: Config, images: ImageSet, intake: Intake) -> list[Reference]:

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mirage.circle import in_degrees
-from mirage.contracts import ByteArray, FloatArray, PoseLabels
+from mirage.contracts import ByteArray, FloatArray, Framing, PoseLabels
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone
 from mirage.images.manifest import ImageSet
@@ -14,7 +14,6 @@ from mirage.parts.framing import border_share
 from mirage.poses.bank import PoseBank
 from mirage.stages.folder import RunFolder
 from mirage.stages.show.explain import Explainer, picture_name
-from mirage.stages.turn.usual import UsualPhotos
 
 SURE_ENOUGH = 0.05  # below this confidence no pose is sure
 CUT_OFF = 0.25  # share of the border; above it, and above what the run's photos have, is cut off
@@ -24,14 +23,14 @@ class Judge:
     """Refuses photos that would be turned wrongly, by the run that the bank is from.
 
     Args:
-        usual: the run's photos; None where they are not at hand, and nothing counts as cut off.
+        fit: how photos become squares, as in `to_square`. framing: how the run's show their object.
         pictures: draws what is refused; None draws nothing.
     """
 
     def __init__(
-        self, bank: PoseBank, usual: UsualPhotos | None, pictures: RefusedPictures | None = None
+        self, bank: PoseBank, fit: str, framing: Framing, pictures: RefusedPictures | None = None
     ) -> None:
-        self._bank, self._usual, self._pictures = bank, usual, pictures
+        self._bank, self._fit, self._framing, self._pictures = bank, fit, framing, pictures
 
     def check(
         self,
@@ -74,13 +73,12 @@ class Judge:
         faults = []
         if labels.outlier[0]:
             faults.append("it is unlike the photos that the poses were found in (another object?)")
-        if self._usual is not None:
-            share = border_share(mask, size, self._usual.fit)
-            if share > CUT_OFF and share > self._usual.border_share:
-                faults.append(
-                    f"its object covers {share:.0%} of the border (cut off?), where at most "
-                    f"{max(CUT_OFF, self._usual.border_share):.0%} is taken"
-                )
+        share, most = border_share(mask, size, self._fit), max(CUT_OFF, self._framing.border_share)
+        if share > most:
+            faults.append(
+                f"its object covers {share:.0%} of the border (cut off?), where at most {most:.0%} "
+                "is taken"
+            )
         confidence = float(labels.confidence[0])
         if confidence < SURE_ENOUGH:
             faults.append(

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, FloatArray, PoseLabels
+from mirage.contracts import ByteArray, FloatArray, Framing, PoseLabels
 from mirage.device import device
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import ready
+from mirage.parts.framing import find_frames
 from mirage.poses.bank import PoseBank
 from mirage.ranks import join_ranks
 from mirage.sampler.pipeline import BANK, load_pipeline
 from mirage.sampler.precision import faster_precision
+from mirage.squares import to_square
 
 _MANY = 200  # pictures through the network, below which they have passed before measuring has paid
 
@@ -27,12 +32,14 @@ class Turner:
 
     Attributes:
         fit: how the training photos became squares, as in `to_square`.
+        framing: how they show their object, and where the model wants it.
     """
 
     denoiser: PoseDenoiser
     bank: PoseBank
     backbone: Backbone
     fit: str = "pad"
+    framing: Framing = field(default_factory=Framing)
 
     @classmethod
     def open(cls, model: Path) -> Turner:
@@ -40,7 +47,8 @@ class Turner:
         pipeline = load_pipeline(model)
         bank = PoseBank.load(model / BANK)
         backbone = load_backbone(bank.backbone, device())
-        return cls(ready(pipeline.denoiser, device()), bank, backbone, pipeline.fit)
+        denoiser = ready(pipeline.denoiser, device())
+        return cls(denoiser, bank, backbone, pipeline.fit, pipeline.framing)
 
     def settled(self, config: ViewsConfig, pictures: int) -> ViewsConfig:
         """With the precision that is faster here, where `config` leaves it open.
@@ -78,8 +86,21 @@ class Turner:
         return weak
 
     def read_poses(self, photos: ByteArray) -> PoseLabels:
-        """The poses of [B, H, W, 3] uint8 photos of any size."""
-        return self.bank.assign(self.backbone(photos))
+        """The poses of views [B, H, W, 3] uint8, of any size.
+
+        What the model frames is smaller than the bank's photos show it, and looked at closer.
+        """
+        features, usual = self.backbone(photos), self.framing.usual
+        if self.framing.target is not None and usual is not None:
+            frames = find_frames(self.bank.masks(features).cpu().numpy(), photos)
+            features = self.backbone(np.stack([
+                to_square(
+                    Image.fromarray(photo), self.backbone.size, "pad",
+                    None if frame is None else frame.window(usual),
+                )
+                for photo, frame in zip(photos, frames, strict=True)
+            ]))  # fmt: skip
+        return self.bank.assign(features)
 
     def read_photo(self, photo: ByteArray) -> tuple[PoseLabels, FloatArray]:
         """The pose of one photo [H, W, 3] uint8, and its mask [h, w] in [0, 1]."""
