@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from mirage.features.extract import extract_features
 from mirage.model.denoiser import PoseDenoiser
 from mirage.poses.bank import PoseBank
 from mirage.sampler.pipeline import BANK
-from mirage.stages.folder import RunFolder
 from mirage.stages.learn.pretrained import shipped
 from mirage.stages.measure import view_figures
 from mirage.stages.measure.view_cases import Case
@@ -99,14 +97,12 @@ AZIMUTHS = np.array([0.0, 120.0])
 MODEL = ModelConfig(channels=[32, 32], attention_levels=[1], layers_per_block=1)
 
 
-def measured(
-    device: str, bank: PoseBank, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, Any]:
+def measured(device: str, bank: PoseBank) -> dict[str, Any]:
     """The figures of two objects turned by a network of random weights."""
     draw = np.random.default_rng(3).integers
     images = MadeUpImages(draw(0, 256, (12, 3)).tolist(), held_out=4)
-    monkeypatch.setattr(view_figures, "open_images", lambda _: images)
-    monkeypatch.setattr(view_figures, "read_labels", lambda _: labels_of(np.arange(12) % 4))
+    labels = labels_of(np.arange(12) % 4)
+    photos = view_figures.RunPhotos(images, labels)  # type: ignore[arg-type]
     torch.manual_seed(0)
     denoiser = PoseDenoiser.build(MODEL, 16, bank.num_poses).eval()
     backbone = load_backbone(bank.backbone, device)
@@ -118,20 +114,19 @@ def measured(
         cases.append(Case(shown, truth))
     views = ViewsConfig(steps=2, reference_path="fixed_noise")
     rows = {"soft": replace(Config(), views=views)}
-    return view_figures.measure_views(rows, [], RunFolder(folder), turner, cases, AZIMUTHS, 0)
+    return view_figures.measure_views(rows, [], photos, turner, cases, AZIMUTHS, 0)
 
 
-def test_the_figures_of_an_evaluation(
-    gpu: VirtualGPU, bank: PoseBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_figures_of_an_evaluation(gpu: VirtualGPU, bank: PoseBank) -> None:
     with gpu.count() as tally:
-        found = measured("cuda", bank, tmp_path, monkeypatch)
+        found = measured("cuda", bank)
     lines = {line.split(":")[0] for line in tally.syncs}
     assert lines <= {
         "src/mirage/sampler/orbit.py", "src/mirage/poses/descriptor.py",
         "src/mirage/report/view_metrics.py", "src/mirage/stages/measure/view_cost.py",
+        "src/mirage/stages/turn/turner.py",
     }, f"{tally}"  # fmt: skip
-    own = measured("cpu", bank, tmp_path, monkeypatch)
+    own = measured("cpu", bank)
     assert [row["mode"] for row in found["views"]] == [row["mode"] for row in own["views"]]
     for row, expected in zip(found["views"], own["views"], strict=True):
         for name in ("target_pose_accuracy", "psnr", "ssim", "feature_distance", "fd"):

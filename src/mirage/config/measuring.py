@@ -18,6 +18,7 @@ class EvaluateConfig:
     views: int = 12  # views per object for the view figures
     turn: int = 36  # views of a whole turn whose evenness is measured; 0 leaves it out
     modes: list[str] = field(default_factory=lambda: list(MODES))  # of views.mode, a row each
+    second_reader: bool = True  # views are read by a small network too, trained in a minute
     json: str | None = None  # also write the figures here
     # A CSV of the photos' true azimuths, degrees: path,azimuth[,elevation]; nothing else reads it.
     truth: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -14,6 +15,7 @@ from mirage.contracts import ByteArray, FloatArray, check_shape
 from mirage.errors import MirageError, require_items
 
 SSIM_WINDOW = 11  # pixels: σ = 1.5 cut at 3.5 σ, so it fits images of 32 px
+NEAR = 15.0  # degrees: a view this far from the azimuth asked for is still about there
 _QUANTILES = 64  # of a picture's colours along each axis of its sketch
 
 
@@ -165,3 +167,13 @@ def adjacent_similarity(pooled: FloatArray, closed: bool) -> FloatArray:
     """
     following = np.roll(pooled, -1, axis=0)
     return similarity(pooled, following)[: None if closed else -1]
+
+
+def breathing(heights: Sequence[float]) -> FloatArray:
+    """[1] standard deviation over mean of an object's heights in its views.
+
+    A turn about the vertical leaves its height alone; NaN of fewer than two.
+    """
+    if len(heights) < 2:
+        return np.array([np.nan])
+    return np.array([np.std(heights) / np.mean(heights)])

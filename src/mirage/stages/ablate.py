@@ -21,13 +21,13 @@ from mirage.sampler.targets import pose_azimuths
 from mirage.stages.evaluate import FIGURES
 from mirage.stages.folder import RunFolder, hash_of, read_json, replacing, save_picture, write_json
 from mirage.stages.measure.view_cases import view_cases
-from mirage.stages.measure.view_figures import measure_views
+from mirage.stages.measure.view_figures import RunPhotos, measure_views
 from mirage.stages.measure.view_tables import view_tables
 from mirage.stages.turn.turner import Turner
 
 FOLDER = "ablations"  # in evaluate/
 
-_VERSION = 1  # raised when what is measured changes
+_VERSION = 2  # raised when what is measured changes
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -101,7 +101,8 @@ def _measure(config: Config, folder: RunFolder, rows: dict[str, Config]) -> dict
     cases = view_cases(drawn, folder, turner, azimuths, alignment)
     first, *others = rows
     pairs = [(first, other) for other in others]
-    return measure_views(rows, pairs, folder, turner, cases, azimuths, ablation.seed)
+    photos = RunPhotos.open(config, folder)
+    return measure_views(rows, pairs, photos, turner, cases, azimuths, ablation.seed)
 
 
 def _draw(figures: dict[str, Any], names: list[str]) -> Any:

@@ -31,7 +31,7 @@ from mirage.stages.measure.known_azimuths import measure_truth
 from mirage.stages.measure.pose_figures import measure_poses
 from mirage.stages.measure.pose_tables import pose_tables
 from mirage.stages.measure.view_cases import view_cases
-from mirage.stages.measure.view_figures import COPY, NEAREST, measure_views
+from mirage.stages.measure.view_figures import COPY, NEAREST, RunPhotos, measure_views
 from mirage.stages.measure.view_tables import view_tables
 from mirage.stages.measure.view_turns import measure_turns, turn_tables
 from mirage.stages.record import record_evaluation
@@ -42,7 +42,7 @@ from mirage.stages.turn.turning import with_mode
 FIGURES, TABLES, TURNED = "figures.json", "tables.md", "turned"
 RELIABILITY, AZIMUTHS = "reliability.png", "azimuths.png"
 
-_VERSION = 3  # raised when what is measured changes, so that a run is measured anew
+_VERSION = 4  # raised when what is measured changes, so that a run is measured anew
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -55,7 +55,7 @@ def run(config: Config, folder: RunFolder) -> str:
         "evaluate", _VERSION, folder.key("model") if has_model else folder.key("poses"),
         config.views, config.evaluate.seed, config.evaluate.objects, config.evaluate.photos,
         config.evaluate.baselines, config.evaluate.views, config.evaluate.modes,
-        config.evaluate.turn, _truth_key(config),
+        config.evaluate.turn, config.evaluate.second_reader, _truth_key(config),
     )  # fmt: skip
     path = folder["evaluate"] / FIGURES
     ranks = join_ranks()
@@ -135,7 +135,8 @@ def _measure(config: Config, folder: RunFolder, has_model: bool, ranks: Ranks) -
     pairs = list(combinations(rows, 2)) + [(b, mode) for b in (COPY, NEAREST) for mode in rows]
     seed = config.evaluate.seed
     keep = folder["evaluate"] / TURNED
-    figures = measure_views(rows, pairs, folder, turner, cases, azimuths, seed, keep)
+    photos = RunPhotos.open(config, folder)
+    figures = measure_views(rows, pairs, photos, turner, cases, azimuths, seed, keep)
     if config.evaluate.turn:
         figures["turn"] = measure_turns(config, turner, cases, seed, join_ranks())
     return {"poses": poses} | figures

@@ -15,16 +15,27 @@ from made_up_photos import MadeUpBackbone, MadeUpBank, MadeUpImages, flat_photo,
 from mirage.config import Config, ViewsConfig
 from mirage.contracts import PosedPhoto
 from mirage.model.denoiser import PoseDenoiser
-from mirage.stages.folder import RunFolder
 from mirage.stages.measure import view_figures
 from mirage.stages.measure.turned import TurnedObject
 from mirage.stages.measure.view_cases import Case
-from mirage.stages.measure.view_figures import COPY, NEAREST, NUM_KEPT, measure_views
+from mirage.stages.measure.view_figures import COPY, NEAREST, NUM_KEPT, RunPhotos, measure_views
 from mirage.stages.turn.references import Reference
 from mirage.stages.turn.turner import Turner
 
 AZIMUTHS = np.array([0.0, 90.0, 180.0, 270.0])
 COLOURS = np.random.default_rng(0).integers(0, 256, (20, 3)).tolist()
+
+
+class Second:
+    """Stands in for a second reader: reads every view 10° off."""
+
+    error = 3.0
+
+    def __call__(self, photos: np.ndarray) -> np.ndarray:
+        return AZIMUTHS + 10.0
+
+
+SECOND: Any = Second()
 Measure = Callable[..., dict[str, Any]]
 
 
@@ -43,8 +54,7 @@ def measure(
     make_denoiser: Callable[..., PoseDenoiser], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Measure:
     images = MadeUpImages(COLOURS, held_out=6)
-    monkeypatch.setattr(view_figures, "open_images", lambda folder: images)
-    monkeypatch.setattr(view_figures, "read_labels", lambda path: labels_of(np.arange(20) % 4))
+    photos = RunPhotos(images, labels_of(np.arange(20) % 4), SECOND)  # type: ignore[arg-type]
     turner = Turner(make_denoiser(), MadeUpBank(), MadeUpBackbone())  # type: ignore[arg-type]
 
     def run(
@@ -55,7 +65,7 @@ def measure(
         )
         rows = {mode: replace(Config(), views=replace(views, mode=mode)) for mode in modes}
         pairs = [*combinations(modes, 2), *product((COPY, NEAREST), modes)]
-        return measure_views(rows, pairs, RunFolder(tmp_path), turner, cases, AZIMUTHS, 0, keep)
+        return measure_views(rows, pairs, photos, turner, cases, AZIMUTHS, 0, keep)
 
     return run
 
@@ -83,7 +93,16 @@ def test_modes_stand_beside_what_needs_no_model(figures: dict[str, Any]) -> None
     assert rows["soft"]["seconds_a_view"] > 0 and rows["soft"]["peak_memory_mib"] > 1
     assert figures["view_set"] == {
         "backbone": "made_up", "objects": 3, "views": 4, "heldout_images": 6,
+        "heldout_halves": figures["view_set"]["heldout_halves"], "second_reader_error": 3.0,
     }  # fmt: skip
+    assert set(figures["view_set"]["heldout_halves"]) == {"fd", "kid"}
+
+
+def test_views_are_read_by_two(figures: dict[str, Any]) -> None:
+    for row in figures["views"]:
+        assert row["second_error"] == pytest.approx(10.0) and row["second_within"] == 1.0
+        assert row["within"] <= 1.0 and row["breathing"] >= 0.0
+    assert by_mode(figures)["copy the reference"]["breathing"] == pytest.approx(0.0)
 
 
 def test_every_figure_has_an_interval_round_it(figures: dict[str, Any]) -> None:
@@ -106,7 +125,9 @@ def test_differences_are_those_of_the_rows(figures: dict[str, Any]) -> None:
         of, minus = rows[row["of"]], rows[row["minus"]]
         for name in ("psnr", "feature_distance", "target_pose_accuracy", "fd", "kid"):
             assert row[name] == pytest.approx(of[name] - minus[name])
-        assert "azimuth_error" not in row  # a difference of medians is of no object
+        assert (
+            "azimuth_error" not in row and "second_error" not in row
+        )  # a difference of medians is of no object
 
 
 def test_the_first_objects_are_kept_as_every_mode_turned_them(
@@ -120,7 +141,7 @@ def test_the_first_objects_are_kept_as_every_mode_turned_them(
         assert list(each.rows) == ["soft", "hard", "true renders"]
         np.testing.assert_array_equal(each.rows["true renders"], known.truth)
         assert each.azimuth.tolist() == AZIMUTHS.tolist() and each.photo_pose == 1
-        assert set(each.scores["true renders"]) == {"target_pose_accuracy", "colour_distance"}
+        assert set(each.scores["true renders"]) == {"azimuth_error", "colour_distance"}
     alone = by_mode(measure(cases[:1], keep=tmp_path / "one"))["soft"]
     (one,) = [TurnedObject.load(folder) for folder in (tmp_path / "one").iterdir()]
     assert one.scores["soft"]["psnr"] == pytest.approx(alone["psnr"])

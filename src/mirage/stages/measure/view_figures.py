@@ -7,6 +7,7 @@ slows all rows alike. All figures of a row are of the same pictures.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +15,29 @@ import numpy as np
 
 from mirage.circle import circular_distance
 from mirage.config import Config
-from mirage.contracts import ByteArray, FloatArray
-from mirage.images.manifest import open_images
+from mirage.contracts import ByteArray, FloatArray, PoseLabels
+from mirage.images.manifest import ImageSet
+from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.progress import counting
 from mirage.ranks import join_ranks
 from mirage.report import view_metrics as metrics
 from mirage.sampler.targets import nearest_pose
-from mirage.stages.folder import LABELS_FILE, RunFolder
+from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder
+from mirage.stages.learn.framed import open_framed
 from mirage.stages.measure.nearest_photos import NearestPhotos
+from mirage.stages.measure.second_reader import SecondReader, fit_reader
 from mirage.stages.measure.turned import TurnedObject
 from mirage.stages.measure.view_cases import Case
 from mirage.stages.measure.view_cost import Cost, measure_cost
-from mirage.stages.measure.view_sets import heldout_features, set_figures
+from mirage.stages.measure.view_sets import halves_apart, heldout_features, set_figures
 from mirage.stages.measure.view_summary import Row, difference, summarise
 from mirage.stages.turn.references import Reference
 from mirage.stages.turn.turner import Turner
 from mirage.stages.turn.turning import TOGETHER, turn
 
 NUM_KEPT = 4  # objects: they are drawn at random, and so are the first of them
-_TOLD = ("target_pose_accuracy", "psnr", "colour_distance")
+_TOLD = ("azimuth_error", "psnr", "colour_distance")
 _Looked = tuple[dict[str, FloatArray], FloatArray]  # figures, features
 COPY, NEAREST, TRUTH = "copy the reference", "nearest training image", "true renders"
 
@@ -41,7 +45,7 @@ COPY, NEAREST, TRUTH = "copy the reference", "nearest training image", "true ren
 def measure_views(
     rows: Mapping[str, Config],
     pairs: Sequence[tuple[str, str]],
-    folder: RunFolder,
+    photos: RunPhotos,
     turner: Turner,
     cases: Sequence[Case],
     azimuths: FloatArray,
@@ -53,6 +57,7 @@ def measure_views(
     Args:
         rows: name → the settings that views are sampled with; COPY, NEAREST and TRUTH come beside.
         pairs: (minus, of), names of rows whose difference is wanted.
+        photos: of the run, that views are compared with.
         azimuths: [V] degrees on the ring that every row is asked for.
         seed: of what is drawn: training photos, held-out photos, resamples.
         keep: where the first few objects are kept as they were turned in every row.
@@ -60,14 +65,13 @@ def measure_views(
     Keys: views, a list of rows, each with mode, figures by name, and intervals by the same names;
     differences, likewise, with `of` and `minus`; view_set, what the rows were measured on.
     """
-    images = open_images(folder["images"])
     asked = nearest_pose(turner.bank.ring, azimuths)
     nearest = NearestPhotos.gather(
-        images, read_labels(folder["poses"] / LABELS_FILE), turner.bank.ring, asked,
-        turner.denoiser.resolution, seed,
-    )  # fmt: skip
-    heldout = heldout_features(images, turner, cases, seed)
-    found = _measure_rows(rows, turner, cases, azimuths, nearest, keep)
+        photos.images, photos.labels, turner.bank.ring, asked, turner.denoiser.resolution, seed
+    )
+    heldout = heldout_features(photos.images, turner, cases, seed)
+    readers = Readers(turner, photos.second)
+    found = _measure_rows(rows, readers, cases, azimuths, nearest, keep)
     sets = {name: set_figures(row.pooled, heldout) for name, row in found.items()}
     return {
         "views": [{"mode": name} | summarise(row, sets[name], seed) for name, row in found.items()],
@@ -81,19 +85,48 @@ def measure_views(
             "objects": len(cases),
             "views": len(azimuths),
             "heldout_images": len(heldout),
+            "heldout_halves": halves_apart(heldout, seed),
+            "second_reader_error": None if photos.second is None else photos.second.error,
         },
     }
 
 
+@dataclass(frozen=True)
+class RunPhotos:
+    """A run's photos as its model sees them, and their labels; `second` has learned from both."""
+
+    images: ImageSet
+    labels: PoseLabels
+    second: SecondReader | None = None
+
+    @classmethod
+    def open(cls, config: Config, folder: RunFolder) -> RunPhotos:
+        """Read them; trains the second reader where `evaluate.second_reader` asks for it."""
+        images, _ = open_framed(config, folder)
+        labels = read_labels(folder["poses"] / LABELS_FILE)
+        if not config.evaluate.second_reader:
+            return cls(images, labels)
+        flipped = PoseBank.load(folder["poses"] / BANK_FILE).flipped(labels)
+        return cls(images, labels, fit_reader(images, labels, flipped, config.evaluate.seed))
+
+
+@dataclass(frozen=True)
+class Readers:
+    """What reads the views: the model's bank, and a second reader if there is one."""
+
+    turner: Turner
+    second: SecondReader | None = None
+
+
 def _measure_rows(
     rows: Mapping[str, Config],
-    turner: Turner,
+    readers: Readers,
     cases: Sequence[Case],
     azimuths: FloatArray,
     nearest: NearestPhotos,
     keep: Path | None,
 ) -> dict[str, Row]:
-    ranks = join_ranks()
+    ranks, turner = join_ranks(), readers.turner
     mine = ranks.share(len(cases))
     for settings in list(rows.values())[:1]:  # a view for what only the first call pays
         turn(turner, [cases[0].reference], [azimuths[:1]], settings)
@@ -111,7 +144,7 @@ def _measure_rows(
                 shown = {name: frames[place] for name, frames in turned.items()}
                 shown |= _without_a_model(cases[index], len(azimuths), nearest)
                 measured[index] = {
-                    name: _look(turner, cases[index], frames, azimuths, name)
+                    name: _look(readers, cases[index], frames, azimuths, name)
                     for name, frames in shown.items()
                 }
                 if keep is not None and index < NUM_KEPT:
@@ -164,21 +197,30 @@ def _without_a_model(case: Case, views: int, nearest: NearestPhotos) -> dict[str
     return shown if case.truth is None else shown | {TRUTH: case.truth}
 
 
-def _look(turner: Turner, case: Case, frames: ByteArray, azimuths: FloatArray, row: str) -> _Looked:
+def _look(
+    readers: Readers, case: Case, frames: ByteArray, azimuths: FloatArray, row: str
+) -> _Looked:
     """Figures of one object's views, and their pooled features [V, C]."""
+    turner, photo = readers.turner, case.reference.first.pixels
     ring = turner.bank.ring
     features = turner.backbone(frames)
-    poses = turner.bank.assign(features)
+    poses, boxes = turner.look_at(frames, features)
     pooled = metrics.pool(features)
-    reference = metrics.pool(turner.backbone(case.reference.first.pixels[None]))
+    reference = metrics.pool(turner.backbone(photo[None]))
+    away = circular_distance(poses.azimuth, azimuths)
     figures: dict[str, FloatArray] = {
+        "azimuth_error": away,
+        "within": (away <= metrics.NEAR).astype(float),
         "target_pose_accuracy": (poses.pose == nearest_pose(ring, azimuths)).astype(float),
-        "azimuth_error": circular_distance(poses.azimuth, azimuths),
         "to_reference": metrics.similarity(pooled, reference),
-        "colour_distance": metrics.colour_distance(case.reference.first.pixels, frames),
+        "colour_distance": metrics.colour_distance(photo, frames),
     }
+    if readers.second is not None:
+        second = circular_distance(readers.second(frames), azimuths)
+        figures |= {"second_error": second, "second_within": (second <= metrics.NEAR).astype(float)}
     if len(frames) > 1:
         figures["adjacent"] = metrics.adjacent_similarity(pooled, ring.closed)
+        figures["breathing"] = metrics.breathing([box.height for box in boxes if box is not None])
     if case.truth is not None and row != TRUTH:
         figures |= {
             "psnr": metrics.psnr(frames, case.truth),

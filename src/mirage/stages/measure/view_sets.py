@@ -67,3 +67,12 @@ def set_figures(pooled: FloatArray, heldout: FloatArray) -> dict[str, SetFigure]
         )
         for name, distance in _SETS.items()
     }
+
+
+def halves_apart(heldout: FloatArray, seed: int) -> dict[str, float]:
+    """The distances of one half of the held-out photos [M, C] from the other: how real they are."""
+    drawn = np.random.default_rng([seed, 1]).permutation(len(heldout))
+    halves = np.array_split(heldout[drawn], 2)
+    if min(map(len, halves)) < 2:
+        return {}
+    return {name: distance(*halves) for name, distance in _SETS.items()}

@@ -15,7 +15,7 @@ from mirage.stages.measure.view_sets import SetFigure
 
 Figures = dict[str, tuple[FloatArray, Statistic]]  # name → values [O, …] and what is made of them
 
-_MEDIANS = ("azimuth_error",)  # every other figure of single views is a mean
+_MEDIANS = ("azimuth_error", "second_error")  # every other figure of single views is a mean
 
 
 @dataclass(frozen=True)

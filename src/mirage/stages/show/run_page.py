@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from callbacks.history import read_history
+from mirage.circle import circular_distance
 from mirage.config import Config
 from mirage.errors import MirageError
 from mirage.experiment import config_text, config_words
@@ -34,7 +35,7 @@ from mirage.stages.turn.kept_views import read_orbit
 
 # Figures of single objects as the page names them.
 _TOLD = {
-    "target_pose_accuracy": "pose accuracy",
+    "azimuth_error": "azimuth error, °",
     "psnr": "PSNR, dB",
     "colour_distance": "colour distance",
 }
@@ -121,9 +122,9 @@ def _orbits(folder: RunFolder) -> list[OrbitView]:
     views = []
     for facts_path in sorted(folder["views"].glob("*/views.json")):
         facts = read_json(facts_path)
-        hits = np.mean([v["pose_asked"] == v["pose_found"] for v in facts["views"]])
+        away = [circular_distance(v["azimuth_asked"], v["azimuth_found"]) for v in facts["views"]]
         scores = {
-            _TOLD["target_pose_accuracy"]: float(hits),
+            _TOLD["azimuth_error"]: float(np.mean(away)),
             "confidence in the photo’s pose": float(facts["reference_confidence"]),
         }
         name = "/".join(Path(facts["reference"]).parts[-2:])  # file names alone often repeat

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, FloatArray, Framing, PoseLabels
+from mirage.contracts import ByteArray, FloatArray, Frame, Framing, PoseLabels
 from mirage.device import device
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
@@ -85,22 +86,25 @@ class Turner:
             )
         return weak
 
-    def read_poses(self, photos: ByteArray) -> PoseLabels:
-        """The poses of views [B, H, W, 3] uint8, of any size.
+    def read_poses(self, views: ByteArray) -> PoseLabels:
+        """The poses of views [B, H, W, 3] uint8, of any size."""
+        return self.look_at(views, self.backbone(views))[0]
 
-        What the model frames is smaller than the bank's photos show it, and looked at closer.
+    def look_at(self, views: ByteArray, features: Tensor) -> tuple[PoseLabels, list[Frame | None]]:
+        """The poses of views of which the backbone's features are known, and their objects.
+
+        What the model frames is smaller than the bank's photos show it, and is looked at closer.
         """
-        features, usual = self.backbone(photos), self.framing.usual
+        frames = find_frames(self.bank.masks(features).cpu().numpy(), views)
+        usual = self.framing.usual
         if self.framing.target is not None and usual is not None:
-            frames = find_frames(self.bank.masks(features).cpu().numpy(), photos)
-            features = self.backbone(np.stack([
-                to_square(
-                    Image.fromarray(photo), self.backbone.size, "pad",
-                    None if frame is None else frame.window(usual),
-                )
-                for photo, frame in zip(photos, frames, strict=True)
-            ]))  # fmt: skip
-        return self.bank.assign(features)
+            side, whole = self.backbone.size, (0.0, 0.0, 1.0)
+            closer = [
+                to_square(Image.fromarray(v), side, "pad", frame.window(usual) if frame else whole)
+                for v, frame in zip(views, frames, strict=True)
+            ]
+            features = self.backbone(np.stack(closer))
+        return self.bank.assign(features), frames
 
     def read_photo(self, photo: ByteArray) -> tuple[PoseLabels, FloatArray]:
         """The pose of one photo [H, W, 3] uint8, and its mask [h, w] in [0, 1]."""
