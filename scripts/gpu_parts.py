@@ -44,12 +44,13 @@ from mirage.device import device
 from mirage.errors import MirageError
 from mirage.experiment import load_config, save_config
 from mirage.images.manifest import MANIFEST, SOURCE, open_images
-from mirage.model.codec import PIXELS, Codec, Latents
+from mirage.model.codec import PIXELS, Codec, Latents, Patches
 from mirage.model.cost import count_cost, measure_speed
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels, write_labels
+from mirage.recipes import latent_shape
 from mirage.report.panels import contact_sheet
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.pipeline import BANK, export_pipeline
@@ -185,13 +186,13 @@ def speed() -> None:
     machine(found)
     peak, source = peak_flops()
     found.add(peak_tflops=round(peak / 1e12, 3), peak_is=source)
-    names = ["photos_64", "photos_128", "photos_256", "photos_32"]
+    names = ["photos_64", "photos_128", "photos_256", "photos_128_small"]
     # Compiling last: it takes a minute, and may hang.
     variants = [("fp32", False), ("fp32", True)]
     if has_bf16():
         variants = [("bf16", False), ("fp32", False), ("bf16", True)]
     if REHEARSE:
-        names, variants = ["photos_32"], [("bf16", False)]
+        names, variants = ["photos_128_small"], [("bf16", False)]
     for precision, compiled in variants:
         for name in names:
             what = f"{name} {precision}{' compiled' * compiled}"
@@ -233,10 +234,12 @@ def time_training(config: Config, peak: float) -> dict[str, Any]:
     size, rows = config.data.resolution, config.data.batch_size
     codec: Codec = PIXELS
     if config.model.autoencoder is not None:  # which training never calls
-        codec = Latents(None, 8, [0.0] * 4, [1.0] * 4, config.model.sigma_data)
-    side, count = size // codec.factor, 2 * rows
-    random = np.random.default_rng(0)
-    kept = random.integers(0, 2, (count, side, side, codec.channels)).astype(codec.dtype)
+        factor, channels = latent_shape(config.model, size)
+        codec = Latents(None, factor, [0.0] * channels, [1.0] * channels, config.model.sigma_data)
+    count, random = 2 * rows, np.random.default_rng(0)
+    shape = (count, *codec.grid(size), codec.channels)
+    kept = random.integers(0, 2, shape).astype(codec.dtype)
+    codec = Patches(codec, config.model.patch)
     pose = random.integers(0, NUM_POSES, count)
     one, azimuth = np.ones(count, np.float32), pose * np.float32(360 / NUM_POSES)
     labels = PoseLabels(pose, one, azimuth, pose[:, None], one[:, None], np.zeros(count, bool))
@@ -259,7 +262,7 @@ def time_training(config: Config, peak: float) -> dict[str, Any]:
         ).fit(PoseDiffusion(denoiser, config.train), data)  # fmt: skip
     spans = np.diff(clock.ends)[1 if len(clock.ends) > 3 else 0 :] / every  # the first are warm-up
     rate = rows / float(np.median(spans))
-    cost = count_cost(config.model, side, codec.channels)
+    cost = count_cost(config.model, codec.grid(size)[1], codec.channels)
     memory = torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else None
     return {
         "images_per_second": round(rate, 1),

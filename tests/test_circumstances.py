@@ -87,13 +87,11 @@ def test_a_cpu_is_seen_as_it_is() -> None:
     assert look_around(load_config(["data.resolution=32"])).resolution == 32
 
 
-def test_on_a_cpu_the_defaults_hold_and_it_is_said() -> None:
+def test_on_a_cpu_a_small_network_is_trained_and_it_is_said() -> None:
     config, line = settle(load_config(["run=runs/a", "images.path=F"]), photos())
-    expected = load_config(["run=runs/a", "images.path=F"])
-    assert config.recipe == "defaults" and not config.is_open
-    config.recipe = AUTO
-    assert config == expected
-    assert line.startswith("recipe: defaults, since a CPU trains at 32 px (")
+    assert config.recipe == "photos_128_small" and not config.is_open
+    assert config.data.resolution == 128 and config.model.autoencoder == "autoencoder_f4"
+    assert line.startswith("recipe: photos_128_small, since photos_128 is for a GPU (")
     assert "experiment=NAME takes another, kept in runs/a" in line
 
 
@@ -102,12 +100,12 @@ def test_a_run_is_trained_by_its_recipe_and_remembers_it(
     told: list[tuple[str, Config]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert mirage("run", "images.path=F", "run=runs/a", "train.steps=20000") == 0
-    assert "recipe: photos_64, since photos_128 wants an autoencoder" in capsys.readouterr().out
+    assert "recipe: photos_128, since photos_256 wants" in capsys.readouterr().out
     (first, before), *after = told
     assert first == "images" and before.recipe == AUTO
-    assert {config.recipe for _, config in after} == {"photos_64"}
+    assert {config.recipe for _, config in after} == {"photos_128"}
     trained = dict(told)["training"]
-    assert trained.data.resolution == 64 and trained.train.steps == 20_000
+    assert trained.data.resolution == 128 and trained.train.steps == 20_000
     assert load_config(["run=runs/a"]) == trained
     told.clear()
     assert mirage("run", "run=runs/a") == 0
@@ -123,7 +121,7 @@ def test_what_was_typed_before_the_choice_is_remembered_for_it(
     assert load_config(["run=runs/a"]).recipe == AUTO  # what trains may be another machine
     assert mirage("train", "run=runs/a") == 0
     trained = dict(told)["training"]
-    assert trained.recipe == "photos_64" and trained.data.resolution == 64
+    assert trained.recipe == "photos_128" and trained.data.resolution == 128
     assert trained.train.steps == 20_000 and trained.data.batch_size == 64
     assert trained.given == []
 
@@ -150,10 +148,10 @@ def test_minutes_are_fitted_once(
     words = ["images.path=F", "run=runs/a", "budget.minutes=6"]
     assert mirage("run", *words) == 0
     said = capsys.readouterr().out
-    assert "recipe: photos_32" in said and "about 6 minutes" in said
+    assert "recipe: photos_128_small" in said and "about 6 minutes" in said
     trained = dict(told)["training"]
-    assert trained.budget.share is not None and 0.05 < trained.budget.share < 0.2
-    assert trained.train.steps == round(5000 * trained.budget.share)
+    assert trained.budget.share is not None and 0.02 < trained.budget.share < 0.2
+    assert trained.train.steps == round(12_000 * trained.budget.share)
     told.clear()
     assert mirage("run", *words) == 0  # the same words again are no other budget
     assert dict(told)["training"] == trained
@@ -173,11 +171,11 @@ def test_steps_that_were_given_take_their_time_and_it_is_told(
 
 
 def test_an_experiment_that_is_named_is_fitted_too(told: list[tuple[str, Config]]) -> None:
-    words = ["experiment=photos_32", "images.path=F", "run=runs/a", "budget.minutes=1e6"]
+    words = ["experiment=photos_128_small", "images.path=F", "run=runs/a", "budget.minutes=1e6"]
     assert mirage("run", *words) == 0
     trained = dict(told)["training"]
-    assert trained.recipe == "photos_32" and trained.budget.share == 1.0
-    assert trained.train.steps == 5000
+    assert trained.recipe == "photos_128_small" and trained.budget.share == 1.0
+    assert trained.train.steps == 12_000
 
 
 @pytest.mark.usefixtures("gpu")
@@ -185,7 +183,7 @@ def test_a_dry_run_tries_the_recipe_and_keeps_none_of_it(told: list[tuple[str, C
     assert mirage("images", "images.path=F", "run=runs/a") == 0
     before = (Path("runs/a") / SAVED).read_text()
     assert mirage("train", "run=runs/a", "dry_run=true") == 0
-    assert dict(told)["training"].recipe == "photos_64"
+    assert dict(told)["training"].recipe == "photos_128"
     assert (Path("runs/a") / SAVED).read_text() == before
 
 
@@ -195,9 +193,9 @@ def test_an_autoencoder_out_of_reach_ends_a_run_before_its_first_stage(
 ) -> None:  # fmt: skip
     monkeypatch.setattr("mirage.model.codec.hub_answers", lambda: False)
     monkeypatch.setenv("HF_HUB_CACHE", "nothing")
-    assert mirage("run", "experiment=photos_128", "images.path=F", "run=runs/a") == 1
+    assert mirage("run", "experiment=photos_256", "images.path=F", "run=runs/a") == 1
     said = capsys.readouterr().err
-    assert "no hub answers" in said and "experiment=photos_64" in said
+    assert "no hub answers" in said and "experiment=photos_128" in said
     assert told == []
     RunFolder(Path("runs/a")).finish("model", "key")  # nothing is left to be encoded
     assert mirage("run", "run=runs/a") == 0
@@ -214,4 +212,4 @@ def test_processes_train_by_what_the_first_one_finds(monkeypatch: pytest.MonkeyP
         local.ranks = ranks
         return settle(config, photos())[0].recipe
 
-    assert share_out(2, work) == ["photos_64", "photos_64"]
+    assert share_out(2, work) == ["photos_128", "photos_128"]

@@ -115,7 +115,7 @@ def test_the_command_speaks_line_by_line_and_takes_no_words(
     assert said.startswith(
         "GPU        none\nhub        far\n           → wait\nrendering  by EGL\n"
     )
-    assert "\nrecipe     photos_32, since photos_64 is for a GPU (" in said
+    assert "\nrecipe     photos_128_small, since photos_128 is for a GPU (" in said
     assert said.rstrip().endswith("backbone=effnet_lite budget.minutes=60")
     assert mirage("doctor", "please") == 1
     assert "please" in capsys.readouterr().err

@@ -20,6 +20,7 @@ from mirage.recipes import (
     known_recipes,
 )
 
+SMALL = "photos_128_small"
 PLENTY = Circumstances("cuda", 80.0, True, 100e12, 1, 20_000, 512)
 
 
@@ -41,26 +42,27 @@ def side(there: Circumstances, recipes: list[Recipe]) -> int:
 def test_a_large_gpu_with_many_large_photos_gets_the_largest_pictures(
     recipes: list[Recipe],
 ) -> None:
-    assert [recipe.side for recipe in recipes] == [256, 128, 64, 32]
+    assert [recipe.side for recipe in recipes] == [256, 128, 128, 64]
     assert choose(PLENTY, recipes).name == "photos_256"
 
 
 @pytest.mark.parametrize(("changes", "name", "says"), [
     ({"memory_gb": 24.0}, "photos_128", "photos_256 wants"),
-    ({"memory_gb": 2.0}, DEFAULTS, "GPU memory"),
+    ({"memory_gb": 2.0}, SMALL, "GPU memory"),
     ({"photos": 3000}, "photos_128", "wants 5000 photos"),
-    ({"photos": 300}, "photos_64", "wants 1000 photos"),
+    ({"photos": 300}, SMALL, "wants 1000 photos"),
     ({"side": 192}, "photos_128", "wants photos of 256 px"),
+    ({"side": 100}, SMALL, "wants photos of 128 px"),
     ({"side": 48}, DEFAULTS, "wants photos of 64 px"),
-    ({"hub": False}, "photos_64", "hub"),
+    ({"hub": False}, "photos_128", "hub"),
     ({"minutes": 100.0}, "photos_128", "minutes at least"),
-    ({"minutes": 1.0}, "photos_32", "minutes at least"),
+    ({"minutes": 1.0}, SMALL, "minutes at least"),
     ({"resolution": 64}, "photos_64", "data.resolution=64"),
     ({"resolution": 96}, DEFAULTS, "data.resolution=96"),
     ({"resolution": 32}, DEFAULTS, "data.resolution=32"),
     ({"rendered": True}, DEFAULTS, "renders"),
-    ({"kind": "cpu"}, DEFAULTS, "CPU"),
-    ({"kind": "cpu", "minutes": 60.0, "speed": 1e11}, "photos_32", "is for a GPU"),
+    ({"kind": "cpu"}, SMALL, "is for a GPU"),
+    ({"kind": "cpu", "minutes": 60.0, "speed": 1e11}, SMALL, "is for a GPU"),
     ({"photos": None, "side": None}, "photos_256", ""),
 ])  # fmt: skip
 def test_what_stands_against_a_larger_one_is_told(
@@ -121,20 +123,22 @@ def test_keys_that_were_given_win_over_the_recipe() -> None:
     assert narrow.model.dropout == 0.1  # not of the network's form
 
 
-@pytest.mark.parametrize("name", ["photos_32", "photos_64", "photos_128", "photos_256"])
+@pytest.mark.parametrize("name", [SMALL, "photos_64", "photos_128", "photos_256"])
 def test_a_recipe_changes_nothing_that_photos_and_poses_depend_on(name: str) -> None:
     before, after = (flat_values(load_config(w)) for w in ([], [f"experiment={name}"]))
     changed = {key.split(".")[0] for key in before if before[key] != after[key]}
     assert changed <= {"recipe", "data", "model", "train", "refine", "views"}
 
 
-@pytest.mark.parametrize("name", ["photos_32", "photos_64", "photos_128", "photos_256"])
+@pytest.mark.parametrize("name", [SMALL, "photos_64", "photos_128", "photos_256"])
 def test_noise_levels_belong_to_the_side_that_the_network_sees(name: str) -> None:
     """What is left of the mean colour at the first noise level is what the defaults leave."""
     config, default = load_config([f"experiment={name}"]), Config()
-    factor = 1 if config.model.autoencoder is None else 8
+    factor = {None: 1, "autoencoder_f4": 4}.get(config.model.autoencoder, 8)
     scale = config.data.resolution / factor / default.data.resolution
-    assert config.train.p_mean == pytest.approx(default.train.p_mean + math.log(scale), abs=0.02)
+    if name != SMALL:  # a short training learns shapes first, at more noise
+        expected_mean = default.train.p_mean + math.log(scale)
+        assert config.train.p_mean == pytest.approx(expected_mean, abs=0.02)
     assert config.views.sigma_max == pytest.approx(scale * default.views.sigma_max)
     for interval in ("pose_interval", "hard_interval"):
         expected = [scale * level for level in getattr(default.views, interval)]

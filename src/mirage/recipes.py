@@ -10,17 +10,21 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from typing import Any
 
+import torch
+
 from mirage.config import Config, ModelConfig
 from mirage.experiment import list_experiments, load_config
+from mirage.model.codec import downscale, encode, load_autoencoder, shipped_autoencoders
 from mirage.model.cost import TrainingCost, count_cost
 
 DEFAULTS = "defaults"  # an experiment that changes nothing
 _PREFIX = "photos_"
-_LATENT = (8, 4)  # pixels a side to a latent, and channels, of the autoencoders of the recipes
+_SMALL = "_small"  # ends the name of a recipe that any machine can train
+_HUBS = (8, 4)  # pixels a side to a latent, and channels, of the autoencoder from the hub
 _FEWEST = {256: 5000, 128: 1000}  # photos: a large network learns fewer by heart; our judgement
 _LEAST_SHARE = 0.25  # of a recipe's steps: with fewer, smaller pictures come out better
 _USABLE = 0.9  # of a GPU's memory
-_SMALL = 32  # pixels: what a CPU trains
+_ENLARGED = 2.0  # times, at most, that a small recipe enlarges photos
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Circumstances:
         photos: usable ones. side: the median of their shorter sides, pixels.
         minutes: that training may take.
         resolution: asked for by the user, pixels.
-        hub: whether a recipe's autoencoder can be had. rendered: the photos are the turntable's.
+        hub: whether an autoencoder can be had from there. rendered: the photos are the turntable's.
     """
 
     kind: str
@@ -66,14 +70,14 @@ class Recipe:
     """What an experiment trains, and what that costs.
 
     Attributes:
-        side: of the pictures, pixels. in_latents: of an autoencoder from the hub.
+        side: of the pictures, pixels. from_hub: whether its autoencoder is.
         batch: images a step, of all devices. steps: of training and refinement, in images' worth
             of training: a step on pairs is as large. count: finds `cost`, in a second or two.
     """
 
     name: str
     side: int
-    in_latents: bool
+    from_hub: bool
     batch: int
     steps: int
     count: Callable[[], TrainingCost]
@@ -86,12 +90,18 @@ class Recipe:
     @classmethod
     def of(cls, name: str, config: Config) -> Recipe:
         """Read off a configuration."""
-        in_latents = config.model.autoencoder is not None
+        autoencoder = config.model.autoencoder
+        from_hub = autoencoder is not None and autoencoder not in shipped_autoencoders()
         return cls(
-            name, config.data.resolution, in_latents, config.data.batch_size,
+            name, config.data.resolution, from_hub, config.data.batch_size,
             config.train.steps + config.refine.steps,
             partial(_count, config.model, config.data.resolution),
         )  # fmt: skip
+
+    @property
+    def is_small(self) -> bool:
+        """Whether any machine can train it."""
+        return self.name.endswith(_SMALL)
 
     def minutes(self, circumstances: Circumstances) -> float | None:
         """How long it takes, by estimate."""
@@ -109,10 +119,21 @@ class Recipe:
 
 
 def _count(model: ModelConfig, resolution: int) -> TrainingCost:
-    if model.autoencoder is None:
-        return count_cost(model, resolution, 3)
-    factor, channels = _LATENT
-    return count_cost(model, resolution // factor, channels)
+    factor, channels = latent_shape(model, resolution)
+    return count_cost(model, resolution // factor // model.patch, channels * model.patch**2)
+
+
+def latent_shape(model: ModelConfig, resolution: int) -> tuple[int, int]:
+    """Pixels a side to a latent, and channels; of pixels themselves 1 and 3."""
+    name = model.autoencoder
+    if name is None:
+        return 1, 3
+    if name not in shipped_autoencoders():
+        return _HUBS
+    where = f"model.autoencoder={name}"
+    autoencoder = load_autoencoder(name, where)
+    channels = encode(autoencoder, torch.zeros(1, 3, resolution, resolution)).shape[1]
+    return downscale(autoencoder, resolution, where), channels
 
 
 @dataclass(frozen=True)
@@ -126,7 +147,7 @@ class Choice:
 def known_recipes() -> Iterator[Recipe]:
     """Those for photos, the largest pictures first; each is counted when it is come to."""
     names = [name for name in list_experiments()["experiment"] if name.startswith(_PREFIX)]
-    for name in sorted(names, key=lambda name: -int(name.removeprefix(_PREFIX))):
+    for name in sorted(names, key=lambda name: (-int(name.split("_")[1]), name)):
         yield _known(name)
 
 
@@ -143,12 +164,8 @@ def choose(there: Circumstances, recipes: Iterable[Recipe]) -> Choice:
     """
     if there.rendered:
         return Choice(DEFAULTS, "recipes are for photos, these are renders")
-    if there.kind == "cpu" and there.minutes is None:
-        return Choice(DEFAULTS, f"a CPU trains at {_SMALL} px")
     against = ""
     for recipe in recipes:
-        if recipe.side <= _SMALL and there.minutes is None:
-            continue  # for a limited time; without a limit the defaults do more
         objection = _object(recipe, there)
         if objection is None:
             return Choice(recipe.name, against or "nothing larger is known")
@@ -158,20 +175,21 @@ def choose(there: Circumstances, recipes: Iterable[Recipe]) -> Choice:
 
 def _object(recipe: Recipe, there: Circumstances) -> str | None:
     """What stands against a recipe, said after its name."""
-    small = recipe.side <= _SMALL
+    small = recipe.is_small
+    least = recipe.side / _ENLARGED if small else recipe.side
     if there.resolution is not None and recipe.side != there.resolution:
         return f"is not of data.resolution={there.resolution}"
     if there.kind == "cpu" and not small:
         return "is for a GPU"
-    if there.side is not None and not small and there.side < recipe.side:
-        return f"wants photos of {recipe.side} px"
-    fewest = _FEWEST.get(recipe.side, 0)
+    if there.side is not None and there.side < least:
+        return f"wants photos of {least:.0f} px"
+    fewest = 0 if small else _FEWEST.get(recipe.side, 0)
     if there.photos is not None and there.photos < fewest:
         return f"wants {fewest} photos"
     memory = recipe.cost.memory_gb(recipe.batch / there.devices, there.bf16)
     if there.kind != "cpu" and memory > _USABLE * there.memory_gb:
         return f"wants {memory / _USABLE:.0f} GB of GPU memory"
-    if recipe.in_latents and not there.hub:
+    if recipe.from_hub and not there.hub:
         return "wants an autoencoder from the hub, which does not answer"
     needed = recipe.minutes(there)
     if not small and needed is not None and recipe.share(there) < _LEAST_SHARE:

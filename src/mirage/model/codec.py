@@ -257,7 +257,7 @@ def load_autoencoder(name: str, where: str) -> nn.Module:
             where=where,
             todo="give a folder that diffusers' save_pretrained wrote, as `mirage autoencoder` "
             f"does, {', '.join(known) or 'none'} of those that come with mirage, or the name of "
-            "one on the hub where the hub answers; experiment=photos_64 needs none",
+            "one on the hub where the hub answers; experiment=photos_128 needs none from there",
         ) from error
     return autoencoder.eval().requires_grad_(False)
 
