@@ -35,20 +35,28 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def hash_files(paths: Iterable[Path]) -> str:
+    """SHA-256 of the names of files, without their folders, and of what is in them, as hex."""
+    lines = (f"{path.name} {hash_file(path)}\n" for path in paths)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def files_at(root: Path) -> Iterator[tuple[str, int, int]]:
     """Name, size and time (ns) of a file, or of all below a folder; none where nothing is.
 
-    In a fixed order, with the names of one folder at a time in memory.
+    Names are those below the folder, wherever that is. In a fixed order, with the names of one
+    folder at a time in memory.
     """
     if not root.is_dir():
-        yield from _facts(str(root))
+        yield from _facts(str(root), root.name)
     for folder, subfolders, names in os.walk(root):
         subfolders.sort()
         for name in sorted(names):
-            yield from _facts(os.path.join(folder, name))
+            file = os.path.join(folder, name)
+            yield from _facts(file, os.path.relpath(file, root))
 
 
-def _facts(file: str) -> Iterator[tuple[str, int, int]]:
+def _facts(file: str, name: str) -> Iterator[tuple[str, int, int]]:
     if os.path.isfile(file):
         facts = os.stat(file)
-        yield file, facts.st_size, facts.st_mtime_ns
+        yield name, facts.st_size, facts.st_mtime_ns

@@ -54,6 +54,8 @@ COLUMNS = pa.schema(
     }
 )
 
+_SEEN = ("path", "sha256", "split", "object_id", "azimuth", "viewpoint", "box")
+
 Hashes = npt.NDArray[np.uint64]
 
 
@@ -136,14 +138,34 @@ def _write_outcome(
         temporary.write_text(json.dumps(facts))
 
 
+def identify_images(folder: Path) -> str:
+    """The hash of what later stages see of the photos of an images/ folder.
+
+    Not of where they are kept or when they were written: moved and touched, they are the same.
+    """
+    digest = hashlib.sha256(str(json.loads((folder / SOURCE).read_text())["fit"]).encode())
+    for batch in pq.ParquetFile(folder / MANIFEST).iter_batches(columns=list(_SEEN)):
+        for row in zip(*(batch[name].to_pylist() for name in _SEEN), strict=True):
+            digest.update(repr(row).encode())
+    return digest.hexdigest()[:16]
+
+
 def source_fingerprint(config: ImagesConfig) -> str:
-    """What tells cheaply that a source changed; empty where the configuration says all."""
+    """What tells cheaply that a source may have changed; empty where the configuration says all."""
     if config.source == "turntable" or config.path is None:
         return ""
     if config.source == "shards":
         shards = ShardsSource(absolute(config.path)).shards()
         return fingerprint((shard.name, shard.size, shard.time) for shard in shards)
-    return fingerprint(_as_readable(files_at(Path(config.path).expanduser())))
+    files = files_at(Path(config.path).expanduser())
+    return fingerprint(_as_readable(file for file in files if _may_matter(file[0], config.source)))
+
+
+def _may_matter(name: str, source: str) -> bool:
+    """Whether a file is more than what a file manager, or anybody, leaves beside photos."""
+    path = Path(name)
+    is_asked = source != "folder" or path.suffix.lower() in SUFFIXES
+    return is_asked and not path.name.startswith(".")
 
 
 def _as_readable(files: Iterable[tuple[str, int, int]]) -> Iterator[tuple[str, int, str]]:

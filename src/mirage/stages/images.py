@@ -6,7 +6,13 @@ from dataclasses import replace
 
 from mirage.config import Config, TurntableConfig
 from mirage.contracts import HELDOUT
-from mirage.images.manifest import build_manifest, open_images, source_fingerprint
+from mirage.images.manifest import (
+    build_manifest,
+    identify_images,
+    open_images,
+    source_fingerprint,
+)
+from mirage.images.remote import absolute
 from mirage.ranks import join_ranks
 from mirage.stages.folder import RunFolder, hash_of
 
@@ -20,7 +26,7 @@ def run(config: Config, folder: RunFolder) -> str:
     def build() -> None:
         build_manifest(config.images, folder["images"], key, ranks)
 
-    folder.make("images", key, ranks, build)
+    folder.make("images", key, ranks, build, lambda: identify_images(folder["images"]))
     images = open_images(folder["images"])
     return (
         f"images: {len(images)} usable, {len(images.ids(HELDOUT))} of them held out, "
@@ -29,8 +35,12 @@ def run(config: Config, folder: RunFolder) -> str:
 
 
 def images_key(config: Config) -> str:
-    """The hash of all that a run's images depend on."""
+    """The hash of what tells that a run's images need be looked at.
+
+    What they are then found to be may be what it was: see `identify_images`.
+    """
     # How many processes render a set is no matter of its pictures.
     turntable = replace(config.images.turntable, workers=TurntableConfig.workers)
-    images = replace(config.images, turntable=turntable)
+    path = config.images.path and absolute(config.images.path)
+    images = replace(config.images, turntable=turntable, path=path)
     return hash_of("images", images, source_fingerprint(config.images))
