@@ -143,6 +143,13 @@ def test_what_lies_beside_photos_is_no_reason_to_look_at_them_again(
     look_at("photos/", tmp_path / "run")
 
 
+def test_photos_that_cannot_be_found_undo_nothing(photos: Path, tmp_path: Path) -> None:
+    key = look_at(photos, tmp_path / "run")
+    photos.rename(tmp_path / "elsewhere")
+    assert mirage("images", f"run={tmp_path / 'run'}") == 1
+    assert RunFolder(tmp_path / "run").key("images") == key
+
+
 def test_other_photos_are_not_the_same(photos: Path, tmp_path: Path) -> None:
     keys = [look_at(photos, tmp_path / "run")]
     facts = (photos / "0.png").stat()

@@ -13,6 +13,7 @@ from mirage.images.manifest import (
     source_fingerprint,
 )
 from mirage.images.remote import absolute
+from mirage.images.sources import open_source
 from mirage.ranks import join_ranks
 from mirage.stages.folder import RunFolder, hash_of
 
@@ -22,6 +23,10 @@ def run(config: Config, folder: RunFolder) -> str:
     ranks = join_ranks()
     # Machines may tell the times of the same files otherwise: the first one's are what counts.
     key = ranks.gather(images_key(config) if ranks.is_first else "")[0]
+
+    path = config.images.path
+    if path is not None and not folder.is_done("images", key):
+        open_source(config.images.source, path)  # what is there stays where photos cannot be found
 
     def build() -> None:
         build_manifest(config.images, folder["images"], key, ranks)

@@ -51,7 +51,7 @@ def run(config: Config, folder: RunFolder) -> str:
             orbit = read_orbit(source)
             seen = object_views(orbit, _azimuths_found(source), turner)
             made = reconstruct(seen, settings_of(config.shape), device())
-            origin = {"key": key, "views_of": str(source), "views_key": views_key}
+            origin = {"key": key, "views_of": source.name, "views_key": views_key}
             save_object(made, orbit.azimuth, target, origin)
             new += 1
         except MirageError as error:

@@ -58,7 +58,7 @@ def run(config: Config, folder: RunFolder) -> str:
 
 def _key(model_key: str, config: Config, reference: Reference) -> str:
     """A hash of all that the views of a reference depend on."""
-    settings = asdict(config.views) | {"references": None, "chunk": None}
+    settings = asdict(config.views) | {"reference": None, "references": None, "chunk": None}
     seen = [(p.pose, p.azimuth, p.pixels.tobytes().hex()) for p in reference.photos]
     return hash_of(model_key, settings, seen)
 
