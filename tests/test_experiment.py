@@ -258,3 +258,16 @@ def test_a_run_that_was_moved_or_copied_is_where_it_is(
     (tmp_path / "runs").rename(tmp_path / "elsewhere")
     moved = load_config([f"run={tmp_path / 'elsewhere' / 'first'}"])
     assert moved.model.autoencoder == str(tmp_path / "elsewhere/first/autoencoder/model")
+
+
+def test_two_commands_may_keep_the_configuration_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, save = load_config(["run=runs/x"]), OmegaConf.save
+
+    def save_late(kept: object, path: Path) -> None:
+        save(kept, path)
+        monkeypatch.setattr(OmegaConf, "save", save)
+        save_config(config)  # the other one, before the first is through
+
+    monkeypatch.setattr(OmegaConf, "save", save_late)
+    save_config(config)
+    assert [path.name for path in Path("runs/x").iterdir()] == [SAVED]

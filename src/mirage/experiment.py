@@ -35,6 +35,7 @@ from mirage.config import (
     ViewsConfig,
 )
 from mirage.errors import MirageError
+from mirage.files import replacing
 
 _PARTS = ("backbone", "ablation", "launcher")  # folders of experiments/ for parts of `Config`
 _GROUPS = ("experiment", *_PARTS)  # `backbone=effnet_lite` picks a file
@@ -234,8 +235,6 @@ def save_config(config: Config) -> None:
     What belongs to one command and not to the run goes back to its default: a photo's pose, kept,
     would be believed of the next photo.
     """
-    path = Path(config.run) / SAVED
-    path.parent.mkdir(parents=True, exist_ok=True)
     kept = replace(
         config,
         reference_pose=Config.reference_pose,
@@ -245,9 +244,8 @@ def save_config(config: Config) -> None:
         launcher=LauncherConfig(),
         dry_run=Config.dry_run,
     )
-    temporary = path.with_suffix(".tmp")
-    OmegaConf.save(OmegaConf.structured(kept), temporary)
-    temporary.replace(path)
+    with replacing(Path(config.run) / SAVED) as temporary:
+        OmegaConf.save(OmegaConf.structured(kept), temporary)
 
 
 def build_targets(specs: dict[str, Any]) -> list[Any]:

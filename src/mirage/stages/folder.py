@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from PIL import Image
 
 from mirage.errors import MirageError
 from mirage.files import replacing
+from mirage.locks import held
 from mirage.ranks import Ranks
 
 STAGES = (
@@ -84,25 +86,39 @@ class RunFolder:
         ranks: Ranks,
         work: Callable[[], object],
         identify: Callable[[], str] | None = None,
-    ) -> None:
+    ) -> bool:
         """Do a stage's work unless it is done; all processes together, each of which must call it.
+
+        Another command that works on the stage of this run is waited for: it may be doing it.
 
         Args:
             work: what every process does; the stage counts as done when all have.
             identify: a hash of what was made; None where `key` says all of it.
+
+        Returns:
+            Whether there was anything to do.
         """
-        if self.is_done(stage, key):
-            return
-        ranks.wait()  # one that came late must not find it done
-        if ranks.is_first:
-            self.unshare(stage)
-            self.reopen(stage)
-        ranks.wait()
-        work()
-        ranks.wait()
-        if ranks.is_first:
-            self.finish(stage, key, None if identify is None else identify())
-        ranks.wait()
+
+        def is_done() -> bool:
+            # One looks, and before any works: another must not find done what is done meanwhile.
+            return ranks.gather(ranks.is_first and self.is_done(stage, key))[0]
+
+        if is_done():
+            return False
+        lock = self.root / f".{stage}.lock"  # in the run's own folder, which no stage sets aside
+        with held(lock, self[stage]) if ranks.is_first else nullcontext():
+            if is_done():
+                return False
+            if ranks.is_first:
+                self.unshare(stage)
+                self.reopen(stage)
+            ranks.wait()
+            work()
+            ranks.wait()
+            if ranks.is_first:
+                self.finish(stage, key, None if identify is None else identify())
+            ranks.wait()
+        return True
 
     def unshare(self, stage: str) -> None:
         """Let go of a folder that the runs of a sweep share: it is not this run's to change."""
