@@ -261,13 +261,22 @@ def test_a_run_that_was_moved_or_copied_is_where_it_is(
 
 
 def test_two_commands_may_keep_the_configuration_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    config, save = load_config(["run=runs/x"]), OmegaConf.save
+    config, replace = load_config(["run=runs/x"]), Path.replace
 
-    def save_late(kept: object, path: Path) -> None:
-        save(kept, path)
-        monkeypatch.setattr(OmegaConf, "save", save)
+    def replace_late(path: Path, target: Path) -> None:
+        monkeypatch.setattr(Path, "replace", replace)
         save_config(config)  # the other one, before the first is through
+        replace(path, target)
 
-    monkeypatch.setattr(OmegaConf, "save", save_late)
+    monkeypatch.setattr(Path, "replace", replace_late)
     save_config(config)
     assert [path.name for path in Path("runs/x").iterdir()] == [SAVED]
+
+
+def test_a_configuration_that_is_kept_already_is_not_written() -> None:
+    config = load_config(["run=runs/x"])
+    save_config(config)
+    kept = Path("runs/x", SAVED)
+    before = kept.stat()
+    save_config(load_config(["run=runs/x"]))
+    assert kept.stat() == before

@@ -244,8 +244,11 @@ def save_config(config: Config) -> None:
         launcher=LauncherConfig(),
         dry_run=Config.dry_run,
     )
-    with replacing(Path(config.run) / SAVED) as temporary:
-        OmegaConf.save(OmegaConf.structured(kept), temporary)
+    path, text = Path(config.run) / SAVED, config_text(kept)
+    if path.exists() and path.read_text() == text:  # a run may be there to be read alone
+        return
+    with replacing(path) as temporary:
+        temporary.write_text(text)
 
 
 def build_targets(specs: dict[str, Any]) -> list[Any]:

@@ -2,12 +2,49 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from mirage.errors import MirageError
+
+# What the file system answers where it refuses → what to do about it.
+_FULL = "make room, or give run=DIR on another disk"
+_FORBIDDEN = "give run=DIR where you may write, or ask for the right to"
+_TODO = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _FULL) | dict.fromkeys(
+    (errno.EROFS, errno.EACCES, errno.EPERM), _FORBIDDEN
+)
+_ELSEWHERE = re.compile(r"\(os error (\d+)\)")  # as what is written in Rust tells it, in no OSError
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """What the file system refuses inside the block becomes a MirageError.
+
+    Raises:
+        MirageError: names the file, and what can be done.
+    """
+    try:
+        yield
+    except (BrokenPipeError, MirageError):  # of one that no longer listens
+        raise
+    except Exception as error:
+        found = _ELSEWHERE.search(str(error))
+        if not isinstance(error, OSError) and found is None:
+            raise
+        number = int(found[1]) if found else getattr(error, "errno", None)
+        raise MirageError(
+            f"cannot be read or written: {os.strerror(number) if number else error}",
+            where=str(getattr(error, "filename", None) or ""),
+            todo=f"{_TODO.get(number or 0, 'see to the file')}; "
+            "the same command goes on from what is done",
+        ) from error
+
 
 
 @contextmanager
