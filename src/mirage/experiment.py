@@ -260,7 +260,7 @@ def build_targets(specs: dict[str, Any]) -> list[Any]:
     built = []
     for name, spec in specs.items():
         try:
-            built.append(instantiate(spec))
+            built.append(instantiate(spec, _convert_="all"))  # lists are lists, and pickle
         except HydraException as error:
             raise MirageError(
                 str(error).splitlines()[0],
