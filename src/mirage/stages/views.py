@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,10 +28,30 @@ def run(config: Config, folder: RunFolder) -> str:
     Raises:
         MirageError: photos were refused; the others are turned before.
     """
-    model_key = folder.key("model")
+    folder.key("model")
     turner = Turner.open(folder["model"])
     references, refused = find_references(config, folder, turner)
+    turn_references(config, folder, turner, references)
     ranks = join_ranks()
+    if config.views.reference == "heldout" and ranks.is_first:
+        write_json(folder["views"] / "heldout.json", [r.name for r in references])
+        orbits = [read_orbit(folder["views"] / r.name) for r in references]
+        save_picture(folder["views"] / SHEET, contact_sheet(orbits, config.views.num_views))
+        save_webp(turning_sheet(orbits), folder["views"] / TURNING)
+    if refused and ranks.is_first:
+        raise _refusal(refused, len(references), folder["views"])
+    where = folder["views"] if len(references) > 1 else folder["views"] / references[0].name
+    return f"views: {len(references)} references, {config.views.num_views} views each → {where}"
+
+
+def turn_references(
+    config: Config, folder: RunFolder, turner: Turner, references: Sequence[Reference]
+) -> None:
+    """Turn the references whose views are not there yet, into folders of their names.
+
+    Processes turn a share each; all must call this, and all return when every one is turned.
+    """
+    ranks, model_key = join_ranks(), folder.key("model")
     mine = references[ranks.rank :: ranks.world]
     targets = {reference.name: folder["views"] / reference.name for reference in mine}
     keys = {reference.name: _key(model_key, config, reference) for reference in mine}
@@ -47,15 +68,6 @@ def run(config: Config, folder: RunFolder) -> str:
         from mirage.stages.record import record_views  # takes seconds
 
         record_views(config, folder, [folder["views"] / r.name for r in references])
-    if config.views.reference == "heldout" and ranks.is_first:
-        write_json(folder["views"] / "heldout.json", [r.name for r in references])
-        orbits = [read_orbit(folder["views"] / r.name) for r in references]
-        save_picture(folder["views"] / SHEET, contact_sheet(orbits, config.views.num_views))
-        save_webp(turning_sheet(orbits), folder["views"] / TURNING)
-    if refused and ranks.is_first:
-        raise _refusal(refused, len(references), folder["views"])
-    where = folder["views"] if len(references) > 1 else folder["views"] / references[0].name
-    return f"views: {len(references)} references, {config.views.num_views} views each → {where}"
 
 
 def _key(model_key: str, config: Config, reference: Reference) -> str:
