@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,17 @@ def _fill(path: Path, done: Path, batches: Iterator[tuple[IntArray, KeptArray]])
             size = images[0].nbytes
             for i, image in zip(ids, np.ascontiguousarray(images), strict=True):
                 pixels.seek(start + int(i) * size)
-                pixels.write(image.tobytes())
+                _write_all(pixels, image.tobytes())
             for i in ids:
                 marks.seek(int(i))
-                marks.write(b"\1")
+                _write_all(marks, b"\1")
+
+
+def _write_all(file: RawIOBase, data: bytes) -> None:
+    """On a disk that gets full, a part is written at first without a word."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) or 0 :]
 
 
 def open_cache(path: Path) -> KeptArray:

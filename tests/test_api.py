@@ -32,7 +32,7 @@ def run(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def photos(run: Path) -> list[Path]:
     table = json.loads((run / "images" / "source.json").read_text())["path"]
-    return sorted(Path(table).parent.rglob("[!.]*.png"))[:3]
+    return sorted((run / "images" / table).parent.rglob("[!.]*.png"))[:3]
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,26 @@ def test_views_are_those_of_views_whether_a_file_or_a_picture_is_given(
                 found = [row.get(f"{name}_found", row.get(name)) for row in facts["views"]]
                 assert getattr(views.found, name).tolist() == found
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def test_what_was_learned_outlives_the_photos(
+    run: Path, photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Photos that are read and turned are new ones."""
+    bereft = shutil.copytree(run, tmp_path / "bereft", ignore=shutil.ignore_patterns("turntable"))
+    about = bereft / "images" / "source.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"path": "/gone/photos.csv"}))
+    learned = Mirage.load(bereft)
+    assert learned.poses(photos).pose.tolist() == Mirage.load(run).poses(photos).pose.tolist()
+    asked: dict[str, Any] = SAME | {"placement": "keep"}
+    frames = Mirage.load(run).orbit(photos[0], **asked).frames
+    assert np.array_equal(learned.orbit(photos[0], **asked).frames, frames)
+    assert mirage("assign", str(photos[0]), "--explain", f"run={bereft}") == 0
+    words = [*TURN, "views.placement=keep", f"views.reference={photos[0]}", f"run={bereft}"]
+    assert mirage("views", *words) == 0
+    capsys.readouterr()
+    assert mirage("views", f"run={bereft}") == 1  # of held-out photos, which are needed
+    assert "images.path=PATH" in capsys.readouterr().err
 
 
 def test_views_tell_how_good_they_are(learned: Mirage, photos: list[Path]) -> None:

@@ -79,3 +79,14 @@ def test_scripts_are_told_what_was_done(tmp_path: Path, capfd: pytest.CaptureFix
     assert mirage(*words[:-1], f"run={tmp_path / 'none'}", "images.min_count=99", "-q") == 1
     told = capfd.readouterr()
     assert told.out == "" and "60 usable photos" in told.err
+
+
+def test_a_run_that_cannot_be_written_ends_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("taken").touch()
+    assert mirage("images", "run=taken/run") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("mirage: cannot be read or written: Not a directory")
+    assert "where: taken" in said and "Traceback" not in said

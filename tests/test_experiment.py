@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from inspect import signature
 from pathlib import Path
 
@@ -240,3 +241,42 @@ def test_a_run_of_an_earlier_version_keeps_all_else(tmp_path: Path) -> None:
     config = load_config([f"run={tmp_path / 'run'}"])
     assert (config.train.steps, config.data.resolution) == (77, 64)
     assert config.train.checkpoint_minutes == Config().train.checkpoint_minutes
+
+
+def test_a_run_that_was_moved_or_copied_is_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not where it was, which may be another run by now."""
+    monkeypatch.chdir(tmp_path)
+    own = "model.autoencoder=runs/first/autoencoder/model"
+    save_config(load_config(["run=runs/first", own, "images.path=photos"]))
+    shutil.copytree("runs/first", "runs/default")
+    for config in (load_config([]), load_config(["run=runs/default"])):
+        assert config.run == "runs/default"
+        assert config.model.autoencoder == "runs/default/autoencoder/model"
+        assert config.images.path == "photos"
+    (tmp_path / "runs").rename(tmp_path / "elsewhere")
+    moved = load_config([f"run={tmp_path / 'elsewhere' / 'first'}"])
+    assert moved.model.autoencoder == str(tmp_path / "elsewhere/first/autoencoder/model")
+
+
+def test_two_commands_may_keep_the_configuration_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, replace = load_config(["run=runs/x"]), Path.replace
+
+    def replace_late(path: Path, target: Path) -> None:
+        monkeypatch.setattr(Path, "replace", replace)
+        save_config(config)  # the other one, before the first is through
+        replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace_late)
+    save_config(config)
+    assert [path.name for path in Path("runs/x").iterdir()] == [SAVED]
+
+
+def test_a_configuration_that_is_kept_already_is_not_written() -> None:
+    config = load_config(["run=runs/x"])
+    save_config(config)
+    kept = Path("runs/x", SAVED)
+    before = kept.stat()
+    save_config(load_config(["run=runs/x"]))
+    assert kept.stat() == before

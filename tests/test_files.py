@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
-from mirage.files import files_at, fingerprint, replacing
+from mirage.errors import MirageError
+from mirage.files import files_at, fingerprint, refusals_told, replacing
 
 
 def test_a_file_that_was_not_finished_leaves_the_old_one(tmp_path: Path) -> None:
@@ -41,5 +44,27 @@ def test_a_fingerprint_tells_of_any_change_below_a_folder(tmp_path: Path) -> Non
 
 def test_a_file_is_known_by_itself_and_nothing_by_nothing(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("four")
-    assert [facts[:2] for facts in files_at(tmp_path / "a")] == [(str(tmp_path / "a"), 4)]
+    assert [facts[:2] for facts in files_at(tmp_path / "a")] == [("a", 4)]
     assert list(files_at(tmp_path / "gone")) == []
+
+
+@pytest.mark.parametrize(("error", "where", "todo"), [
+    (OSError(errno.ENOSPC, "No space left on device", "runs/x/a.png"), "runs/x/a.png", "make room"),
+    (OSError(errno.EROFS, "Read-only file system", "runs/x"), "runs/x", "where you may write"),
+    (PermissionError(errno.EACCES, "Permission denied", "runs/x"), "runs/x", "where you may write"),
+    (OSError("encoder error -2 when writing image file"), "", "goes on from what is done"),
+    (SafetensorError("I/O error: No space left on device (os error 28)"), "", "make room"),
+])  # fmt: skip
+def test_what_a_file_system_refuses_is_told_in_words(
+    error: Exception, where: str, todo: str
+) -> None:
+    with pytest.raises(MirageError, match="cannot be read or written") as told, refusals_told():
+        raise error
+    assert told.value.where == where and todo in told.value.todo
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("defect"), BrokenPipeError(), MirageError("")])
+def test_what_it_has_no_part_in_is_left_alone(error: Exception) -> None:
+    with pytest.raises(type(error)) as same, refusals_told():
+        raise error
+    assert same.value is error

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -40,7 +44,9 @@ def test_one_waits_for_the_other_and_says_so(
         order.append("second")
     other.join()
     assert order == ["first", "second"]
-    assert f"{tmp_path / 'new'}: waiting" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"{tmp_path / 'new'}: waiting" in said
+    assert f"process {os.getpid()} on {socket.gethostname()}" in said
 
 
 def test_a_killed_process_lets_go(tmp_path: Path) -> None:
@@ -50,3 +56,15 @@ def test_a_killed_process_lets_go(tmp_path: Path) -> None:
         process.kill()
     with held(tmp_path / ".lock"):
         pass
+
+
+def test_where_nothing_can_be_locked_work_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with held(tmp_path / ".lock"):
+        pass
+    assert f"{tmp_path} cannot be locked (No locks available)" in capsys.readouterr().out

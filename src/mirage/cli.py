@@ -14,6 +14,7 @@ from pathlib import Path
 from mirage.commands import COMMANDS, MULTIRUN, QUIET, command_help, general_help, options
 from mirage.config import Config
 from mirage.errors import MirageError
+from mirage.files import refusals_told
 from mirage.progress import choose, chosen, tell_json
 
 
@@ -33,7 +34,8 @@ def run_as_job(name: str, config: Config) -> None:
 def _status(work: Callable[[], None]) -> int:
     """What the process ends with after `work`; whoever started it is told why it is not 0."""
     try:
-        work()
+        with refusals_told():
+            work()
     except MirageError as error:
         if chosen() == "json":
             tell_json(error=error.what, where=error.where, todo=error.todo)

@@ -80,7 +80,7 @@ COMMANDS = {
     "reconstruct": Command(
         ("reconstruct",),
         "Make a 3D object of views from all round: a mesh to open in Blender or a browser.",
-        "views of a whole turn (views.count=24), or a photo to turn first",
+        "train",
         ("views.reference=FILE|FOLDER", "shape.views=INT", "shape.voxels=INT", "shape.steps=INT"),
         "mirage reconstruct views.reference=car.jpg run=runs/mine",
     ),

@@ -35,6 +35,7 @@ from mirage.config import (
     ViewsConfig,
 )
 from mirage.errors import MirageError
+from mirage.files import replacing
 
 _PARTS = ("backbone", "ablation", "launcher")  # folders of experiments/ for parts of `Config`
 _GROUPS = ("experiment", *_PARTS)  # `backbone=effnet_lite` picks a file
@@ -42,6 +43,8 @@ _NETWORK = tuple(
     f"model.{name}"
     for name in ("channels", "layers_per_block", "norm_groups", "attention_levels", "head_dim")
 )
+# Paths that may lead into the run's own folder.
+_PATHS = ("images.path", "model.autoencoder", "pretrained", "views.weak_model")
 _WHOLE = ("poses.anchors",)  # dictionaries that are replaced and not added to
 
 
@@ -74,7 +77,7 @@ def load_config(overrides: Sequence[str]) -> Config:
         if named:
             merged.recipe = named[-1]
         elif saved.exists():
-            restored = _restore(saved)
+            restored = _restore(saved, merged.run)
             for part in {
                 word.split("=", 1)[0] for word in groups
             }:  # named now: wins over the run's
@@ -94,8 +97,8 @@ def load_config(overrides: Sequence[str]) -> Config:
     return replace(config, given=sorted({*config.given, *typed}))
 
 
-def _restore(saved: Path) -> Any:
-    """A run's own configuration; one that knows of no recipe began without.
+def _restore(saved: Path, run: str) -> Any:
+    """A run's own configuration, wherever it is now; one that knows of no recipe began without.
 
     Where a pose was put at the front, before there were anchors, it is one.
     """
@@ -105,9 +108,20 @@ def _restore(saved: Path) -> Any:
         own.poses.anchors = {front: 0.0}
     for key in _REPLACED:  # of a run that an earlier version began
         _drop(own, key)
+    _move(own, run)
     restored = OmegaConf.merge(OmegaConf.structured(Config), own)
     restored.recipe = own.get("recipe")
     return restored
+
+
+def _move(own: Any, run: str) -> None:
+    """Let a run that was moved or copied be where it is, and its paths into itself lead there."""
+    before = Path(own.get("run", run)).absolute()
+    own.run = run
+    for key in _PATHS:
+        path = OmegaConf.select(own, key)
+        if path is not None and (there := Path(path).absolute()).is_relative_to(before):
+            OmegaConf.update(own, key, str(Path(run) / there.relative_to(before)))
 
 
 def _refuse_late_budget(before: Any, now: Any, saved: Path) -> None:
@@ -221,8 +235,6 @@ def save_config(config: Config) -> None:
     What belongs to one command and not to the run goes back to its default: a photo's pose, kept,
     would be believed of the next photo.
     """
-    path = Path(config.run) / SAVED
-    path.parent.mkdir(parents=True, exist_ok=True)
     kept = replace(
         config,
         reference_pose=Config.reference_pose,
@@ -232,9 +244,11 @@ def save_config(config: Config) -> None:
         launcher=LauncherConfig(),
         dry_run=Config.dry_run,
     )
-    temporary = path.with_suffix(".tmp")
-    OmegaConf.save(OmegaConf.structured(kept), temporary)
-    temporary.replace(path)
+    path, text = Path(config.run) / SAVED, config_text(kept)
+    if path.exists() and path.read_text() == text:  # a run may be there to be read alone
+        return
+    with replacing(path) as temporary:
+        temporary.write_text(text)
 
 
 def build_targets(specs: dict[str, Any]) -> list[Any]:
@@ -246,7 +260,7 @@ def build_targets(specs: dict[str, Any]) -> list[Any]:
     built = []
     for name, spec in specs.items():
         try:
-            built.append(instantiate(spec))
+            built.append(instantiate(spec, _convert_="all"))  # lists are lists, and pickle
         except HydraException as error:
             raise MirageError(
                 str(error).splitlines()[0],

@@ -2,18 +2,55 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from mirage.errors import MirageError
+
+# What the file system answers where it refuses → what to do about it.
+_FULL = "make room, or give run=DIR on another disk"
+_FORBIDDEN = "give run=DIR where you may write, or ask for the right to"
+_TODO = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _FULL) | dict.fromkeys(
+    (errno.EROFS, errno.EACCES, errno.EPERM), _FORBIDDEN
+)
+_ELSEWHERE = re.compile(r"\(os error (\d+)\)")  # as what is written in Rust tells it, in no OSError
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """What the file system refuses inside the block becomes a MirageError.
+
+    Raises:
+        MirageError: names the file, and what can be done.
+    """
+    try:
+        yield
+    except (BrokenPipeError, MirageError):  # of one that no longer listens
+        raise
+    except Exception as error:
+        found = _ELSEWHERE.search(str(error))
+        if not isinstance(error, OSError) and found is None:
+            raise
+        number = int(found[1]) if found else getattr(error, "errno", None)
+        raise MirageError(
+            f"cannot be read or written: {os.strerror(number) if number else error}",
+            where=str(getattr(error, "filename", None) or ""),
+            todo=f"{_TODO.get(number or 0, 'see to the file')}; "
+            "the same command goes on from what is done",
+        ) from error
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that becomes `path` when all went well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
     try:
         yield temporary
         temporary.replace(path)
@@ -35,20 +72,28 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def hash_files(paths: Iterable[Path]) -> str:
+    """SHA-256 of the names of files, without their folders, and of what is in them, as hex."""
+    lines = (f"{path.name} {hash_file(path)}\n" for path in paths)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def files_at(root: Path) -> Iterator[tuple[str, int, int]]:
     """Name, size and time (ns) of a file, or of all below a folder; none where nothing is.
 
-    In a fixed order, with the names of one folder at a time in memory.
+    Names are those below the folder, wherever that is. In a fixed order, with the names of one
+    folder at a time in memory.
     """
     if not root.is_dir():
-        yield from _facts(str(root))
+        yield from _facts(str(root), root.name)
     for folder, subfolders, names in os.walk(root):
         subfolders.sort()
         for name in sorted(names):
-            yield from _facts(os.path.join(folder, name))
+            file = os.path.join(folder, name)
+            yield from _facts(file, os.path.relpath(file, root))
 
 
-def _facts(file: str) -> Iterator[tuple[str, int, int]]:
+def _facts(file: str, name: str) -> Iterator[tuple[str, int, int]]:
     if os.path.isfile(file):
         facts = os.stat(file)
-        yield file, facts.st_size, facts.st_mtime_ns
+        yield name, facts.st_size, facts.st_mtime_ns

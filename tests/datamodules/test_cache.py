@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 import time
 from collections.abc import Iterator
@@ -132,3 +133,24 @@ def test_commands_that_want_one_cache_build_it_once(tmp_path: Path) -> None:
     assert not (set(range(NUM)) - set(read)) and len(read) == NUM
     np.testing.assert_array_equal(open_cache(path), Slow().expected())
     first.join()
+
+
+def test_a_row_that_a_full_disk_cuts_short_is_not_taken_for_whole(tmp_path: Path) -> None:
+    """Files that may not grow past a place take what comes before it, as full disks do."""
+    path, photos = tmp_path / "cache.npy", Photos()
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def until_full(ids: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for part, pixels in photos(ids):
+            if NUM - 1 in part:
+                room = path.stat().st_size - pixels[0].nbytes // 2
+                resource.setrlimit(resource.RLIMIT_FSIZE, (room, former[1]))
+            yield part, pixels
+
+    try:
+        with pytest.raises(OSError):
+            build_cache(path, (NUM, SIZE, SIZE, 3), "a", until_full)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    build(path, Photos())
+    assert np.array_equal(open_cache(path), photos.expected())

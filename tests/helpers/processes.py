@@ -114,6 +114,11 @@ class Command:
             assert self.status is None and time.monotonic() < end, "it ended before"
             time.sleep(0.005)
 
+    def said(self) -> str:
+        """What it has written to stdout."""
+        written = Path(self._folder.name) / "stdout"  # which it makes when it has started
+        return written.read_text() if written.exists() else ""
+
     def tell(self, number: signal.Signals) -> None:
         """Signal the whole group, as Ctrl-C in a terminal does."""
         os.killpg(self.pid, number)

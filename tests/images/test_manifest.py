@@ -226,15 +226,7 @@ def test_batches_keep_order_and_pixels(tmp_path: Path) -> None:
     assert sorted([*images.ids(TRAIN), *images.ids(HELDOUT)]) == list(range(11))
 
 
-def test_a_source_that_moved_away_is_named(tmp_path: Path) -> None:
-    save_photos(tmp_path / "photos", 4)
-    build_manifest(config_for(tmp_path / "photos"), tmp_path / "images")
-    images = open_images(tmp_path / "images")
-    (tmp_path / "photos").rename(tmp_path / "elsewhere")
-    with pytest.raises(MirageError, match="can no longer be read"):
-        images.load(0)
-    with pytest.raises(MirageError, match="does not exist"):
-        open_images(tmp_path / "images")
+def test_images_that_were_never_listed_are_named(tmp_path: Path) -> None:
     with pytest.raises(MirageError, match="cannot be read"):
         open_images(tmp_path / "never_built")
 
@@ -273,3 +265,25 @@ def test_the_median_side_is_of_the_sides_that_become_the_square(
     config.fit = fit
     build_manifest(config, tmp_path / "images")
     assert open_images(tmp_path / "images").median_side() == side
+
+
+def test_photos_that_lie_in_a_run_move_with_it(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    pictures = save_photos(tmp_path / "run" / "images" / "rendered", 3)
+    table = tmp_path / "run" / "images" / "rendered" / "table.csv"
+    table.write_text("path\n" + "\n".join(f"{i:03d}.png" for i in range(3)))
+    build_manifest(config_for(table, "csv"), tmp_path / "run" / "images")
+    (tmp_path / "run").rename(tmp_path / "moved")
+    images = open_images(tmp_path / "moved" / "images")
+    assert all(np.array_equal(images.load(i), pictures[i]) for i in range(3))
+
+
+def test_what_is_known_of_photos_outlives_them(tmp_path: Path) -> None:
+    save_photos(tmp_path / "photos", 3)
+    build_manifest(config_for(tmp_path / "photos"), tmp_path / "run" / "images")
+    (tmp_path / "photos").rename(tmp_path / "elsewhere")
+    images = open_images(tmp_path / "run" / "images")
+    assert len(images) == 3 and images.fit == "pad"
+    with pytest.raises(MirageError, match="not where they were") as raised:
+        images.load(0)
+    assert f"images.path=PATH run={tmp_path / 'run'}" in raised.value.todo

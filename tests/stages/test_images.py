@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tiny_runs import mirage
 
 from mirage.config import Config
 from mirage.contracts import TRAIN
+from mirage.stages.folder import RunFolder
 from mirage.stages.images import images_key
 
 SHARDS = ["images", "images.source=shards", "images.min_count=3", "images.min_side=16"]
@@ -91,6 +93,74 @@ def test_an_epoch_holds_every_training_photo_once(
     seen = [name for _, name in sorted(lines, key=lambda line: int(line[0]))]  # ranks in order
     for epoch in range(2):
         assert sorted(seen[epoch * len(photos) : (epoch + 1) * len(photos)]) == photos
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of photos, some below others."""
+    (tmp_path / "photos" / "deep").mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 20, 20, 3), np.uint8)
+    for i, photo in enumerate(pixels):
+        Image.fromarray(photo).save(tmp_path / "photos" / ("deep" if i % 2 else "") / f"{i}.png")
+    return tmp_path / "photos"
+
+
+def look_at(path: str | Path, run: Path) -> str:
+    """What stages after the images depend on."""
+    assert mirage("images", f"images.path={path}", "images.min_count=3", f"run={run}",
+                  "images.min_side=16") == 0  # fmt: skip
+    return RunFolder(run).key("images")
+
+
+def test_photos_that_are_touched_or_moved_are_the_same(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    key = look_at(photos, run)
+    os.utime(photos / "0.png", (1, 1))
+    (photos / "deep" / ".DS_Store").touch()
+    (photos / "Thumbs.db").touch()
+    monkeypatch.chdir(tmp_path)
+    for path in ("photos", "photos/", "./photos"):
+        assert look_at(path, run) == key
+    shutil.copytree(photos, tmp_path / "copied", copy_function=shutil.copyfile)
+    photos.rename(tmp_path / "moved")
+    assert look_at("copied", run) == look_at("moved", run) == key
+
+
+def test_what_lies_beside_photos_is_no_reason_to_look_at_them_again(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_at(photos, tmp_path / "run")
+    (photos / ".DS_Store").touch()
+    (photos / "notes.txt").touch()
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("they were looked at")
+
+    monkeypatch.setattr("mirage.stages.images.build_manifest", refuse)
+    monkeypatch.chdir(tmp_path)
+    look_at("photos/", tmp_path / "run")
+
+
+def test_photos_that_cannot_be_found_undo_nothing(photos: Path, tmp_path: Path) -> None:
+    key = look_at(photos, tmp_path / "run")
+    photos.rename(tmp_path / "elsewhere")
+    assert mirage("images", f"run={tmp_path / 'run'}") == 1
+    assert RunFolder(tmp_path / "run").key("images") == key
+
+
+def test_other_photos_are_not_the_same(photos: Path, tmp_path: Path) -> None:
+    keys = [look_at(photos, tmp_path / "run")]
+    facts = (photos / "0.png").stat()
+    Image.fromarray(np.full((20, 20, 3), 7, np.uint8)).save(photos / "0.png")
+    os.utime(photos / "0.png", ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    keys.append(look_at(photos, tmp_path / "run"))
+    (photos / "0.png").rename(photos / "7.png")  # a split by its object stays; its number does not
+    keys.append(look_at(photos, tmp_path / "run"))
+    (photos / "7.png").unlink()
+    keys.append(look_at(photos, tmp_path / "run"))
+    assert len(set(keys)) == 4
 
 
 def test_a_set_is_the_same_however_many_processes_render_it() -> None:

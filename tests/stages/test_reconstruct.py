@@ -12,8 +12,9 @@ from turned_cars import CARS, shots, write_views
 
 from mirage.config import Config, ShapeConfig
 from mirage.errors import MirageError
-from mirage.shape.reconstruct import reconstruct
-from mirage.stages.folder import RunFolder, write_json
+from mirage.shape.reconstruct import Reconstruction, reconstruct
+from mirage.shape.views import ObjectViews
+from mirage.stages.folder import RunFolder
 from mirage.stages.learn.pretrained import find_pretrained
 from mirage.stages.reconstruct import run
 from mirage.stages.turn.kept_object import KeptObject, save_object
@@ -27,15 +28,30 @@ FEW = [
 BRIEF = ["shape.views=8", "shape.voxels=8000", "shape.steps=20", "shape.rays=512"]
 
 
-def test_without_enough_views_it_says_which_command_makes_them(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
+def test_without_a_model_it_says_what_is_needed(tmp_path: Path) -> None:
     with pytest.raises(MirageError, match="needs the model"):
-        run(Config(run=str(tmp_path)), folder)
-    folder.finish("model", "key")
-    write_json(folder["views"] / "car" / "views.json", {"key": "k", "views": [{}] * 12})
-    with pytest.raises(MirageError, match=r"none of 1 references has 24 views") as error:
-        run(Config(run=str(tmp_path)), folder)
-    assert "views.count=24" in error.value.todo
+        run(Config(run=str(tmp_path)), RunFolder(tmp_path))
+
+
+def test_held_out_photos_without_enough_views_are_turned_first(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, and beside the views that they have."""
+    copy, made = shutil.copytree(trained, tmp_path / "copy"), []
+
+    def take(views: ObjectViews, *_: object) -> Reconstruction:
+        made.append(len(views))
+        raise MirageError("an object of no interest")
+
+    monkeypatch.setattr("mirage.stages.reconstruct.reconstruct", take)
+    assert mirage("views", f"run={copy}", "views.count=3", "views.references=2") == 0
+    few = sorted((copy / "views").glob("*/views.json"))
+    for _ in range(2):
+        assert mirage("reconstruct", f"run={copy}", "shape.views=5") == 1
+    assert made == [5] * 4
+    every = sorted((copy / "views").glob("*/views.json"))
+    counts = [len(json.loads(path.read_text())["views"]) for path in every]
+    assert len(few) == 2 and sorted(counts) == [3, 3, 5, 5] and set(few) < set(every)
 
 
 def test_an_object_is_written_with_what_is_known_of_it(tmp_path: Path) -> None:

@@ -128,6 +128,19 @@ def test_a_training_without_a_whole_checkpoint_says_so(
     assert "the checkpoint of a finished training is damaged" in capsys.readouterr().err
 
 
+def test_a_training_that_is_under_way_is_waited_for(posed: Path, tmp_path: Path) -> None:
+    copy, held = shutil.copytree(posed, tmp_path / "copy"), Held(tmp_path / "held", step=2)
+    words = ["train", f"run={copy}", *BRIEF, *held.words]
+    first = Command(*words)
+    first.wait_for(held.is_there)
+    second = Command(*words)
+    second.wait_for(lambda: "waiting" in second.said())
+    held.go()
+    assert [first.wait().returncode, (done := second.wait()).returncode] == [0, 0]
+    assert f"process {first.pid} on " in done.stdout
+    assert held.steps() == [*range(4)]
+
+
 def _assert_same_model(run: Path, other: Path) -> None:
     one, two = (load_pipeline(f / "model").unet.state_dict() for f in (run, other))
     for name, value in one.items():

@@ -26,8 +26,8 @@ from mirage.errors import MirageError
 from mirage.files import files_at, fingerprint, replacing
 from mirage.images.column import Column
 from mirage.images.decode import UndecodableError, decode, reads_heic
-from mirage.images.entry import HEIC_SUFFIXES, SUFFIXES, Entry
-from mirage.images.remote import absolute
+from mirage.images.entry import HEIC_SUFFIXES, SUFFIXES, Entry, Source
+from mirage.images.remote import absolute, is_url
 from mirage.images.shards import ShardsSource
 from mirage.images.sources import open_source
 from mirage.images.survey import Survey
@@ -54,6 +54,8 @@ COLUMNS = pa.schema(
         "box": pa.list_(pa.int32()),
     }
 )
+
+_SEEN = ("path", "sha256", "split", "object_id", "azimuth", "viewpoint", "box")
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -131,20 +133,48 @@ def _write_outcome(
             "or lower images.min_count",
         )
     _write_manifest(folder / MANIFEST, survey, first, config, path)
-    facts = {"kind": kind, "path": absolute(path), "fit": config.fit,
+    facts = {"kind": kind, "path": _path_from(folder, path), "fit": config.fit,
              "max_pixels": config.max_pixels}  # fmt: skip
     with replacing(folder / SOURCE) as temporary:
         temporary.write_text(json.dumps(facts))
 
 
+def _path_from(folder: Path, path: str) -> str:
+    """The path of a source, wherever the images/ folder is moved: what is in it moves along."""
+    where = absolute(path)
+    own = folder.resolve()
+    inside = not is_url(where) and Path(where).is_relative_to(own)
+    return str(Path(where).relative_to(own)) if inside else where
+
+
+def identify_images(folder: Path) -> str:
+    """The hash of what later stages see of the photos of an images/ folder.
+
+    Not of where they are kept or when they were written: moved and touched, they are the same.
+    """
+    digest = hashlib.sha256(str(json.loads((folder / SOURCE).read_text())["fit"]).encode())
+    for batch in pq.ParquetFile(folder / MANIFEST).iter_batches(columns=list(_SEEN)):
+        for row in zip(*(batch[name].to_pylist() for name in _SEEN), strict=True):
+            digest.update(repr(row).encode())
+    return digest.hexdigest()[:16]
+
+
 def source_fingerprint(config: ImagesConfig) -> str:
-    """What tells cheaply that a source changed; empty where the configuration says all."""
+    """What tells cheaply that a source may have changed; empty where the configuration says all."""
     if config.source == "turntable" or config.path is None:
         return ""
     if config.source == "shards":
         shards = ShardsSource(absolute(config.path)).shards()
         return fingerprint((shard.name, shard.size, shard.time) for shard in shards)
-    return fingerprint(_as_readable(files_at(Path(config.path).expanduser())))
+    files = files_at(Path(config.path).expanduser())
+    return fingerprint(_as_readable(file for file in files if _may_matter(file[0], config.source)))
+
+
+def _may_matter(name: str, source: str) -> bool:
+    """Whether a file is more than what a file manager, or anybody, leaves beside photos."""
+    path = Path(name)
+    is_asked = source != "folder" or path.suffix.lower() in SUFFIXES
+    return is_asked and not path.name.startswith(".")
 
 
 def _as_readable(files: Iterable[tuple[str, int, int]]) -> Iterator[tuple[str, int, str]]:
@@ -264,7 +294,7 @@ class ImageSet:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._manifest = folder / MANIFEST
+        self._manifest, self._folder = folder / MANIFEST, folder
         facts = json.loads((folder / SOURCE).read_text())
         self.fit, self.max_pixels = str(facts["fit"]), int(facts["max_pixels"])
         self.path = Column(self._manifest, "path")
@@ -276,7 +306,7 @@ class ImageSet:
         }
         with (folder / REJECTED).open(newline="", encoding="utf-8") as file:
             self.num_rejected = sum(1 for _ in csv.DictReader(file))
-        self._source = open_source(facts["kind"], facts["path"])
+        self._kind, self._path = str(facts["kind"]), str(facts["path"])
         self._width, self._height = (Column(self._manifest, n) for n in ("width", "height"))
         self._windows: FloatArray | None = None
 
@@ -292,6 +322,20 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.path)
+
+    @cached_property
+    def _source(self) -> Source:
+        """Opened where a photo is read: what is known of the photos outlives them."""
+        path = self._path if is_url(self._path) else str(self._folder / self._path)
+        try:
+            return open_source(self._kind, path)
+        except MirageError as error:
+            raise MirageError(
+                f"the photos of this run are not where they were: {error.what}",
+                where=str(self._folder),
+                todo="put them back, or tell where they are now with `mirage images "
+                f"images.path=PATH run={self._folder.parent}`: nothing else is done anew",
+            ) from error
 
     @cached_property
     def azimuth(self) -> FloatArray:
@@ -355,7 +399,7 @@ def open_images(folder: Path) -> ImageSet:
     """The photos of a run's images/ folder.
 
     Raises:
-        MirageError: the folder is not complete, or its source has moved away.
+        MirageError: the folder is not complete.
     """
     try:
         return ImageSet(folder)

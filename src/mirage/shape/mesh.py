@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import trimesh
 from skimage.measure import marching_cubes
+from trimesh.visual import TextureVisuals
+from trimesh.visual.material import PBRMaterial
 
+from mirage.contracts import FloatArray
 from mirage.errors import MirageError
 from mirage.files import replacing
 from mirage.shape.field import VoxelField
+
+_COLOURS = "_LINEAR_COLOUR"
 
 
 @torch.no_grad()
@@ -51,6 +57,35 @@ def surface(field: VoxelField) -> trimesh.Trimesh:
 
 
 def save_mesh(mesh: trimesh.Trimesh, path: Path) -> None:
-    """Write a mesh as its suffix says (.glb, .ply), whole or not at all."""
+    """Write a mesh as its suffix says (.glb, .ply), whole or not at all.
+
+    Its vertex colours are sRGB, as PLY has them. glTF wants them linear, and takes for metal what
+    has no material (https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html, 3.7.2.1, 5.22).
+    """
     with replacing(path) as temporary:
-        mesh.export(temporary, file_type=path.suffix[1:])
+        if path.suffix == ".glb":
+            temporary.write_bytes(_as_gltf(mesh).export(file_type="glb", tree_postprocessor=_name))
+        else:
+            mesh.export(temporary, file_type=path.suffix[1:])
+
+
+def _as_gltf(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+    """The mesh, matt, its colours linear and fp32: in bytes, dark ones would show steps."""
+    srgb = mesh.visual.vertex_colors[:, :3] / 255.0  # type: ignore[union-attr]
+    material = PBRMaterial(metallicFactor=0.0, roughnessFactor=1.0)
+    return trimesh.Trimesh(
+        mesh.vertices, mesh.faces, process=False, visual=TextureVisuals(material=material),
+        vertex_attributes={_COLOURS: to_linear(srgb).astype(np.float32)},
+    )  # fmt: skip
+
+
+def _name(tree: dict[str, Any]) -> None:
+    """Name the colours as glTF does: trimesh itself writes any by that name as bytes."""
+    for mesh in tree["meshes"]:
+        for part in mesh["primitives"]:
+            part["attributes"]["COLOR_0"] = part["attributes"].pop(_COLOURS)
+
+
+def to_linear(srgb: FloatArray) -> FloatArray:
+    """sRGB in [0, 1] → linear light in [0, 1] (IEC 61966-2-1)."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)

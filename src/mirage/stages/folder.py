@@ -1,7 +1,9 @@
 """A run's folder, and when a stage in it is done.
 
 A finished stage leaves a stamp: the hash of everything its output depends on. The same hash again
-means there is nothing to do; each stage's hash includes the hash of the stage before.
+means there is nothing to do; each stage's hash includes that of the stage before. Where what a
+stage depends on can change and its output be the same, as with photos that were copied, the stamp
+has a hash of the output too, and that is what later stages depend on.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from PIL import Image
 
 from mirage.errors import MirageError
 from mirage.files import replacing
+from mirage.locks import held
 from mirage.ranks import Ranks
 
 STAGES = (
@@ -45,10 +49,10 @@ class RunFolder:
     def is_done(self, stage: str, key: str | None = None) -> bool:
         """Whether the stage finished, with this key if one is given."""
         stamp = self._stamp(stage)
-        return stamp is not None and (key is None or stamp == key)
+        return stamp is not None and (key is None or stamp["key"] == key)
 
     def key(self, stage: str) -> str:
-        """The hash a finished stage left.
+        """The hash that a finished stage left for those after it.
 
         Raises:
             MirageError: the stage has not finished; names the command that makes it.
@@ -61,34 +65,60 @@ class RunFolder:
                 where=str(self[stage]),
                 todo=f"run `mirage {command} run={self.root}` first, or `mirage run` for all",
             )
-        return stamp
+        return stamp["output"]
 
-    def finish(self, stage: str, key: str) -> None:
-        """Stamp a stage as done."""
-        write_json(self[stage] / ".stamp.json", {"key": key})
+    def finish(self, stage: str, key: str, output: str | None = None) -> None:
+        """Stamp a stage as done.
+
+        Args:
+            output: a hash of what was made; None where `key` says all of it.
+        """
+        write_json(self[stage] / ".stamp.json", {"key": key, "output": output or key})
 
     def reopen(self, stage: str) -> None:
         """Take the stamp off before output is touched, so that a kill leaves no false claim."""
         (self[stage] / ".stamp.json").unlink(missing_ok=True)
 
-    def make(self, stage: str, key: str, ranks: Ranks, work: Callable[[], object]) -> None:
+    def make(
+        self,
+        stage: str,
+        key: str,
+        ranks: Ranks,
+        work: Callable[[], object],
+        identify: Callable[[], str] | None = None,
+    ) -> bool:
         """Do a stage's work unless it is done; all processes together, each of which must call it.
+
+        Another command that works on the stage of this run is waited for: it may be doing it.
 
         Args:
             work: what every process does; the stage counts as done when all have.
+            identify: a hash of what was made; None where `key` says all of it.
+
+        Returns:
+            Whether there was anything to do.
         """
-        if self.is_done(stage, key):
-            return
-        ranks.wait()  # one that came late must not find it done
-        if ranks.is_first:
-            self.unshare(stage)
-            self.reopen(stage)
-        ranks.wait()
-        work()
-        ranks.wait()
-        if ranks.is_first:
-            self.finish(stage, key)
-        ranks.wait()
+
+        def is_done() -> bool:
+            # One looks, and before any works: another must not find done what is done meanwhile.
+            return ranks.gather(ranks.is_first and self.is_done(stage, key))[0]
+
+        if is_done():
+            return False
+        lock = self.root / f".{stage}.lock"  # in the run's own folder, which no stage sets aside
+        with held(lock, self[stage]) if ranks.is_first else nullcontext():
+            if is_done():
+                return False
+            if ranks.is_first:
+                self.unshare(stage)
+                self.reopen(stage)
+            ranks.wait()
+            work()
+            ranks.wait()
+            if ranks.is_first:
+                self.finish(stage, key, None if identify is None else identify())
+            ranks.wait()
+        return True
 
     def unshare(self, stage: str) -> None:
         """Let go of a folder that the runs of a sweep share: it is not this run's to change."""
@@ -99,12 +129,12 @@ class RunFolder:
         """Whether runs of a sweep share this folder."""
         return self[stage].is_symlink()
 
-    def _stamp(self, stage: str) -> str | None:
+    def _stamp(self, stage: str) -> dict[str, str] | None:
         try:
-            key = json.loads((self[stage] / ".stamp.json").read_text())["key"]
+            stamp = json.loads((self[stage] / ".stamp.json").read_text())
+            return {"key": str(stamp["key"]), "output": str(stamp.get("output", stamp["key"]))}
         except (OSError, ValueError, KeyError):
             return None
-        return str(key)
 
 
 def hash_of(*parts: Any) -> str:

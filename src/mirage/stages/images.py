@@ -6,7 +6,14 @@ from dataclasses import replace
 
 from mirage.config import Config, ImagesConfig, TurntableConfig
 from mirage.contracts import HELDOUT
-from mirage.images.manifest import build_manifest, open_images, source_fingerprint
+from mirage.images.manifest import (
+    build_manifest,
+    identify_images,
+    open_images,
+    source_fingerprint,
+)
+from mirage.images.remote import absolute
+from mirage.images.sources import open_source
 from mirage.ranks import join_ranks
 from mirage.stages.folder import RunFolder, hash_of
 
@@ -17,10 +24,14 @@ def run(config: Config, folder: RunFolder) -> str:
     # Machines may tell the times of the same files otherwise: the first one's are what counts.
     key = ranks.gather(images_key(config) if ranks.is_first else "")[0]
 
+    path = config.images.path
+    if path is not None and not folder.is_done("images", key):
+        open_source(config.images.source, path)  # what is there stays where photos cannot be found
+
     def build() -> None:
         build_manifest(config.images, folder["images"], key, ranks)
 
-    folder.make("images", key, ranks, build)
+    folder.make("images", key, ranks, build, lambda: identify_images(folder["images"]))
     images = open_images(folder["images"])
     return (
         f"images: {len(images)} usable, {len(images.ids(HELDOUT))} of them held out, "
@@ -29,9 +40,13 @@ def run(config: Config, folder: RunFolder) -> str:
 
 
 def images_key(config: Config) -> str:
-    """The hash of all that a run's images depend on."""
+    """The hash of what tells that a run's images need be looked at.
+
+    What they are then found to be may be what it was: see `identify_images`.
+    """
     # How many processes render a set is no matter of its pictures.
     turntable = replace(config.images.turntable, workers=TurntableConfig.workers)
+    path = config.images.path and absolute(config.images.path)
     # How objects are framed is asked when there are poses, which tell object from background.
-    images = replace(config.images, turntable=turntable, frame=ImagesConfig.frame)
+    images = replace(config.images, turntable=turntable, path=path, frame=ImagesConfig.frame)
     return hash_of("images", images, source_fingerprint(config.images))

@@ -56,10 +56,9 @@ def run(config: Config, folder: RunFolder) -> str:
         with threadpool_limits(1, user_api="blas"):
             _discover(config, folder, ranks)
 
-    found_before = folder.is_done("poses", key)
-    folder.make("poses", key, ranks, discover)
+    found = folder.make("poses", key, ranks, discover)
     if ranks.is_first:
-        if not found_before:
+        if found:
             from mirage.stages.record import record_poses  # takes seconds
 
             record_poses(config, folder)

@@ -19,24 +19,27 @@ from mirage.stages.folder import RunFolder, hash_of, read_json
 from mirage.stages.turn.kept_object import FACTS, save_object
 from mirage.stages.turn.kept_views import read_orbit
 from mirage.stages.turn.object_views import object_views, settings_of
+from mirage.stages.turn.references import find_references
 from mirage.stages.turn.turner import Turner
 
 
 def run(config: Config, folder: RunFolder) -> str:
     """Reconstruct each object that has views from all round; returns the closing line.
 
-    A photo named by `views.reference` is turned first.
+    A photo named by `views.reference` is turned first, and held-out photos where no object has
+    such views.
 
     Raises:
-        MirageError: there are no such views, or an object could not be made; the others are.
+        MirageError: an object could not be made; the others are.
     """
     folder.key("model")
-    if config.views.reference != ViewsConfig.reference:
-        count = max(config.views.count, config.shape.views)
-        config = replace(config, views=replace(config.views, count=count))
-        print(views_stage.run(config, folder), flush=True)
-    orbits = _orbits(config, folder)
     ranks = join_ranks()
+    named = config.views.reference != ViewsConfig.reference
+    # One looks, lest another find what the first is turning.
+    orbits = ranks.gather(_orbits(config, folder) if ranks.is_first and not named else [])[0]
+    if not orbits:
+        _turn(config, folder, named)
+        orbits = _orbits(config, folder)
     mine = orbits[ranks.rank :: ranks.world]
     turner: Turner | None = None
     new, wrong = 0, {}
@@ -51,7 +54,7 @@ def run(config: Config, folder: RunFolder) -> str:
             orbit = read_orbit(source)
             seen = object_views(orbit, _azimuths_found(source), turner)
             made = reconstruct(seen, settings_of(config.shape), device())
-            origin = {"key": key, "views_of": str(source), "views_key": views_key}
+            origin = {"key": key, "views_of": source.name, "views_key": views_key}
             save_object(made, orbit.azimuth, target, origin)
             new += 1
         except MirageError as error:
@@ -74,21 +77,30 @@ def run(config: Config, folder: RunFolder) -> str:
     return f"reconstruct: {len(verdicts)} objects, {said} → {folder['shape']}"
 
 
+def _turn(config: Config, folder: RunFolder, named: bool) -> None:
+    """Turn the photos that are named, or held-out ones, all round, with as many views as it takes.
+
+    Those of held-out photos get folders beside the ones that `mirage views` gives them.
+    """
+    count = max(config.views.count, config.shape.views)
+    config = replace(config, views=replace(config.views, count=count, azimuths=None))
+    if named:
+        print(views_stage.run(config, folder), flush=True)
+        return
+    turner = Turner.open(folder["model"])
+    found, _ = find_references(config, folder, turner)
+    references = [replace(each, name=f"{each.name}-{count}") for each in found]
+    print(f"turning {len(references)} held-out photos, {count} views each", flush=True)
+    views_stage.turn_references(config, folder, turner, references)
+
+
 def _orbits(config: Config, folder: RunFolder) -> list[Path]:
-    """The folders of views to make objects of."""
+    """The folders of views to make objects of; none where none has enough."""
     made = sorted(path.parent for path in folder["views"].glob("*/views.json"))
     if config.views.reference != ViewsConfig.reference:
         named = Path(config.views.reference).resolve()
         made = [m for m in made if _is_of(read_json(m / "views.json")["reference"], named)]
-    enough = [m for m in made if len(read_json(m / "views.json")["views"]) >= config.shape.views]
-    if not enough:
-        raise MirageError(
-            f"none of {len(made)} references has {config.shape.views} views",
-            where=str(folder["views"]),
-            todo=f"run `mirage views views.count={config.shape.views} run={folder.root}` first, "
-            "or name a photo, as in views.reference=car.jpg",
-        )
-    return enough
+    return [m for m in made if len(read_json(m / "views.json")["views"]) >= config.shape.views]
 
 
 def _is_of(reference: str, named: Path) -> bool:

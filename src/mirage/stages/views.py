@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from mirage.config import Config
 from mirage.errors import MirageError
+from mirage.locks import held
 from mirage.progress import counting
 from mirage.ranks import join_ranks
 from mirage.report.films import save_webp
@@ -26,25 +28,11 @@ def run(config: Config, folder: RunFolder) -> str:
     Raises:
         MirageError: photos were refused; the others are turned before.
     """
-    model_key = folder.key("model")
+    folder.key("model")
     turner = Turner.open(folder["model"])
     references, refused = find_references(config, folder, turner)
+    turn_references(config, folder, turner, references)
     ranks = join_ranks()
-    mine = references[ranks.rank :: ranks.world]
-    targets = {reference.name: folder["views"] / reference.name for reference in mine}
-    keys = {reference.name: _key(model_key, config, reference) for reference in mine}
-    missing = [r for r in mine if not is_made(targets[r.name], keys[r.name])]
-    with counting("views", len(mine), done=len(mine) - len(missing)) as count:
-        for start in range(0, len(missing), TOGETHER):
-            for made in make_views(turner, missing[start : start + TOGETHER], config):
-                name = made.reference.name
-                save_views(made, config.views, targets[name], keys[name])
-                count(1)
-    some_made = any(ranks.gather(bool(missing)))
-    if some_made and ranks.is_first:
-        from mirage.stages.record import record_views  # takes seconds
-
-        record_views(config, folder, [folder["views"] / r.name for r in references])
     if config.views.reference == "heldout" and ranks.is_first:
         write_json(folder["views"] / "heldout.json", [r.name for r in references])
         orbits = [read_orbit(folder["views"] / r.name) for r in references]
@@ -56,9 +44,35 @@ def run(config: Config, folder: RunFolder) -> str:
     return f"views: {len(references)} references, {config.views.num_views} views each → {where}"
 
 
+def turn_references(
+    config: Config, folder: RunFolder, turner: Turner, references: Sequence[Reference]
+) -> None:
+    """Turn the references whose views are not there yet, into folders of their names.
+
+    Processes turn a share each; all must call this, and all return when every one is turned.
+    """
+    ranks, model_key = join_ranks(), folder.key("model")
+    mine = references[ranks.rank :: ranks.world]
+    targets = {reference.name: folder["views"] / reference.name for reference in mine}
+    keys = {reference.name: _key(model_key, config, reference) for reference in mine}
+    missing = [r for r in mine if not is_made(targets[r.name], keys[r.name])]
+    with counting("views", len(mine), done=len(mine) - len(missing)) as count:
+        for start in range(0, len(missing), TOGETHER):
+            for made in make_views(turner, missing[start : start + TOGETHER], config):
+                name = made.reference.name
+                with held(folder["views"] / f".{name}.lock", targets[name]):
+                    save_views(made, config.views, targets[name], keys[name])
+                count(1)
+    some_made = any(ranks.gather(bool(missing)))
+    if some_made and ranks.is_first:
+        from mirage.stages.record import record_views  # takes seconds
+
+        record_views(config, folder, [folder["views"] / r.name for r in references])
+
+
 def _key(model_key: str, config: Config, reference: Reference) -> str:
     """A hash of all that the views of a reference depend on."""
-    settings = asdict(config.views) | {"references": None, "chunk": None}
+    settings = asdict(config.views) | {"reference": None, "references": None, "chunk": None}
     seen = [(p.pose, p.azimuth, p.pixels.tobytes().hex()) for p in reference.photos]
     return hash_of(model_key, settings, seen)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +52,16 @@ def test_an_autoencoder_saved_in_the_place_of_another_is_noticed(tmp_path: Path)
     other_training, other_latents = look()
     assert other_training != training
     assert (other_latents - latents).abs().max() > 0.1
+
+
+def test_an_autoencoder_that_is_touched_or_moved_is_the_same(tmp_path: Path) -> None:
+    save_autoencoder(tmp_path / "vae")
+    before = identify(config_with(str(tmp_path / "vae")), "some poses")
+    for file in (tmp_path / "vae").iterdir():
+        os.utime(file, (1, 1))
+    (tmp_path / "vae" / ".DS_Store").touch()
+    (tmp_path / "vae").rename(tmp_path / "moved")
+    assert identify(config_with(str(tmp_path / "moved")), "some poses") == before
 
 
 def test_one_that_ships_is_known_by_its_weights_wherever_it_is_installed(

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from callbacks.ema import WarmupEMA
 from datamodules.pairs import PairedImages, TurnedPhotos
 from datamodules.posed import PosedImages
 from mirage.config import TrainConfig
+from mirage.errors import MirageError
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.paired import PairedDiffusion
@@ -109,3 +110,12 @@ def test_a_damaged_best_checkpoint_is_not_exported(tmp_path: Path) -> None:
     text = "step,train_loss,val_loss,learning_rate\r\n100,,0.2,\r\n200,,0.3,\r\n"
     (tmp_path / METRICS).write_text(text)
     assert checkpoint_to_export(tmp_path)[0] == tmp_path / LAST
+
+
+def test_callbacks_that_no_checkpoint_holds_apart_are_refused(tmp_path: Path) -> None:
+    twins: list[Callback] = [ModelCheckpoint(tmp_path, monitor="val/loss") for _ in range(2)]
+    train = TrainConfig(precision="fp32")
+    with pytest.raises(MirageError, match="2 callbacks are the same, ModelCheckpoint"):
+        make_trainer(train, tmp_path, twins)
+    others: list[Callback] = [Norms(), Norms(), twins[0]]
+    assert make_trainer(train, tmp_path, others, logger=False).callbacks[:3] == others

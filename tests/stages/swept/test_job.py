@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,12 @@ def test_processes_of_one_job_write_a_log_each(
         run_job(["images"], say, str(tmp_path), config)
     for name in ("log.txt", "log-1.txt"):
         assert (tmp_path / "a" / name).read_text() == f"images {config.run}\n"
+
+
+def test_a_full_disk_is_no_defect(tmp_path: Path) -> None:
+    def fill(command: str, config: Config) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a.png")
+
+    reason = run_job(["images"], fill, str(tmp_path), Config(run=str(tmp_path / "a")))
+    assert reason == "cannot be read or written: No space left on device (a.png)"
+    assert "Traceback" not in (tmp_path / "a" / "log.txt").read_text()

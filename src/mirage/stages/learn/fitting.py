@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Protocol
@@ -13,6 +14,7 @@ import lightning
 import torch
 from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 
 from callbacks.ema import WarmupEMA
@@ -23,7 +25,13 @@ from callbacks.tracking import Record, finish, refusals_told, wandb_logger
 from mirage.device import fast_kernels
 from mirage.errors import MirageError
 from mirage.ranks import ALONE, Ranks, find_ranks
-from mirage.stages.learn.checkpoints import LAST, WholeCheckpoints, is_whole, newest_whole
+from mirage.stages.learn.checkpoints import (
+    LAST,
+    WholeCheckpoints,
+    is_whole,
+    newest_whole,
+    step_of,
+)
 
 METRICS = "metrics.csv"
 _PRECISIONS: dict[str, Literal["bf16-mixed", "32-true"]] = {"bf16": "bf16-mixed", "fp32": "32-true"}
@@ -55,12 +63,14 @@ def fit(
 
     Raises:
         KeyboardInterrupt: it was told to stop; it is saved up to here.
-        MirageError: it cannot be saved, no checkpoint can be read, another process died, or W&B
-            refuses.
+        MirageError: it was trained for more steps already, it cannot be saved, no checkpoint can
+            be read, another process died, or W&B refuses.
     """
     ranks, last = find_ranks(), where / LAST
     # One looks, lest another find what the first has set aside.
     start = ranks.gather(newest_whole(where) if ranks.is_first else None)[0]
+    if start is not None:
+        _refuse_fewer(step_of(start), trainer.max_steps, where)
     stopped = None
     try:
         with refusals_told(where), fast_kernels():
@@ -83,6 +93,16 @@ def fit(
     if stopped is not None:
         _leave(stopped)
     return last
+
+
+def _refuse_fewer(done: int, asked: int, where: Path) -> None:
+    """The longer training would pass for the shorter one."""
+    if done > asked:
+        raise MirageError(
+            f"it is trained for {done} steps already, {asked} are asked for",
+            where=str(where),
+            todo=f"ask for {done} steps or more, or begin another run",
+        )
 
 
 def _tells_of_a_dead_process(error: RuntimeError) -> bool:
@@ -153,8 +173,12 @@ def make_trainer(
         where: Lightning may leave files there.
         train: its precision is fp32 or bf16, what `settle_precision` made of auto.
         settings: the others that `lightning.Trainer` takes.
+
+    Raises:
+        MirageError: two callbacks are one to Lightning.
     """
     _quieten_lightning()
+    _refuse_twins(callbacks)
     return lightning.Trainer(
         accelerator="gpu" if torch.cuda.is_available() else "cpu",
         max_steps=train.steps,
@@ -167,6 +191,18 @@ def make_trainer(
         default_root_dir=str(where),
         **settings,
     )
+
+
+def _refuse_twins(callbacks: Sequence[Callback]) -> None:
+    """A checkpoint holds one state for all callbacks of a kind and the same settings."""
+    stateful = [c for c in callbacks if is_overridden("state_dict", c, Callback)]
+    for key, count in Counter(callback.state_key for callback in stateful).items():
+        if count > 1:
+            raise MirageError(
+                f"{count} callbacks are the same, {key[:100]}: no checkpoint can hold them apart",
+                where="configuration key train.callbacks",
+                todo="let them differ in what they monitor or how often they save, or leave one out",
+            )
 
 
 def _plugins() -> list[Any]:

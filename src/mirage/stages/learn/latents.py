@@ -13,7 +13,7 @@ from datamodules.cache import build_cache, open_cache
 from mirage.config import Config, ModelConfig
 from mirage.contracts import TRAIN, ByteArray, IntArray, KeptArray
 from mirage.device import device
-from mirage.files import files_at, fingerprint, hash_file
+from mirage.files import hash_files
 from mirage.images.manifest import ImageSet
 from mirage.model.codec import (
     Codec,
@@ -28,7 +28,7 @@ from mirage.ranks import join_ranks
 from mirage.stages.folder import hash_of
 
 _BATCH = 16  # photos encoded at once
-_WEIGHTS = "*.safetensors"  # in an autoencoder's folder
+_FILES = (".json", ".safetensors", ".bin")  # in an autoencoder's folder
 _MEASURED = 512  # training photos that mean and deviation are of
 
 
@@ -96,19 +96,19 @@ def _encode_all(
 
 
 def identify_autoencoder(model: ModelConfig) -> ModelConfig:
-    """The same, with the files of an autoencoder's folder in its name.
+    """The same, with what is in an autoencoder's folder in place of its name.
 
     For hashes: another one may have been saved in its place, or have come with another version of
-    this package, which may be installed anew at any time.
+    this package; and the same one may be touched, moved, or installed anew at any time.
     """
     name = model.autoencoder
     if name is None:
         return model
-    if Path(name).is_dir():
-        return replace(model, autoencoder=f"{name} {fingerprint(files_at(Path(name)))}")
-    if (shipped := shipped_autoencoders().get(name)) is not None:
-        return replace(model, autoencoder=f"{name} {hash_file(next(shipped.glob(_WEIGHTS)))}")
-    return model
+    folder = Path(name) if Path(name).is_dir() else shipped_autoencoders().get(name)
+    if folder is None:
+        return model
+    files = sorted(path for path in folder.iterdir() if path.suffix in _FILES)
+    return replace(model, autoencoder=hash_files(files))
 
 
 def open_codec(config: Config) -> Latents:

@@ -112,8 +112,12 @@ def _pick_references(
     }
 
 
+class _BestCheckpoint(ModelCheckpoint):
+    """By its own name, for Lightning keeps the state of one callback of a kind and its settings."""
+
+
 def _best_checkpoint(where: Path) -> ModelCheckpoint:
-    return ModelCheckpoint(
+    return _BestCheckpoint(
         where, filename=Path(BEST).stem, monitor="val/loss", save_top_k=1,
         enable_version_counter=False, save_on_train_epoch_end=False,
     )  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 
 from mirage.circle import in_degrees
 from mirage.contracts import ByteArray, PoseLabels
+from mirage.errors import MirageError
 from mirage.features.backbone import Backbone
 from mirage.images.manifest import ImageSet
 from mirage.poses.bank import PoseBank
@@ -28,7 +29,8 @@ _EXAMPLES = 4  # photos of the pose
 class Explainer:
     """Draws pictures of photos that are judged.
 
-    The examples of a pose are the run's surest photos of it, looked at once.
+    The examples of a pose are the run's surest photos of it, looked at once; none where they are
+    gone.
     """
 
     def __init__(
@@ -85,7 +87,10 @@ class Explainer:
     def _examples_of(self, pose: int) -> SeenPhotos | None:
         ids = self._surest[pose]
         if pose not in self._examples and len(ids):
-            photos = [self._images.load_square(int(i), self._backbone.size) for i in ids]
+            try:
+                photos = [self._images.load_square(int(i), self._backbone.size) for i in ids]
+            except MirageError:  # the run's photos are gone: the photo is drawn by itself
+                return None
             self._examples[pose] = look_at(np.stack(photos), self._backbone, self._bank)
         return self._examples.get(pose)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mirage.config import Config
 from mirage.errors import MirageError
+from mirage.files import refusals_told
 from mirage.ranks import find_ranks
 
 LOG = "log.txt"
@@ -34,8 +35,9 @@ def run_job(commands: Sequence[str], run_command: RunCommand, root: str, config:
     mode = "a" if "SLURM_RESTART_COUNT" in os.environ else "w"  # a job that was put back goes on
     with (folder / name).open(mode) as log, redirect_stdout(log):
         try:
-            for command in commands:
-                run_command(command, config)
+            with refusals_told():
+                for command in commands:
+                    run_command(command, config)
         except MirageError as error:
             reason = f"{error.what} ({error.where})" if error.where else error.what
             print(error)

@@ -30,7 +30,7 @@ SHARED = "_shared"  # runs of which only the stages are made that several jobs h
 
 # Commands that jobs can share → what they leave, the last of it stamped with the key of all of it.
 _LEAVES = {"images": ("images",), "poses": ("poses",), "train": ("train", "model")}
-_KEYS: dict[str, Callable[[Config, str], str]] = {  # given the key of the command before
+_KEYS: dict[str, Callable[[Config, str], str]] = {  # given the hash that the one before left
     "images": lambda config, _: images_key(config),
     "poses": poses_key,
     "train": model_key,
@@ -49,6 +49,11 @@ class Shared:
     def is_done(self) -> bool:
         """Whether there is nothing left to do."""
         return RunFolder(self.root).is_done(_LEAVES[self.command][-1], self.key)
+
+    @property
+    def output(self) -> str:
+        """The hash that what comes later depends on."""
+        return RunFolder(self.root).key(_LEAVES[self.command][-1])
 
     def link(self, run: Path) -> None:
         """Let another run have it, unless that run has some of it itself."""
@@ -93,6 +98,7 @@ def share_stages(sweep: Multirun, run_command: RunCommand) -> dict[str, str]:
             else:
                 part.link(Path(job.config.run))
                 before[job.name].append(part)
+                keys[job.name] = part.output
     return failed
 
 

@@ -18,11 +18,13 @@ from mirage.images.manifest import ImageSet, open_images
 from mirage.images.sources import find_photos
 from mirage.poses.bank import PoseBank
 from mirage.progress import show_progress
-from mirage.stages.folder import RunFolder
+from mirage.stages.folder import RunFolder, read_json
 from mirage.stages.show.explain import picture_name
 from mirage.stages.turn.intake import Intake, Look
 from mirage.stages.turn.refuse import Judge, RefusedPictures
 from mirage.stages.turn.turner import Turner
+
+_HELDOUT = "heldout-"  # the names of held-out photos begin so
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def find_references(
     intake = open_intake(turner, pictures)
     if config.views.reference == "heldout":
         return _heldout(config, images, intake), []
-    return _named(config, intake, pictures)
+    return _named(config, intake, pictures, folder["views"])
 
 
 def open_intake(turner: Turner, pictures: RefusedPictures | None = None) -> Intake:
@@ -115,12 +117,12 @@ def _heldout(config: Config, images: ImageSet, intake: Intake) -> list[Reference
     for i in chosen:
         others = ids[(objects == objects[i]) & (ids != ids[i])][: config.views.photos - 1]
         looks = [intake.look(images.load(int(k)), config.views) for k in (ids[i], *others)]
-        found.append(Reference.of(f"heldout-{ids[i]:05d}", str(images.path[ids[i]]), looks))
+        found.append(Reference.of(f"{_HELDOUT}{ids[i]:05d}", str(images.path[ids[i]]), looks))
     return found
 
 
 def _named(
-    config: Config, intake: Intake, pictures: RefusedPictures
+    config: Config, intake: Intake, pictures: RefusedPictures, views: Path
 ) -> tuple[list[Reference], list[MirageError]]:
     insisted, bank = config.reference_pose, intake.turner.bank
     check_pose(insisted, bank)
@@ -128,7 +130,7 @@ def _named(
     paths = find_photos([str(given)]) if given.is_dir() else [given]
     found: list[tuple[str, str, Look]] = []
     refused = []
-    names = _names(paths)
+    names = _names(paths, views)
     for path, name in show_progress(list(zip(paths, names, strict=True)), "photos", len(paths)):
         try:
             photo = read_photo(path, config.images.max_pixels)
@@ -139,7 +141,7 @@ def _named(
         pictures.clear(str(path))
         if look.remark:
             print(f"{path.name}: {look.remark}")
-        found.append((name, str(path), look))
+        found.append((name, str(path.resolve()), look))
     if config.views.photos > 1 and found:  # they show one object
         name, where, _ = found[0]
         looks = [look for _, _, look in found[: config.views.photos]]
@@ -147,11 +149,24 @@ def _named(
     return [Reference.of(n, p, [look]).insisted(insisted, bank) for n, p, look in found], refused
 
 
-def _names(paths: list[Path]) -> list[str]:
-    """A folder name a photo: its own, longer where photos of one name would meet."""
+def _names(paths: list[Path], views: Path) -> list[str]:
+    """A folder name a photo: its own, longer where photos of one name would meet in `views`."""
     stems = [re.sub(r"[^\w.-]+", "_", path.stem) or "photo" for path in paths]
-    count = Counter(stems)
+    count = Counter(stem.lower() for stem in stems)  # on some disks Car and car are one folder
     return [
-        stem if count[stem] == 1 else Path(picture_name(path)).stem
+        stem
+        if count[stem.lower()] == 1 and not _is_of_another(views / stem, path)
+        else Path(picture_name(path)).stem
         for stem, path in zip(stems, paths, strict=True)
     ]
+
+
+def _is_of_another(target: Path, path: Path) -> bool:
+    """Whether a folder holds the views of another photo, or is kept for one that is held out."""
+    if target.name.startswith(_HELDOUT):
+        return True
+    try:
+        owner = Path(read_json(target / "views.json")["reference"])
+    except (MirageError, KeyError):
+        return False
+    return owner.resolve() != path.resolve()
