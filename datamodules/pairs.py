@@ -24,10 +24,12 @@ class TurnedPhotos:
     Attributes:
         views: the M views, labelled with what was asked for.
         ids: [M] the photo that each was made of.
+        rows: which of the views are learned from.
     """
 
     views: LabelledImages
     ids: IntArray
+    rows: IntArray
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,11 @@ class PairedImages(PosedImages):
 
     def batches(self) -> PairedBatches:
         """As `PosedImages`, with pairs."""
-        views, ids = self.turned.views, self.turned.ids
+        views, ids, rows = self.turned.views, self.turned.ids, self.turned.rows
 
         def draw_views(run: int, places: slice) -> tuple[IntArray, IntArray]:
             rng = np.random.default_rng([self.seed, run, _STREAM])
-            drawn = rng.integers(len(ids), size=places.stop - places.start)
+            drawn = rows[rng.integers(len(rows), size=places.stop - places.start)]
             return drawn, np.zeros_like(drawn)
 
         def draw_photos(run: int, places: slice) -> tuple[IntArray, IntArray]:

@@ -32,14 +32,16 @@ def numbered(values: np.ndarray) -> np.ndarray:
     return np.repeat(np.concatenate([pixels, pixels + 100], axis=2), 3, axis=3)
 
 
-def batches(ring: PoseRing, mirror: bool, rank: int = 0, world_size: int = 1) -> PairedBatches:
+def batches(
+    ring: PoseRing, mirror: bool, rank: int = 0, world_size: int = 1, rows: Any = range(TURNED)
+) -> PairedBatches:
     photos, views = label(np.arange(NUM) % 4), label((IDS + 1) % 4)
 
     def flip(labels: PoseLabels) -> PoseLabels | None:
         return replace(labels, pose=-labels.pose % 4, topk=-labels.topk % 4) if mirror else None
 
     data = PairedImages(
-        TurnedPhotos(LabelledImages(numbered(IDS), views, flip(views)), IDS),
+        TurnedPhotos(LabelledImages(numbered(IDS), views, flip(views)), IDS, np.array(rows)),
         LabelledImages(numbered(np.arange(NUM)), photos, flip(photos)), ring, np.arange(NUM),
         np.arange(1), 64 // world_size, 0.5, 5, 3,
     )  # fmt: skip
@@ -66,6 +68,11 @@ def test_both_of_a_pair_show_one_object_the_same_way_round(ring: PoseRing, mirro
     sign = 1 - 2 * flipped.long()
     assert torch.equal(photo["pose"], sign * object_id % 4)
     assert torch.equal(view["pose"], sign * (object_id + 1) % 4)
+
+
+def test_views_that_are_read_elsewhere_are_not_learned_from(ring: PoseRing) -> None:
+    pair = batch_of(batches(ring, False, rows=[1, 4]), 0)["pair"]
+    assert set(pair["view"]["image"][:, 0, 0, 0].tolist()) == {IDS[1], IDS[4]} == {0, 1}
 
 
 def test_ranks_share_out_the_pairs_of_one_process(ring: PoseRing) -> None:

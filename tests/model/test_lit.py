@@ -157,8 +157,8 @@ def test_a_compiled_network_is_compiled_once_whatever_validation_does(
     config = TrainConfig(steps=4, warmup_steps=1, compile=True)
     data = make_data(4)
     data = PairedImages(
-        TurnedPhotos(data.images, np.arange(12)), data.images, data.ring, data.train_ids,
-        np.arange(3), 4, 0.0, 4, 0,
+        TurnedPhotos(data.images, np.arange(12), np.arange(12)), data.images, data.ring,
+        data.train_ids, np.arange(3), 4, 0.0, 4, 0,
     )  # fmt: skip
     shown = PosedPhoto(data.images.pixels[0], 0, 0.0)
     views = OrbitViews({"a": shown}, data.ring, ViewsConfig(count=3, steps=2), tmp_path)

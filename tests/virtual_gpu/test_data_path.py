@@ -34,7 +34,11 @@ def images(stored: bool) -> LabelledImages:
 def data(ring: PoseRing, device: str, share: float, stored: bool, paired: bool) -> PosedImages:
     shown, ids = images(stored), np.arange(NUM)
     settings: Any = (shown, ring, ids[:32], ids[32:], 8, 0.5, STEPS, 3, True, share)
-    made = PairedImages(TurnedPhotos(shown, ids), *settings) if paired else PosedImages(*settings)
+    made = (
+        PairedImages(TurnedPhotos(shown, ids, np.arange(len(ids))), *settings)
+        if paired
+        else PosedImages(*settings)
+    )
     made.trainer = SimpleNamespace(  # type: ignore[assignment]
         global_rank=0, world_size=1, global_step=0,
         strategy=SimpleNamespace(root_device=torch.device(device)),

@@ -80,7 +80,7 @@ def test_it_takes_two_steps(
         (PoseDiffusion(denoiser, train), PosedImages(images, *told))
     ]
     if config.refine.steps:
-        turned = TurnedPhotos(images, ids)
+        turned = TurnedPhotos(images, ids, np.arange(len(ids)))
         parts.append((PairedDiffusion(denoiser, train), PairedImages(turned, images, *told)))
     for module, data in parts:
         callbacks: list[Callback] = [WarmupEMA(config.train.ema_decay)]

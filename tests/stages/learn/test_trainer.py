@@ -45,7 +45,7 @@ class Norms(Callback):
 
 
 def paired(data: PosedImages) -> PairedImages:
-    turned = TurnedPhotos(data.images, np.arange(12))
+    turned = TurnedPhotos(data.images, np.arange(12), np.arange(12))
     return PairedImages(
         turned, data.images, data.ring, data.train_ids, data.heldout_ids, 4, 0.0, data.num_steps, 0
     )

@@ -201,7 +201,7 @@ def _refuse_twins(callbacks: Sequence[Callback]) -> None:
             raise MirageError(
                 f"{count} callbacks are the same, {key[:100]}: no checkpoint can hold them apart",
                 where="configuration key train.callbacks",
-                todo="let them differ in what they monitor or how often they save, or leave one out",
+                todo="let them differ in what they monitor or how often they save, or drop one",
             )
 
 

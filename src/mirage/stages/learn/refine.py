@@ -16,9 +16,11 @@ import torch
 from datamodules.cache import build_cache, open_cache
 from datamodules.labelled import LabelledImages
 from datamodules.pairs import TurnedPhotos
-from mirage.config import Config, ViewsConfig
-from mirage.contracts import FloatArray, IntArray, KeptArray, PoseCondition, PoseLabels
+from mirage.circle import circular_distance
+from mirage.config import Config
+from mirage.contracts import ByteArray, FloatArray, IntArray, KeptArray, PoseCondition, PoseLabels
 from mirage.device import device
+from mirage.errors import MirageError
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import ready
 from mirage.model.paired import PairedDiffusion
@@ -32,11 +34,14 @@ from mirage.stages.learn.fitting import set_aside_other
 from mirage.stages.learn.latents import keep_all
 from mirage.stages.learn.trainer import fit_denoiser, load_averaged
 from mirage.stages.learn.training_data import TrainingData
+from mirage.stages.turn.view_reader import ViewReader
 
 TURNED = "turned.npy"
 
 _BATCH = 64  # photos turned at once
-_VIEWS = ViewsConfig(steps=14)  # many rough views teach more than few fine ones
+_STEPS = 14  # many rough views teach more than few fine ones
+_READ_WITHIN = 30.0  # degrees of the azimuth asked for: other views would teach a wrong pose
+_FEWEST = 0.1  # of the views must be so, or all are learned from
 
 
 def refine(config: Config, folder: RunFolder, trained: Path, trained_key: str) -> Path:
@@ -75,7 +80,11 @@ def turn_photos(
     asked = nearest_pose(ring, azimuth)
     where = device()
     denoiser = ready(denoiser, where).eval()
-    views = replace(_VIEWS, precision=_precision(denoiser, len(ids)))
+    # As they are turned in the end, but for guidance that takes more passes than it teaches.
+    views = replace(
+        config.views, steps=_STEPS, precision=_precision(denoiser, len(ids)), share_guidance=0.0,
+        perturbed_guidance=0.0, weak_guidance=0.0,
+    )  # fmt: skip
 
     def batches(rows: IntArray) -> Iterator[tuple[IntArray, KeptArray]]:
         parts = np.array_split(rows, -(-len(rows) // _BATCH))
@@ -91,13 +100,39 @@ def turn_photos(
     labels = _labels(asked, azimuth)
     flipped = data.bank.flipped(labels) if config.data.mirror else None
     shown = open_cache(path)
+    rows = _well_turned(config, data, shown, azimuth)
     if data.mirrored is None:
-        return TurnedPhotos(LabelledImages(shown, labels, flipped), ids)
+        return TurnedPhotos(LabelledImages(shown, labels, flipped), ids, rows)
     kept, mirrored = (
         keep_all(data.codec, views, path.with_stem(f"{path.stem}-{name}"), key)
         for views, name in ((shown, "kept"), (shown[:, :, ::-1], "mirrored"))
     )
-    return TurnedPhotos(LabelledImages(kept, labels, flipped, mirrored), ids)
+    return TurnedPhotos(LabelledImages(kept, labels, flipped, mirrored), ids, rows)
+
+
+def _well_turned(
+    config: Config, data: TrainingData, shown: ByteArray, azimuth: FloatArray
+) -> IntArray:
+    """The views that are read about where they were turned to; all, if hardly any is."""
+    every = np.arange(len(shown))
+    try:
+        reader = ViewReader.open(data.bank, data.framing)
+    except MirageError as error:  # the backbone's weights are not at hand
+        print(f"refine: views are not read before they are learned from: {error.what}", flush=True)
+        return every
+    parts = np.array_split(every, -(-len(every) // _BATCH))
+    found = [
+        reader.read(shown[part]).azimuth
+        for part in show_progress(parts, "read the turned photos", len(parts))
+    ]
+    good = every[circular_distance(np.concatenate(found), azimuth) <= _READ_WITHIN]
+    few = len(good) < _FEWEST * len(every)
+    print(
+        f"refine: {len(good)} of {len(every)} views are read within {_READ_WITHIN:.0f}° of the "
+        f"azimuth asked for{': all are learned from, as those are few' if few else ''}",
+        flush=True,
+    )
+    return every if few else good
 
 
 def _precision(denoiser: PoseDenoiser, photos: int) -> str:

@@ -131,9 +131,11 @@ def _gather(
     seconds = (time.perf_counter() - began) / len(ids)
     chosen = labels.take(ids)
     mirrored = None if codec is PIXELS else kept
-    codec = cut_patches(codec, config, sample_framing(config, folder))
+    framing = sample_framing(config, folder)
+    codec = cut_patches(codec, config, framing)
     bank, all_ids = PoseBank.load(folder["poses"] / BANK_FILE), np.arange(len(ids))
-    return TrainingData(codec, kept, mirrored, chosen, bank, all_ids, all_ids[:1]), seconds
+    data = TrainingData(codec, kept, mirrored, chosen, bank, all_ids, all_ids[:1], framing)
+    return data, seconds
 
 
 class _Clock(Callback):

@@ -41,6 +41,7 @@ class TrainingData:
         mirrored: [N, h, w, C] their mirror images; None where turning `kept` round makes them.
         labels: of the N photos.
         train, held_out: which of them are whose; outliers are in neither.
+        framing: how they show their object.
     """
 
     codec: Codec
@@ -50,6 +51,7 @@ class TrainingData:
     bank: PoseBank
     train: IntArray
     held_out: IntArray
+    framing: Framing
 
     @classmethod
     def gather(cls, config: Config, folder: RunFolder) -> TrainingData:
@@ -62,7 +64,8 @@ class TrainingData:
             backbone = load_backbone(bank.backbone, device())
             share, seed = config.data.misread, config.train.seed
             labels = misread(labels, share, train, images, backbone, bank, seed)
-        return cls(*keep_images(config, folder), labels, bank, train, held_out)
+        _, framing = open_framed(config, folder)
+        return cls(*keep_images(config, folder), labels, bank, train, held_out, framing)
 
     def alone(self, config: Config) -> PosedImages:
         """Batches of photos by themselves."""

@@ -204,7 +204,7 @@ def _look(
     turner, photo = readers.turner, case.reference.first.pixels
     ring = turner.bank.ring
     features = turner.backbone(frames)
-    poses, boxes = turner.look_at(frames, features)
+    poses, boxes = turner.reader.look_at(frames, features)
     pooled = metrics.pool(features)
     reference = metrics.pool(turner.backbone(photo[None]))
     away = circular_distance(poses.azimuth, azimuths)

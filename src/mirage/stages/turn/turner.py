@@ -6,23 +6,18 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-from torch import Tensor
-
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, FloatArray, Frame, Framing, PoseLabels
+from mirage.contracts import ByteArray, FloatArray, Framing, PoseLabels
 from mirage.device import device
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import ready
-from mirage.parts.framing import find_frames
 from mirage.poses.bank import PoseBank
 from mirage.ranks import join_ranks
 from mirage.sampler.pipeline import BANK, load_pipeline
 from mirage.sampler.precision import faster_precision
-from mirage.squares import to_square
+from mirage.stages.turn.view_reader import ViewReader
 
 _MANY = 200  # pictures through the network, below which they have passed before measuring has paid
 
@@ -86,25 +81,14 @@ class Turner:
             )
         return weak
 
+    @property
+    def reader(self) -> ViewReader:
+        """What reads the model's views."""
+        return ViewReader(self.bank, self.backbone, self.framing)
+
     def read_poses(self, views: ByteArray) -> PoseLabels:
         """The poses of views [B, H, W, 3] uint8, of any size."""
-        return self.look_at(views, self.backbone(views))[0]
-
-    def look_at(self, views: ByteArray, features: Tensor) -> tuple[PoseLabels, list[Frame | None]]:
-        """The poses of views of which the backbone's features are known, and their objects.
-
-        What the model frames is smaller than the bank's photos show it, and is looked at closer.
-        """
-        frames = find_frames(self.bank.masks(features).cpu().numpy(), views)
-        usual = self.framing.usual
-        if self.framing.target is not None and usual is not None:
-            side, whole = self.backbone.size, (0.0, 0.0, 1.0)
-            closer = [
-                to_square(Image.fromarray(v), side, "pad", frame.window(usual) if frame else whole)
-                for v, frame in zip(views, frames, strict=True)
-            ]
-            features = self.backbone(np.stack(closer))
-        return self.bank.assign(features), frames
+        return self.reader.read(views)
 
     def read_photo(self, photo: ByteArray) -> tuple[PoseLabels, FloatArray]:
         """The pose of one photo [H, W, 3] uint8, and its mask [h, w] in [0, 1]."""

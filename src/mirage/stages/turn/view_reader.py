@@ -1,0 +1,54 @@
+"""The bank as it reads a model's views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from mirage.contracts import ByteArray, Frame, Framing, PoseLabels
+from mirage.device import device
+from mirage.features.backbone import Backbone, load_backbone
+from mirage.parts.framing import find_frames
+from mirage.poses.bank import PoseBank
+from mirage.squares import to_square
+
+
+@dataclass(frozen=True)
+class ViewReader:
+    """Reads the poses of views; `framing` tells how large they and the bank's photos show it."""
+
+    bank: PoseBank
+    backbone: Backbone
+    framing: Framing
+
+    @classmethod
+    def open(cls, bank: PoseBank, framing: Framing) -> ViewReader:
+        """Load the bank's backbone.
+
+        Raises:
+            MirageError: its weights are not at hand.
+        """
+        return cls(bank, load_backbone(bank.backbone, device()), framing)
+
+    def read(self, views: ByteArray) -> PoseLabels:
+        """The poses of views [B, H, W, 3] uint8, of any size."""
+        return self.look_at(views, self.backbone(views))[0]
+
+    def look_at(self, views: ByteArray, features: Tensor) -> tuple[PoseLabels, list[Frame | None]]:
+        """The poses of views of which the backbone's features are known, and their objects.
+
+        What a model frames is smaller than the bank's photos show it, and is looked at closer.
+        """
+        frames = find_frames(self.bank.masks(features).cpu().numpy(), views)
+        usual = self.framing.usual
+        if self.framing.target is not None and usual is not None:
+            side, whole = self.backbone.size, (0.0, 0.0, 1.0)
+            closer = [
+                to_square(Image.fromarray(v), side, "pad", frame.window(usual) if frame else whole)
+                for v, frame in zip(views, frames, strict=True)
+            ]
+            features = self.backbone(np.stack(closer))
+        return self.bank.assign(features), frames
