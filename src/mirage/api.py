@@ -25,6 +25,7 @@ from mirage.stages.turn.kept_views import Views
 from mirage.stages.turn.references import Reference, check_pose, open_intake
 from mirage.stages.turn.turner import Turner
 from mirage.stages.turn.turning import make_views
+from mirage.stages.weights import as_advised
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Mirage:
         known = shipped()
         for model in (given, known.get(str(path))):
             if model is not None and (model / BANK).exists():
-                return cls(Config(), None, model)
+                return cls(as_advised(Config(), model), None, model)
         raise MirageError(
             f"nothing that was learned is in {path}" if given.exists() else f"there is no {path}",
             where=str(given.absolute()),

@@ -26,6 +26,7 @@ from mirage.poses.stability import CountChoice, CountTrial
 from mirage.poses.timing import Timing
 
 _FORMAT = "mirage-pose-bank-2"
+_LARGEST = "encoder.basis"
 _TWO_IN_THREE = 0.683  # as within a standard deviation of a normal number
 
 
@@ -176,8 +177,12 @@ class PoseBank:
         low, high = sorted(offset + direction * end for end in self.ring.span)
         return low % 360.0, low % 360.0 + high - low
 
-    def save(self, path: str | Path) -> None:
-        """Write one safetensors file, by way of a temporary name."""
+    def save(self, path: str | Path, small: bool = False) -> None:
+        """Write one safetensors file, by way of a temporary name.
+
+        Args:
+            small: round the reduction of layouts, nine tenths of it, to 16 bits.
+        """
         codebook, encoder, circle = self.encoder.codebook, self.encoder, self.circle
         tensors = {
             "codebook.mean": codebook.mean,
@@ -211,6 +216,8 @@ class PoseBank:
         path = Path(path)
         temporary = path.with_name(path.name + ".tmp")
         arrays = {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in tensors.items()}
+        if small:
+            arrays[_LARGEST] = arrays[_LARGEST].astype(np.float16)
         save_file(arrays, temporary, {"format": _FORMAT, "facts": json.dumps(facts)})
         temporary.replace(path)
 
@@ -224,7 +231,10 @@ class PoseBank:
         try:
             with safe_open(str(path), framework="numpy") as file:
                 metadata = file.metadata() or {}
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+                tensors = {
+                    key: file.get_tensor(key).astype(np.float32)
+                    for key in file.keys()  # noqa: SIM118
+                }
             if metadata.get("format") != _FORMAT:
                 raise ValueError(f"its format is {metadata.get('format')!r}, expected {_FORMAT!r}")
             return _from_parts(tensors, json.loads(metadata["facts"]))

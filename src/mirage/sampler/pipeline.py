@@ -33,6 +33,11 @@ from mirage.sampler.targets import ring_azimuths
 from mirage.squares import to_rgb, to_square
 
 BANK = "bank.safetensors"
+# Of `ViewsConfig`, what belongs to the weights and travels with them where it is not the default.
+_SETTINGS = (
+    "mode", "start", "share", "share_sides", "share_interval", "steps", "solver", "sigma_max",
+    "sigma_min", "rho", "pose_guidance", "pose_interval", "hard_guidance", "hard_interval",
+)  # fmt: skip
 _FIT = "pad"  # of folders that were written before it was kept in them
 _LOADER = '''"""Lets diffusers find the pipeline; needs the `mirage` package."""
 
@@ -64,6 +69,7 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
         fit: how the training photos became squares, as in `to_square`.
         framing: how they show their object, and where the model wants it: `Framing` as a dict.
         patch, rows: as of `codec.Patches`.
+        views: fields of ViewsConfig that the weights are best turned with.
     """
 
     _optional_components = ("autoencoder",)
@@ -84,6 +90,7 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
         framing: dict[str, Any] | None = None,
         patch: int = 1,
         rows: Sequence[int] | None = None,
+        views: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.register_modules(unet=unet, embedding=embedding, autoencoder=autoencoder)
@@ -99,6 +106,7 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
             framing=framing,
             patch=patch,
             rows=None if rows is None else list(rows),
+            views=views,
         )
 
     @property
@@ -169,7 +177,7 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
             if isinstance(azimuths, int)
             else np.asarray(azimuths)
         )
-        config = _views_config(views)
+        config = _views_config((self.config.views or {}) | views)
         posed = PosedPhoto(photo, reference_pose, float(own))
         orbit = sample_orbit(denoiser, ring, [posed], asked, config)
         return OrbitOutput(
@@ -198,6 +206,7 @@ def export_pipeline(
     folder: Path,
     fit: str = _FIT,
     framing: Framing | None = None,
+    views: ViewsConfig | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> None:
     """Write the pipeline's folder, by way of a temporary one; `bank` travels with it.
@@ -205,6 +214,7 @@ def export_pipeline(
     Args:
         fit: how the training photos became squares, as in `to_square`.
         framing: how they show their object.
+        views: what the run turns photos with.
     """
     codec = denoiser.codec
     seen: dict[str, Any] = {}
@@ -227,6 +237,7 @@ def export_pipeline(
         ring_span=list(ring.span),
         fit=fit,
         framing=None if framing is None else asdict(framing),
+        views=None if views is None else _settings(views),
         **seen,
     )
     temporary = folder.with_name(f".{folder.name}.tmp")
@@ -257,7 +268,7 @@ def load_pipeline(folder: Path) -> MiragePipeline:
         known = ("sigma_data", "ring_azimuth", "ring_score")
         later = (
             "ring_span", "latent_factor", "latent_mean", "latent_std", "fit", "framing", "patch",
-            "rows",
+            "rows", "views",
         )  # fmt: skip
         return MiragePipeline(
             unet,
@@ -266,6 +277,23 @@ def load_pipeline(folder: Path) -> MiragePipeline:
             **{name: facts[name] for name in known},
             **{name: facts[name] for name in later if name in facts},
         )
+
+
+def _settings(views: ViewsConfig) -> dict[str, Any]:
+    default = ViewsConfig()
+    values = {name: getattr(views, name) for name in _SETTINGS}
+    return {name: value for name, value in values.items() if value != getattr(default, name)}
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Fields of ViewsConfig that the weights of an exported folder are best turned with.
+
+    Raises:
+        MirageError: the folder is missing or damaged.
+    """
+    with _explained(folder):
+        found = MiragePipeline.load_config(folder).get("views") or {}
+        return {name: value for name, value in found.items() if name in _SETTINGS}
 
 
 def read_fit(folder: Path) -> str:

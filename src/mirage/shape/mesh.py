@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -64,7 +64,8 @@ def save_mesh(mesh: trimesh.Trimesh, path: Path) -> None:
     """
     with replacing(path) as temporary:
         if path.suffix == ".glb":
-            temporary.write_bytes(_as_gltf(mesh).export(file_type="glb", tree_postprocessor=_name))
+            glb = _as_gltf(mesh).export(file_type="glb", tree_postprocessor=_name)
+            temporary.write_bytes(cast(bytes, glb))
         else:
             mesh.export(temporary, file_type=path.suffix[1:])
 

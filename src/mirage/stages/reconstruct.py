@@ -21,6 +21,7 @@ from mirage.stages.turn.kept_views import read_orbit
 from mirage.stages.turn.object_views import object_views, settings_of
 from mirage.stages.turn.references import find_references
 from mirage.stages.turn.turner import Turner
+from mirage.stages.weights import Weights, find_weights
 
 
 def run(config: Config, folder: RunFolder) -> str:
@@ -32,13 +33,12 @@ def run(config: Config, folder: RunFolder) -> str:
     Raises:
         MirageError: an object could not be made; the others are.
     """
-    folder.key("model")
-    ranks = join_ranks()
+    weights, ranks = find_weights(config, folder), join_ranks()
     named = config.views.reference != ViewsConfig.reference
     # One looks, lest another find what the first is turning.
     orbits = ranks.gather(_orbits(config, folder) if ranks.is_first and not named else [])[0]
     if not orbits:
-        _turn(config, folder, named)
+        _turn(config, folder, weights, named)
         orbits = _orbits(config, folder)
     mine = orbits[ranks.rank :: ranks.world]
     turner: Turner | None = None
@@ -49,7 +49,7 @@ def run(config: Config, folder: RunFolder) -> str:
         key = hash_of(config.shape, views_key)
         if _is_made(target, key):
             continue
-        turner = turner or Turner.open(folder["model"])
+        turner = turner or Turner.open(weights.folder)
         try:
             orbit = read_orbit(source)
             seen = object_views(orbit, _azimuths_found(source), turner)
@@ -61,7 +61,7 @@ def run(config: Config, folder: RunFolder) -> str:
             wrong[source.name] = error.what
     refused = {name: why for of_rank in ranks.gather(wrong) for name, why in of_rank.items()}
     targets = [folder["shape"] / s.name for s in orbits if s.name not in refused]
-    if any(ranks.gather(new > 0)) and ranks.is_first:
+    if any(ranks.gather(new > 0)) and weights.own and ranks.is_first:
         from mirage.stages.record import record_objects  # takes seconds
 
         record_objects(config, folder, targets)
@@ -77,7 +77,7 @@ def run(config: Config, folder: RunFolder) -> str:
     return f"reconstruct: {len(verdicts)} objects, {said} → {folder['shape']}"
 
 
-def _turn(config: Config, folder: RunFolder, named: bool) -> None:
+def _turn(config: Config, folder: RunFolder, weights: Weights, named: bool) -> None:
     """Turn the photos that are named, or held-out ones, all round, with as many views as it takes.
 
     Those of held-out photos get folders beside the ones that `mirage views` gives them.
@@ -87,11 +87,11 @@ def _turn(config: Config, folder: RunFolder, named: bool) -> None:
     if named:
         print(views_stage.run(config, folder), flush=True)
         return
-    turner = Turner.open(folder["model"])
-    found, _ = find_references(config, folder, turner)
+    turner = Turner.open(weights.folder)
+    found, _ = find_references(config, folder, turner, weights.own)
     references = [replace(each, name=f"{each.name}-{count}") for each in found]
     print(f"turning {len(references)} held-out photos, {count} views each", flush=True)
-    views_stage.turn_references(config, folder, turner, references)
+    views_stage.turn_references(config, folder, turner, weights, references)
 
 
 def _orbits(config: Config, folder: RunFolder) -> list[Path]:

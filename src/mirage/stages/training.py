@@ -115,4 +115,4 @@ def _export(config: Config, folder: RunFolder, checkpoint: Path, codec: Codec) -
     denoiser = load_averaged(config, bank.num_poses, checkpoint, codec)
     fit = open_images(folder["images"]).fit
     framing = find_framing(config, folder)
-    export_pipeline(denoiser, bank.ring, bank_file, folder["model"], fit, framing)
+    export_pipeline(denoiser, bank.ring, bank_file, folder["model"], fit, framing, config.views)

@@ -18,6 +18,7 @@ from mirage.stages.turn.kept_views import SHEET, is_made, read_orbit, save_views
 from mirage.stages.turn.references import Reference, find_references
 from mirage.stages.turn.turner import Turner
 from mirage.stages.turn.turning import TOGETHER, make_views
+from mirage.stages.weights import Weights, as_advised, find_weights
 
 TURNING = "turning.webp"
 
@@ -28,11 +29,14 @@ def run(config: Config, folder: RunFolder) -> str:
     Raises:
         MirageError: photos were refused; the others are turned before.
     """
-    folder.key("model")
-    turner = Turner.open(folder["model"])
-    references, refused = find_references(config, folder, turner)
-    turn_references(config, folder, turner, references)
-    ranks = join_ranks()
+    weights, ranks = find_weights(config, folder), join_ranks()
+    if not weights.own:
+        config = as_advised(config, weights.folder)
+        if ranks.is_first:
+            print(f"views: no model is trained in this run, so {config.pretrained} turns")
+    turner = Turner.open(weights.folder)
+    references, refused = find_references(config, folder, turner, weights.own)
+    turn_references(config, folder, turner, weights, references)
     if config.views.reference == "heldout" and ranks.is_first:
         write_json(folder["views"] / "heldout.json", [r.name for r in references])
         orbits = [read_orbit(folder["views"] / r.name) for r in references]
@@ -45,16 +49,17 @@ def run(config: Config, folder: RunFolder) -> str:
 
 
 def turn_references(
-    config: Config, folder: RunFolder, turner: Turner, references: Sequence[Reference]
-) -> None:
+    config: Config, folder: RunFolder, turner: Turner, weights: Weights,
+    references: Sequence[Reference],
+) -> None:  # fmt: skip
     """Turn the references whose views are not there yet, into folders of their names.
 
     Processes turn a share each; all must call this, and all return when every one is turned.
     """
-    ranks, model_key = join_ranks(), folder.key("model")
+    ranks = join_ranks()
     mine = references[ranks.rank :: ranks.world]
     targets = {reference.name: folder["views"] / reference.name for reference in mine}
-    keys = {reference.name: _key(model_key, config, reference) for reference in mine}
+    keys = {reference.name: _key(weights.key, config, reference) for reference in mine}
     missing = [r for r in mine if not is_made(targets[r.name], keys[r.name])]
     with counting("views", len(mine), done=len(mine) - len(missing)) as count:
         for start in range(0, len(missing), TOGETHER):
@@ -64,7 +69,7 @@ def turn_references(
                     save_views(made, config.views, targets[name], keys[name])
                 count(1)
     some_made = any(ranks.gather(bool(missing)))
-    if some_made and ranks.is_first:
+    if some_made and weights.own and ranks.is_first:
         from mirage.stages.record import record_views  # takes seconds
 
         record_views(config, folder, [folder["views"] / r.name for r in references])

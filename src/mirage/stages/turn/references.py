@@ -81,7 +81,7 @@ def check_pose(pose: int | None, bank: PoseBank) -> None:
 
 
 def find_references(
-    config: Config, folder: RunFolder, turner: Turner
+    config: Config, folder: RunFolder, turner: Turner, own: bool = True
 ) -> tuple[list[Reference], list[MirageError]]:
     """The objects to turn, and why others that were asked for cannot be.
 
@@ -90,9 +90,20 @@ def find_references(
     spread over the set, are all taken as they are: results on them are not to be flattered by a
     choice. Of an object up to `views.photos` photos are taken.
 
+    Args:
+        own: whether the run trained the model, and has the photos that it learned from.
+
     Raises:
         MirageError: there is no such photo, or no such pose.
     """
+    if not own:
+        if config.views.reference == "heldout":
+            raise MirageError(
+                f"the weights {config.pretrained} come without photos to turn",
+                where="configuration key views.reference",
+                todo="name a photo, as in views.reference=car.jpg",
+            )
+        return _named(config, open_intake(turner), None, folder["views"])
     images = open_images(folder["images"])
     pictures = RefusedPictures(folder, images, turner.backbone, turner.bank)
     intake = open_intake(turner, pictures)
@@ -122,7 +133,7 @@ def _heldout(config: Config, images: ImageSet, intake: Intake) -> list[Reference
 
 
 def _named(
-    config: Config, intake: Intake, pictures: RefusedPictures, views: Path
+    config: Config, intake: Intake, pictures: RefusedPictures | None, views: Path
 ) -> tuple[list[Reference], list[MirageError]]:
     insisted, bank = config.reference_pose, intake.turner.bank
     check_pose(insisted, bank)
@@ -138,7 +149,8 @@ def _named(
         except MirageError as error:
             refused.append(error)
             continue
-        pictures.clear(str(path))
+        if pictures is not None:
+            pictures.clear(str(path))
         if look.remark:
             print(f"{path.name}: {look.remark}")
         found.append((name, str(path.resolve()), look))

@@ -1,0 +1,29 @@
+"""A bank in a smaller file reads as it did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mirage.circle import circular_distance
+from mirage.poses.bank import PoseBank
+from mirage.sampler.pipeline import BANK
+from mirage.stages.learn.pretrained import shipped
+
+
+def test_a_small_file_reads_photos_as_the_large_one_does(tmp_path: Path) -> None:
+    bank = PoseBank.load(shipped()["turntable_cars"] / BANK)
+    bank.save(tmp_path / "large")
+    bank.save(tmp_path / "small", small=True)
+    sizes = [(tmp_path / name).stat().st_size for name in ("small", "large")]
+    assert sizes[0] < 0.7 * sizes[1]
+    small = PoseBank.load(tmp_path / "small")
+    assert small.encoder.basis.dtype == np.float32
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(40, 10, 10, len(bank.encoder.codebook.mean), generator=generator)
+    features = torch.nn.functional.normalize(features, dim=-1)
+    read, again = bank.assign(features), small.assign(features)
+    assert np.mean(read.pose == again.pose) > 0.9
+    assert np.median(circular_distance(read.azimuth, again.azimuth)) < 1.0
