@@ -16,6 +16,7 @@ from mirage import doctor
 from mirage.config import AUTO
 from mirage.doctor import Finding, advise, ask, examine, find_hub, find_rendering, find_slurm
 from mirage.experiment import load_config
+from mirage.stages.learn.pretrained import shipped
 
 
 @pytest.fixture
@@ -86,8 +87,9 @@ def test_the_commands_advised_are_understood(
     monkeypatch.chdir(tmp_path)
     lines = advise(gpu, hub, rendering)
     commands = [shlex.split(line) for line in lines if line.startswith("  mirage ")]
-    assert len(commands) == 1 + rendering
-    demo, own = commands[0], load_config(commands[-1][2:])
+    assert len(commands) == 2 + rendering
+    car, demo, own = load_config(commands[0][2:]), commands[1], load_config(commands[-1][2:])
+    assert car.pretrained in shipped() and car.views.reference == "car.jpg"
     assert (demo[2:] == ["experiment=demo"]) == rendering
     assert own.images.source == "folder" and own.images.path == "FOLDER"
     assert own.backbone.name == ("dinov2" if hub else "effnet_lite")

@@ -215,9 +215,13 @@ def advise(gpu: bool, hub: bool, rendering: bool) -> list[str]:
     budget = "" if gpu else f" budget.minutes={_CPU_MINUTES}"
     time = "without a limit of time" if gpu else "in an hour; longer is better"
     own = [
-        f"your photos:  the recipe is chosen when they are known; {time}",
+        f"your photos:   the recipe is chosen when they are known; {time}",
         f"  mirage run images.path=FOLDER run=runs/mine{offline}{budget}",
     ]
+    car = [
+        "a car, now:    turn a photo of your own by weights that ship; a minute",
+        "  mirage views pretrained=cars_photos views.reference=car.jpg run=runs/mine",
+    ]
     if not rendering:
-        return own
-    return [f"to begin:     demo. {said['demo']}", "  mirage run experiment=demo", *own]
+        return [*car, *own]
+    return [*car, f"to begin:      demo. {said['demo']}", "  mirage run experiment=demo", *own]
