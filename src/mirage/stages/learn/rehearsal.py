@@ -6,7 +6,6 @@ has one's share of a batch. What they send one another is counted, not measured.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
