@@ -108,7 +108,7 @@ def find_disk(folder: Path) -> Finding:
 def find_wandb() -> Finding:
     """Where training is logged to."""
     mode = os.environ.get("WANDB_MODE")
-    if mode is not None:
+    if mode:
         return Finding("W&B", f"WANDB_MODE={mode} is obeyed")
     if has_wandb_key():
         return Finding("W&B", "a key is set: training is logged online")
