@@ -18,6 +18,7 @@ from callbacks.wandb_key import has_wandb_key
 from mirage.errors import MirageError
 
 PROJECT = "mirage"
+_ID, _PLACE = "wandb_id.txt", "wandb_place.txt"  # of a W&B run, and where its folder was
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def wandb_logger(record: Record) -> WandbLogger:
     of a W&B sweep started this, the run is the one that the agent asks for.
     """
     record.folder.mkdir(parents=True, exist_ok=True)
-    mode = os.environ.setdefault("WANDB_MODE", "online" if has_wandb_key() else "offline")
+    mode = os.environ.get("WANDB_MODE") or ("online" if has_wandb_key() else "offline")
+    os.environ["WANDB_MODE"] = mode  # an empty one is none
     os.environ.setdefault("WANDB_SILENT", "true")
     logger = WandbLogger(
         project=PROJECT,
@@ -73,11 +75,24 @@ def wandb_logger(record: Record) -> WandbLogger:
 
 
 def _identity(record: Record) -> str:
-    kept = record.folder / "wandb_id.txt"
-    if not (record.goes_on and kept.exists()):
+    kept = record.folder / _ID
+    if not (record.goes_on and kept.exists()) or _is_copy(record.folder):
         asked = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
         kept.write_text(asked or uuid.uuid4().hex[:8])
+    (record.folder / _PLACE).write_text(str(record.folder.resolve()))
     return kept.read_text().strip()
+
+
+def _is_copy(folder: Path) -> bool:
+    """Whether it was copied from one that is still there, whose W&B run is not its own to go on.
+
+    One that was moved goes on in its run.
+    """
+    place = folder / _PLACE
+    before = Path(place.read_text()) if place.exists() else folder
+    same = before.resolve() == folder.resolve()
+    first = before / _ID
+    return not same and first.exists() and first.read_text() == (folder / _ID).read_text()
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
@@ -17,6 +19,7 @@ from mirage.config import Config
 from mirage.errors import MirageError
 from mirage.experiment import (
     SAVED,
+    _composed,
     config_text,
     known_keys,
     list_experiments,
@@ -280,3 +283,19 @@ def test_a_configuration_that_is_kept_already_is_not_written() -> None:
     before = kept.stat()
     save_config(load_config(["run=runs/x"]))
     assert kept.stat() == before
+
+
+def test_a_program_of_hydras_keeps_its_own(tmp_path: Path) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "theirs.yaml").write_text("defaults: [schema, _self_]\nsize: 3\n")
+    _composed.cache_clear()
+    try:
+        with initialize_config_dir(str(tmp_path / "conf"), version_base="1.3"):
+            ConfigStore.instance().store(name="schema", node={"name": "theirs"})
+            load_config(["backbone=effnet_lite"])
+            assert compose("theirs") == {"name": "theirs", "size": 3}
+            with pytest.raises(MirageError):
+                load_config(["experiment=nonsense"])
+            assert compose("theirs") == {"name": "theirs", "size": 3}
+    finally:
+        ConfigStore.instance().repo.pop("schema.yaml", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from mirage import slurm
+from mirage.slurm import as_from_outside
 
 
 @pytest.fixture
@@ -52,3 +54,13 @@ def test_what_a_silent_job_wrote_is_waited_for(
 
     monkeypatch.setattr(slurm, "_states", states)
     assert slurm.wait_for([job_of(tmp_path)]) == [("done", "")]
+
+
+def test_a_job_typed_in_a_job_is_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"SLURM_JOB_ID": "1", "SLURM_MEM_PER_NODE": "100", "SLURM_NTASKS_PER_NODE": "4",
+             "SLURM_CONF": "kept", "SBATCH_ACCOUNT": "mine"}  # fmt: skip
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with as_from_outside():
+        assert {name for name in given if name in os.environ} == {"SLURM_CONF", "SBATCH_ACCOUNT"}
+    assert {name: os.environ[name] for name in given} == given

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import torch
@@ -12,6 +11,7 @@ from mirage.device import device
 from mirage.experiment import lay_recipe, load_config
 from mirage.hub import hub_answers, is_cached
 from mirage.images.manifest import ImageSet
+from mirage.machine import allowed_memory
 from mirage.model.cost import measure_speed
 from mirage.ranks import find_ranks, join_ranks
 from mirage.recipes import Circumstances, Recipe, choose, fit_steps, known_recipes
@@ -27,7 +27,7 @@ def look_around(config: Config, images: ImageSet | None = None) -> Circumstances
         memory = torch.cuda.get_device_properties(where).total_memory
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        memory, bf16 = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), False
+        memory, bf16 = allowed_memory(), False
     minutes = config.budget.minutes
     return Circumstances(
         where.type,

@@ -15,6 +15,7 @@ from mirage.commands import COMMANDS, MULTIRUN, QUIET, command_help, general_hel
 from mirage.config import Config
 from mirage.errors import MirageError
 from mirage.files import refusals_told
+from mirage.machine import heed_limits
 from mirage.progress import choose, chosen, tell_json
 
 
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exits 0, or 1 with a message, or 130 when interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     choose(_style(words))
+    heed_limits()
     sys.exit(_status(lambda: _dispatch(words)))
 
 

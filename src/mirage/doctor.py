@@ -18,6 +18,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 from callbacks.wandb_key import has_wandb_key
+from mirage.machine import allowed_memory, allowed_processors
 
 _HUB, _HUB_SECONDS = "https://huggingface.co", 2.0
 _DINOV2 = "models--timm--vit_small_patch14_reg4_dinov2.lvd142m"  # as the hub's cache names it
@@ -90,9 +91,7 @@ def _version(name: str) -> str:
 
 def find_processor() -> Finding:
     """Cores that this process may use, and memory."""
-    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
-    cores = len(affinity(0)) if affinity else os.cpu_count()
-    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GB
+    cores, gigabytes = allowed_processors(), allowed_memory() / _GB
     found = f"{cores} CPU cores, {gigabytes:.0f} GB of memory"
     if gigabytes >= _LEAST_GB:
         return Finding("processor", found)
@@ -109,7 +108,7 @@ def find_disk(folder: Path) -> Finding:
 def find_wandb() -> Finding:
     """Where training is logged to."""
     mode = os.environ.get("WANDB_MODE")
-    if mode is not None:
+    if mode:
         return Finding("W&B", f"WANDB_MODE={mode} is obeyed")
     if has_wandb_key():
         return Finding("W&B", "a key is set: training is logged online")

@@ -317,11 +317,14 @@ def _composed(groups: tuple[str, ...]) -> Any:
 def open_experiments(schema: type[Config]) -> Iterator[Hydra]:
     """Hydra over experiments/, every file of which must fit the schema.
 
+    A program that imports this package may be one of Hydra's: its own is there again afterwards.
+
     Raises:
         MirageError: in place of what Hydra and OmegaConf complain of inside the block.
     """
-    ConfigStore.instance().store(name="schema", node=schema)
+    their_hydra, their_schemas = GlobalHydra.instance().hydra, dict(ConfigStore.instance().repo)
     GlobalHydra.instance().clear()
+    ConfigStore.instance().store(name="schema", node=schema)
     try:
         with initialize_config_module("experiments", version_base="1.3"):
             hydra = GlobalHydra.instance().hydra
@@ -337,6 +340,9 @@ def open_experiments(schema: type[Config]) -> Iterator[Hydra]:
         ) from error
     except OmegaConfBaseException as error:
         raise _explain(error) from error
+    finally:
+        GlobalHydra.instance().hydra = their_hydra
+        ConfigStore.instance().repo = their_schemas
 
 
 def _explain(error: OmegaConfBaseException) -> MirageError:

@@ -19,7 +19,15 @@ from submitit.core.utils import DelayedSubmission
 from mirage.config import Config
 from mirage.errors import MirageError
 from mirage.progress import choose, chosen, tell_json
-from mirage.slurm import batch_file, complaint, explained, is_at_work, open_executor, wait_for
+from mirage.slurm import (
+    as_from_outside,
+    batch_file,
+    complaint,
+    explained,
+    is_at_work,
+    open_executor,
+    wait_for,
+)
 
 LOGS = "slurm"  # in the folder that jobs write to: <job>_<rank>_log.out
 
@@ -59,7 +67,7 @@ def submit(name: str, work: Callable[[Config], Any], config: Config) -> str:
             the job failed (where `launcher.wait` asks to wait for it).
     """
     folder, settings = Path(config.run) / LOGS, config.launcher
-    with explained():
+    with explained(), as_from_outside():
         _refuse_second(folder / _LATEST)
         executor = open_executor(settings, folder, _title(name, config))
         job = executor.submit(Resumable(work, config))
@@ -97,7 +105,7 @@ def launch_all(task: Callable[[Config], str], configs: Sequence[Config], folder:
     """
     if not configs or configs[0].launcher.kind == "local":
         return [task(config) for config in configs]
-    with explained():
+    with explained(), as_from_outside():
         executor = open_executor(configs[0].launcher, folder / LOGS, f"mirage {folder}")
         jobs = executor.submit_array([Resumable(task, config) for config in configs])
     first = jobs[0].job_id.split("_")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -88,31 +89,71 @@ ALONE = Ranks()
 
 
 def find_ranks() -> Ranks:
-    """This process's place, as torchrun or srun tells it; alone where neither started it.
+    """This process's place, as whoever started it tells; alone where nobody started several.
+
+    srun tells it of a step, of which a job and a shell in one may have any number. torchrun, and
+    others that do as it does, tell it in RANK, WORLD_SIZE and where the processes meet.
 
     Raises:
-        MirageError: srun was given its number of tasks in a way that Lightning cannot read.
+        MirageError: it is one of several, and it is not told of where or how they meet: each would
+            think that the run is its own.
     """
-    if not {"WORLD_SIZE", "SLURM_NTASKS"} & set(os.environ):
-        return ALONE
-    from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
-
-    try:
-        for kind in (TorchElasticEnvironment, SLURMEnvironment):
-            if kind.detect():
-                found = kind()
-                # Both leave the meeting place in MASTER_ADDR and MASTER_PORT when asked for it.
-                _ = found.main_address, found.main_port
-                local = int(os.environ.get("LOCAL_WORLD_SIZE") or _tasks_a_node(found.world_size()))
-                return Ranks(found.global_rank(), found.world_size(), found.local_rank(), local)
-    except RuntimeError as error:
-        raise MirageError(str(error).split(" HINT")[0], where="srun", todo=str(error)) from error
+    told = os.environ
+    for size, by in (("WORLD_SIZE", _by_torchrun), ("SLURM_STEP_NUM_TASKS", _by_srun)):
+        if _number(size) > 1:
+            return by()
+    for size in _OF_MPI:
+        if _number(size) > 1 and "SLURM_STEP_NUM_TASKS" not in told and "WORLD_SIZE" not in told:
+            raise _refusal(f"{told[size]} processes were started by MPI ({size})")
     return ALONE
 
 
-def _tasks_a_node(world: int) -> int:
-    """Of srun, which must have been told (Lightning asks for it)."""
-    return int(os.environ.get("SLURM_NTASKS_PER_NODE") or world)
+_OF_MPI = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
+_AS_TORCHRUN = ("RANK", "MASTER_ADDR", "MASTER_PORT")
+
+
+def _by_torchrun() -> Ranks:
+    missing = [name for name in _AS_TORCHRUN if not os.environ.get(name)]
+    if "LOCAL_RANK" in os.environ and "LOCAL_WORLD_SIZE" not in os.environ:
+        missing.append("LOCAL_WORLD_SIZE")
+    if missing:
+        raise _refusal(f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, and {missing[0]} is not set")
+    local = _number("LOCAL_WORLD_SIZE", 1)  # of one a machine some launchers say no more
+    return _even(_number("RANK"), _number("WORLD_SIZE"), _number("LOCAL_RANK"), local)
+
+
+def _by_srun() -> Ranks:
+    world, nodes = _number("SLURM_STEP_NUM_TASKS"), _number("SLURM_STEP_NUM_NODES", 1)
+    # Where the first of them is; a port that another step of the job does not take as well.
+    first = re.sub(r"\[(\d+).*?\]", r"\1", os.environ.get("SLURM_STEP_NODELIST", "localhost"))
+    os.environ.setdefault("MASTER_ADDR", first.split(",")[0])
+    port = 15000 + (_number("SLURM_JOB_ID") * 7 + _number("SLURM_STEP_ID")) % 10000
+    os.environ.setdefault("MASTER_PORT", str(port))
+    rank, local_rank = _number("SLURM_PROCID"), _number("SLURM_LOCALID")
+    tasks = os.environ.get("SLURM_STEP_TASKS_PER_NODE", "")
+    if world % nodes or "," in tasks:
+        raise _refusal(f"srun put {world} processes on {nodes} nodes, {tasks} on each")
+    return _even(rank, world, local_rank, world // nodes)
+
+
+def _even(rank: int, world: int, local_rank: int, local: int) -> Ranks:
+    if rank >= world or local_rank >= local or world % local:
+        raise _refusal(f"this is process {rank} of {world}, and {local_rank} of {local} here")
+    return Ranks(rank, world, local_rank, local)
+
+
+def _number(name: str, otherwise: int = 0) -> int:
+    value = os.environ.get(name, "")
+    return int(value) if value.isdigit() else otherwise
+
+
+def _refusal(what: str) -> MirageError:
+    return MirageError(
+        f"{what}: they cannot work on one run together so",
+        where="environment",
+        todo="start them with torchrun, or with srun and as many on each node; or unset WORLD_SIZE "
+        "for a process that is alone",
+    )
 
 
 def join_ranks() -> Ranks:

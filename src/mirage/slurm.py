@@ -7,6 +7,7 @@ no accounts that sacct could tell of.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ _ENDED = frozenset(
     {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY",
      "PREEMPTED", "REVOKED", "TIMEOUT"}
 )  # fmt: skip
+_OF_A_JOB = ("SLURM_", "SLURMD_", "SRUN_")
 _GONE = "gone"  # of jobs that ended some minutes ago Slurm knows nothing
 _LOOK_EVERY = 2.0  # seconds between looks at the queue
 _FOR_FILES = 10.0  # seconds in which what a job wrote on another machine comes to be seen
@@ -85,6 +87,17 @@ def _parameters(settings: LauncherConfig, name: str) -> dict[str, Any]:
         "stderr_to_stdout": True,
     }
     return {key: value for key, value in given.items() if value is not None}
+
+
+@contextmanager
+def as_from_outside() -> Iterator[None]:
+    """Forget the job that this is typed in, if it is: what it was given would be the new one's."""
+    own = [name for name in os.environ if name.startswith(_OF_A_JOB) and name != "SLURM_CONF"]
+    kept = {name: os.environ.pop(name) for name in own}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 @contextmanager

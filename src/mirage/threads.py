@@ -13,6 +13,7 @@ from typing import TypeVar
 import torch
 from threadpoolctl import ThreadpoolController
 
+from mirage.machine import allowed_processors, reachable_processors
 from mirage.ranks import Ranks, find_ranks
 
 Item = TypeVar("Item")
@@ -20,19 +21,17 @@ Result = TypeVar("Result")
 
 
 def num_processors() -> int:
-    """The processors that are this process's: of those it may run on, its share.
+    """The processors that are this process's: of those it may keep busy, its share.
 
     torchrun lets each of a machine's processes run on all of them. srun gives each its own, where
     it binds them, or tells how many they are.
     """
-    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
-    installed = os.cpu_count() or 1
-    allowed = len(affinity(0)) if affinity else installed
+    allowed = allowed_processors()
     told = os.environ.get("SLURM_CPUS_PER_TASK")
     by_torchrun = "LOCAL_WORLD_SIZE" in os.environ
     if told and not by_torchrun:
         return min(allowed, int(told))
-    shared = by_torchrun or allowed == installed
+    shared = by_torchrun or reachable_processors() == (os.cpu_count() or 1)
     return max(1, allowed // find_ranks().local_world) if shared else allowed
 
 

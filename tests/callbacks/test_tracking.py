@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -157,3 +158,25 @@ def test_a_run_id_alone_is_not_an_agents(tmp_path: Path, monkeypatch: pytest.Mon
     assert (
         wandb_logger(Record(tmp_path / "run" / "train" / "wandb", "a", "train")).version != "run7"
     )
+
+
+def id_in(folder: Path) -> str:
+    wandb_logger(Record(folder, "demo", "train"))
+    return (folder / "wandb_id.txt").read_text()
+
+
+def test_a_record_that_is_copied_is_another_run_and_one_that_is_moved_the_same(
+    tmp_path: Path,
+) -> None:
+    first = id_in(tmp_path / "first" / "wandb")
+    shutil.copytree(tmp_path / "first", tmp_path / "copied")
+    copied = id_in(tmp_path / "copied" / "wandb")
+    assert copied != first and id_in(tmp_path / "copied" / "wandb") == copied
+    (tmp_path / "first").rename(tmp_path / "moved")
+    assert id_in(tmp_path / "moved" / "wandb") == first
+
+
+def test_an_empty_mode_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "")
+    wandb_logger(Record(tmp_path / "wandb", "demo", "train"))
+    assert os.environ["WANDB_MODE"] == "offline"

@@ -132,3 +132,45 @@ def test_a_hub_out_of_reach_names_the_ways_out(monkeypatch: pytest.MonkeyPatch) 
 def test_an_unknown_model_is_told() -> None:
     with pytest.raises(MirageError, match="no pretrained model"):
         load_backbone(BackboneConfig(model="vit_of_nowhere"))
+
+
+@pytest.mark.parametrize(("model", "size", "layers", "grid"), [
+    ("test_vit", 64, [-1], 4),  # patches of 16 pixels
+    ("test_resnet", 50, [-1], 2), ("test_convnext", 64, [-1], 2),  # convolutional
+    ("test_efficientnet", 64, [1, 2], 16),
+    ("swin_tiny_patch4_window7_224", 64, [1], 8),  # is built for a size
+])  # fmt: skip
+def test_any_timm_network_describes_photos(
+    tmp_path: Path, model: str, size: int, layers: list[int], grid: int
+) -> None:
+    torch.save(timm.create_model(model, num_classes=0).state_dict(), tmp_path / "weights.pth")
+    backbone = load_backbone(BackboneConfig(
+        model=model, weights=str(tmp_path / "weights.pth"), size=size, layers=layers,
+        precision="fp32",
+    ))  # fmt: skip
+    photos = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
+    features = backbone(photos)
+    assert features.shape == (2, grid, grid, backbone.dim)
+    assert torch.allclose(features.norm(dim=-1), torch.ones(2, grid, grid), atol=1e-5)
+    assert not torch.allclose(features[0], features[1])
+
+
+@pytest.mark.parametrize(("model", "size", "layers", "why"), [
+    ("test_vit", 70, [-1], "divisible by patch size"),
+    ("test_vit", 64, [40], "layers \\[40\\]"),
+    ("mixer_s16_224", 96, [-1], "cannot be built|gives no features"),
+])  # fmt: skip
+def test_a_network_that_cannot_says_why(
+    tmp_path: Path, model: str, size: int, layers: list[int], why: str
+) -> None:
+    torch.save(timm.create_model(model, num_classes=0).state_dict(), tmp_path / "weights.pth")
+    weights = str(tmp_path / "weights.pth")
+    with pytest.raises(MirageError, match=why) as told:
+        load_backbone(BackboneConfig(model=model, weights=weights, size=size, layers=layers))
+    assert "backbone.model" in told.value.where
+
+
+def test_patches_of_a_known_size_are_checked_at_once() -> None:
+    with pytest.raises(MirageError, match="100 is not divisible by 16"):
+        BackboneConfig(model="vit_small_patch16_dinov3", size=100)
+    assert BackboneConfig(model="resnet18", size=100).size == 100

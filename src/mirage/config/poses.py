@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,12 +24,13 @@ class BackboneConfig:
         one_of("backbone.name", self.name, ("dinov2", "effnet_lite"))
         one_of("backbone.precision", self.precision, ("auto", "fp32", "bf16"))
         positive("backbone", self, "size", "batch_size")
-        if self.name == "dinov2":
+        if self.name == "dinov2" and (named := re.search(r"patch(\d+)", self.model)):
+            patch = int(named[1])
             require(
-                self.size % 14 == 0,
+                self.size % patch == 0,
                 "backbone.size",
-                f"{self.size} is not divisible by 14",
-                "DINOv2 has 14-pixel patches: use 224, 308, …",
+                f"{self.size} is not divisible by {patch}",
+                f"{self.model} has {patch}-pixel patches: use {16 * patch}, {22 * patch}, …",
             )
 
 

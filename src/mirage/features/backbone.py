@@ -93,31 +93,64 @@ def load_backbone(config: BackboneConfig, device: str | torch.device = "cpu") ->
     """The network `config` names, ready to use.
 
     Raises:
-        MirageError: the hub is out of reach, a weights file is missing or does not fit, or the
-            package that ships the offline weights is not installed.
+        MirageError: the hub is out of reach, a weights file is missing or does not fit, the network
+            cannot take photos of this size or has no such layers, or the package that ships the
+            offline weights is not installed.
     """
     if config.name == "effnet_lite":
         network = timm.create_model(_EFFNET_LITE, pretrained=False)
         network.load_state_dict(effnet_lite_state(network, config.weights))
-        return Backbone(_fold_batch_norms(network), _EFFNET_LITE, config, torch.device(device))
+        return _tried(_fold_batch_norms(network), _EFFNET_LITE, config, device)
     file = config.weights or _fetch_weights(config.model)
     if not Path(file).is_file():
         raise MirageError(f"no such file: {file}", where="configuration key backbone.weights")
     try:
-        network = timm.create_model(
-            config.model,
-            pretrained=True,
-            pretrained_cfg_overlay={"file": file},
-            dynamic_img_size=True,
-            num_classes=0,
-        )
+        network = _create(config.model, file, config.size)
     except (RuntimeError, OSError, TypeError, ValueError) as error:
         raise MirageError(
             f"{config.model} cannot be built from {file}: {str(error)[:200]}",
             where="configuration keys backbone.model, backbone.weights",
-            todo="give the weights of that very timm model",
+            todo="give the weights of that very timm model, and the size that it is made for",
         ) from error
-    return Backbone(network, config.model, config, torch.device(device))
+    return _tried(network, config.model, config, device)
+
+
+def _create(model: str, file: str, size: int) -> nn.Module:
+    """A timm network for photos of a size; each family is told of it in a way of its own."""
+    ways: list[dict[str, Any]] = [{"dynamic_img_size": True}, {"img_size": size}]
+    for way in ways:
+        try:
+            return _create_with(model, file, **way)
+        except TypeError as error:
+            if "unexpected keyword argument" not in str(error):
+                raise
+    return _create_with(model, file)  # a convolutional one takes any
+
+
+def _create_with(model: str, file: str, **way: Any) -> nn.Module:
+    network: nn.Module = timm.create_model(
+        model, pretrained=True, pretrained_cfg_overlay={"file": file}, num_classes=0, **way
+    )
+    return network
+
+
+def _tried(
+    network: nn.Module, name: str, config: BackboneConfig, device: str | torch.device
+) -> Backbone:
+    """The backbone, which has looked at a picture; what timm's networks raise there is of any kind.
+
+    Raises:
+        MirageError: it cannot take photos of this size, or has no such layers.
+    """
+    try:
+        return Backbone(network, name, config, torch.device(device))
+    except Exception as error:
+        raise MirageError(
+            f"{name} gives no features of photos of {config.size} px at layers {config.layers}: "
+            f"{str(error).splitlines()[0][:200] if str(error) else type(error).__name__}",
+            where="configuration keys backbone.model, backbone.size, backbone.layers",
+            todo="give a size that it is made for, layers that it has, or another timm model",
+        ) from error
 
 
 def effnet_lite_state(network: nn.Module, weights: str | None = None) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -105,8 +105,7 @@ class RunFolder:
 
         if is_done():
             return False
-        lock = self.root / f".{stage}.lock"  # in the run's own folder, which no stage sets aside
-        with held(lock, self[stage]) if ranks.is_first else nullcontext():
+        with self.held(stage) if ranks.is_first else nullcontext():
             if is_done():
                 return False
             if ranks.is_first:
@@ -119,6 +118,13 @@ class RunFolder:
                 self.finish(stage, key, None if identify is None else identify())
             ranks.wait()
         return True
+
+    def held(self, what: str) -> AbstractContextManager[None]:
+        """Hold a stage, or a folder below it, for this command alone; see `mirage.locks`.
+
+        The lock is in the run's own folder, for a stage's may be set aside or be another run's.
+        """
+        return held(self.root / ".locks" / f"{what.replace('/', '-')}.lock", self.root / what)
 
     def unshare(self, stage: str) -> None:
         """Let go of a folder that the runs of a sweep share: it is not this run's to change."""

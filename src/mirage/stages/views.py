@@ -8,7 +8,6 @@ from pathlib import Path
 
 from mirage.config import Config
 from mirage.errors import MirageError
-from mirage.locks import held
 from mirage.progress import counting
 from mirage.ranks import join_ranks
 from mirage.report.films import save_webp
@@ -65,7 +64,7 @@ def turn_references(
         for start in range(0, len(missing), TOGETHER):
             for made in make_views(turner, missing[start : start + TOGETHER], config):
                 name = made.reference.name
-                with held(folder["views"] / f".{name}.lock", targets[name]):
+                with folder.held(f"views/{name}"):
                     save_views(made, config.views, targets[name], keys[name])
                 count(1)
     some_made = any(ranks.gather(bool(missing)))

@@ -12,7 +12,7 @@ from typing import Any, Literal, NoReturn, Protocol
 
 import lightning
 import torch
-from lightning.fabric.plugins.environments import SLURMEnvironment
+from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
@@ -155,7 +155,7 @@ def resumable_trainer(
         devices=ranks.local_world,
         num_nodes=ranks.machines,
         strategy="auto" if ranks.world == 1 else "ddp",
-        plugins=_plugins(),
+        plugins=[WholeCheckpoints(), _Started(ranks)],
         logger=wandb_logger(record) if ranks.is_first else False,
         val_check_interval=train.validate_every,
         check_val_every_n_epoch=None,
@@ -205,10 +205,37 @@ def _refuse_twins(callbacks: Sequence[Callback]) -> None:
             )
 
 
-def _plugins() -> list[Any]:
-    # Whoever submitted the job requeues it; Lightning must not take the signals.
-    slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
-    return [WholeCheckpoints(), *slurm]
+class _Started(LightningEnvironment):
+    """Processes as `find_ranks` knows them; Lightning would look for a launcher itself.
+
+    Whoever submitted a job of Slurm requeues it: Lightning must not take the signals.
+    """
+
+    def __init__(self, ranks: Ranks) -> None:
+        super().__init__()
+        self._ranks = ranks
+
+    @property
+    def creates_processes_externally(self) -> bool:
+        return True
+
+    def world_size(self) -> int:
+        return self._ranks.world
+
+    def global_rank(self) -> int:
+        return self._ranks.rank
+
+    def local_rank(self) -> int:
+        return self._ranks.local_rank
+
+    def node_rank(self) -> int:
+        return self._ranks.rank // self._ranks.local_world
+
+    def set_world_size(self, size: int) -> None: ...
+
+    def set_global_rank(self, rank: int) -> None: ...
+
+    def teardown(self) -> None: ...  # Lightning's own forgets WORLD_SIZE, which what follows needs
 
 
 def averaged_weights(checkpoint: Path, module: str) -> dict[str, Tensor]:

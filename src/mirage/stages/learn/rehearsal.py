@@ -6,7 +6,6 @@ has one's share of a batch. What they send one another is counted, not measured.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from mirage.device import device, fast_kernels
 from mirage.errors import MirageError
 from mirage.images.manifest import ImageSet, open_images
 from mirage.launch import sbatch_header
+from mirage.machine import allowed_processors
 from mirage.model.codec import PIXELS, Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
@@ -209,7 +209,7 @@ def _refining(
 def _machine() -> str:
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    return f"{torch.get_num_threads()} threads of {os.cpu_count()} processors"
+    return f"{torch.get_num_threads()} threads of {allowed_processors()} processors"
 
 
 def _clock(seconds: float) -> str:
