@@ -16,13 +16,13 @@ import experiments
 from mirage.config import Config
 from mirage.errors import MirageError
 from mirage.experiment import (
-    SAVED,
     config_text,
-    known_keys,
     list_experiments,
     load_config,
     save_config,
 )
+from mirage.files import SAVED
+from mirage.overrides import known_keys
 
 FOLDER = Path(str(experiments.__file__)).parent
 

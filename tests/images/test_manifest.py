@@ -22,12 +22,11 @@ from mirage.images import decode, manifest, survey
 from mirage.images.entry import Entry, Source
 from mirage.images.manifest import (
     build_manifest,
-    highest_heldout,
-    object_hashes,
     open_images,
     source_fingerprint,
 )
 from mirage.images.sources import FolderSource
+from mirage.images.split import highest_heldout, object_hashes
 
 
 def save_photos(folder: Path, count: int, side: int = 32) -> list[np.ndarray]:  # type: ignore[type-arg]
