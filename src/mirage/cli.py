@@ -46,9 +46,9 @@ def _streams_of_any_kind() -> Iterator[None]:
 
 
 def _is_broken(stream: TextIOWrapper) -> bool:
-    """Whether nobody reads a stream; what waits in it then goes nowhere."""
+    """Whether nobody reads a stream, by a line end; what waits in it then goes nowhere."""
     try:
-        stream.flush()
+        print(file=stream, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return True

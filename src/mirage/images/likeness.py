@@ -22,6 +22,7 @@ SKETCH_BYTES = _CELLS**2 + 3 * _COLOURS**2
 
 _ORDERS = 16  # of the bits
 _NEIGHBOURS = 3  # that each is compared with, in each order
+_AT_ONCE = 65536  # pairs
 _MEAN, _MOST = 5.0, 24  # levels of 255 that copies may differ by in a cell
 
 
@@ -48,7 +49,8 @@ def first_alike(sketches: ByteArray) -> IntArray:
         order = np.lexsort(hashes.T[::-1])
         for step in range(1, _NEIGHBOURS + 1):
             near = np.stack([order[:-step], order[step:]], axis=1)
-            pairs.append(near[_are_copies(sketches, near)])
+            for some in np.array_split(near, len(near) // _AT_ONCE + 1):
+                pairs.append(some[_are_copies(sketches, some)])
     one, other = np.concatenate(pairs).T
     links = coo_array((np.ones(len(one), bool), (one, other)), shape=(count, count))
     _, group = connected_components(links, directed=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -170,9 +171,8 @@ def source_fingerprint(config: ImagesConfig) -> str:
         return fingerprint((shard.name, shard.size, shard.time) for shard in shards)
     root = path_of(config.path)
     files = _photos_at(root) if config.source == "folder" else files_at(root)
-    return fingerprint(
-        _as_readable(file for file in files if not Path(file[0]).name.startswith("."))
-    )
+    shown = (file for file in files if not Path(file[0]).name.startswith("."))
+    return fingerprint(_as_readable(shown))
 
 
 def _photos_at(root: Path) -> Iterator[tuple[str, int, int]]:
