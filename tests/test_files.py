@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 
 from mirage.errors import MirageError
 from mirage.files import (
+    as_shown,
     as_text,
     file_named,
     files_at,
@@ -92,3 +93,9 @@ def test_the_home_folder_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert path_of("~/a") == path_of(Path("~/a")) == tmp_path / "a"
     assert path_of("~nobody_of_that_name/a") == Path("~nobody_of_that_name/a")
     assert path_of("a~/b") == Path("a~/b")
+
+
+def test_a_name_is_shown_on_one_line_and_commands_no_terminal() -> None:
+    assert as_shown("a\nb\x1b[31m\t.png") == "a\\nb\\x1b[31m\\t.png"
+    assert as_shown("Käfer 日本 🚗 [1].png") == "Käfer 日本 🚗 [1].png"
+    assert as_shown(os.fsdecode(b"caf\xe9")) == "caf\\xe9"

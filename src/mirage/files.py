@@ -79,6 +79,12 @@ def as_text(name: str) -> str:
     return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
+def as_shown(name: str) -> str:
+    """A name on one line: of line ends and the like, too, what they are in Python."""
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in as_text(name))
+    return "".join(shown)
+
+
 def file_named(folder: Path, text: str) -> Path:
     """The file below a folder whose name `as_text` gave."""
     path = folder / text

@@ -139,7 +139,7 @@ def _in_words(error: Exception) -> str:
     said = (str(error).splitlines() or [""])[0]
     if isinstance(error, UnidentifiedImageError):
         return "unreadable: it is no picture of a known kind"
-    return "truncated" if "truncated" in said else f"unreadable: {said[:100]}"
+    return "truncated" if "truncated" in said.lower() else f"unreadable: {said[:100]}"
 
 
 def _read(image: Image.Image, max_pixels: int, box: Box | None) -> Image.Image:

@@ -17,7 +17,7 @@ from mirage.contracts import ByteArray, PoseLabels
 from mirage.device import device
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
-from mirage.files import as_text
+from mirage.files import as_shown, as_text
 from mirage.images.decode import Photo, read_photo
 from mirage.images.manifest import open_images
 from mirage.images.sources import find_photos
@@ -132,7 +132,7 @@ def _batches(
             try:
                 read.append((path, reader.square(path)))
             except MirageError as error:
-                unreadable.append(f"{as_text(str(path))}: {error.what}")
+                unreadable.append(f"{as_shown(str(path))}: {error.what}")
         if read:
             names, squares = zip(*read, strict=True)
             yield list(names), np.stack(squares)
@@ -144,7 +144,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     table = rich_table(headings)
     for row in rows:
         cells = [
-            row["path"], str(row["pose"]), _azimuth(row), f"{row['confidence']:.2f}",
+            as_shown(row["path"]), str(row["pose"]), _azimuth(row), f"{row['confidence']:.2f}",
             "yes" if row["outlier"] else "",
         ]  # fmt: skip
         add_row(table, [*cells, *([Path(row["picture"]).name] if explained else [])])

@@ -13,7 +13,7 @@ import numpy as np
 from mirage.config import Config
 from mirage.contracts import HELDOUT, PosedPhoto
 from mirage.errors import MirageError
-from mirage.files import as_text, path_of
+from mirage.files import as_shown, path_of
 from mirage.images.decode import photo_name, read_photo
 from mirage.images.manifest import ImageSet, open_images
 from mirage.images.sources import find_photos
@@ -153,7 +153,7 @@ def _named(
         if pictures is not None:
             pictures.clear(photo_name(path))
         if look.remark:
-            print(f"{as_text(path.name)}: {look.remark}")
+            print(f"{as_shown(path.name)}: {look.remark}")
         found.append((name, photo_name(path.resolve()), look))
     if config.views.photos > 1 and found:  # they show one object
         name, where, _ = found[0]
