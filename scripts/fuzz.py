@@ -37,7 +37,7 @@ KINDS = {
     "TIFF": ("1", "L", "LAB", "RGB", "RGBA", "CMYK", "I;16", "I", "F"), "GIF": ("L", "P", "RGB"),
     "WEBP": ("RGB", "RGBA"), "BMP": ("1", "L", "RGB"), "PPM": ("1", "L", "RGB", "I;16"),
     "TGA": ("L", "LA", "RGB", "RGBA"), "JPEG2000": ("L", "RGB"), "PCX": ("L", "RGB"),
-    "SGI": ("L", "RGB"), "EPS": ("L", "RGB"), "ICO": ("RGB",), "AVIF": ("RGB", "RGBA"),
+    "SGI": ("L", "RGB"), "EPS": ("L", "RGB"), "AVIF": ("RGB", "RGBA"),
 }  # fmt: skip
 SUFFIXES = (".jpg", ".JPG", ".png", ".tif", ".gif", ".webp", ".jfif", ".pgm", ".tga", ".heic",
             ".psd", ".dds", ".mpo", ".qoi", ".cr2", ".svg", ".txt", "")  # fmt: skip
