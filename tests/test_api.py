@@ -17,6 +17,7 @@ from tiny_runs import mirage
 
 from mirage import Mirage, MirageError
 from mirage.contracts import PoseRing
+from mirage.experiment import load_config, save_config
 from mirage.poses.bank import PoseBank
 from mirage.stages.turn import refuse
 
@@ -211,3 +212,15 @@ def test_the_readmes_example_runs(
     said = capsys.readouterr().out
     assert said.count("asked for") == 24 and "seen from" in said
     assert list(tmp_path.glob("view_*.png"))
+
+
+@pytest.mark.parametrize("name", ["2024_05_01", "12:30", "a=b #2", "~/mine"])
+def test_a_run_is_opened_by_the_name_it_has(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    save_config(load_config([f"run={name}", "poses.count=7"]))
+    learned = Mirage.load(name)
+    assert learned.config.poses.count == 7
+    assert learned.folder is not None and learned.folder.root.exists()

@@ -18,7 +18,8 @@ from mirage import circumstances, cli, recipes
 from mirage.circumstances import look_around, settle
 from mirage.config import AUTO, Config
 from mirage.errors import MirageError
-from mirage.experiment import SAVED, load_config, save_config
+from mirage.experiment import load_config, save_config
+from mirage.files import SAVED
 from mirage.images import manifest
 from mirage.model.cost import TrainingCost
 from mirage.ranks import Ranks

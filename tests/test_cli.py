@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_runs import TINY, mirage
@@ -90,3 +94,36 @@ def test_a_run_that_cannot_be_written_ends_in_words(
     said = capsys.readouterr().err
     assert said.startswith("mirage: cannot be read or written: Not a directory")
     assert "where: taken" in said and "Traceback" not in said
+
+
+def piped(*words: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """One command in a process of its own."""
+    return subprocess.run([sys.executable, "-m", "mirage.cli", *words], **options, check=False)
+
+
+def test_a_terminal_of_another_encoding_is_told_all_the_same(tmp_path: Path) -> None:
+    for words in (["images", f"images.path={tmp_path}/→/Käfer"], ["--help"]):
+        environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+        done = piped(*words, env=environment, capture_output=True, cwd=tmp_path)
+        assert b"Traceback" not in done.stderr and b"Error:" not in done.stderr
+        assert done.stdout or b"\\u2192/K\xe4fer does not exist" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["experiments"], ["--help"], ["nonsense"]])
+def test_a_reader_that_goes_away_ends_a_command_quietly(words: list[str]) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = piped(*words, stdout=writes, stderr=subprocess.PIPE)
+    os.close(writes)
+    assert done.returncode == (1 if words == ["nonsense"] else 141)
+    assert b"Traceback" not in done.stderr and b"BrokenPipe" not in done.stderr
+
+
+def test_a_photo_may_be_named_like_an_override_and_from_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a=b.png").write_bytes(b"no picture")
+    assert mirage("assign", "~/a=b.png", "run=~/none") == 1
+    said = capsys.readouterr().err  # the photo is known to be there: it is the run that is not
+    assert "the poses of the run" in said and str(tmp_path / "none") in said

@@ -21,11 +21,12 @@ from mirage.experiment import (
     SAVED,
     _composed,
     config_text,
-    known_keys,
     list_experiments,
     load_config,
     save_config,
 )
+from mirage.files import SAVED
+from mirage.overrides import known_keys
 
 FOLDER = Path(str(experiments.__file__)).parent
 

@@ -10,7 +10,16 @@ import pytest
 from safetensors import SafetensorError
 
 from mirage.errors import MirageError
-from mirage.files import files_at, fingerprint, refusals_told, replacing
+from mirage.files import (
+    as_shown,
+    as_text,
+    file_named,
+    files_at,
+    fingerprint,
+    path_of,
+    refusals_told,
+    replacing,
+)
 
 
 def test_a_file_that_was_not_finished_leaves_the_old_one(tmp_path: Path) -> None:
@@ -68,3 +77,25 @@ def test_what_it_has_no_part_in_is_left_alone(error: Exception) -> None:
     with pytest.raises(type(error)) as same, refusals_told():
         raise error
     assert same.value is error
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.jpg", "Käfer.jpg".encode(), b"a\\xe9.jpg", b"\xff\xfe"])
+def test_any_name_can_be_written_and_found_again(name: bytes, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(name)
+    path.write_bytes(name)
+    text = as_text(path.name)
+    assert text.encode() and file_named(tmp_path, text).read_bytes() == name
+    assert fingerprint(files_at(tmp_path))
+
+
+def test_the_home_folder_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert path_of("~/a") == path_of(Path("~/a")) == tmp_path / "a"
+    assert path_of("~nobody_of_that_name/a") == Path("~nobody_of_that_name/a")
+    assert path_of("a~/b") == Path("a~/b")
+
+
+def test_a_name_is_shown_on_one_line_and_commands_no_terminal() -> None:
+    assert as_shown("a\nb\x1b[31m\t.png") == "a\\nb\\x1b[31m\\t.png"
+    assert as_shown("Käfer 日本 🚗 [1].png") == "Käfer 日本 🚗 [1].png"
+    assert as_shown(os.fsdecode(b"caf\xe9")) == "caf\\xe9"

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from mirage.config import AUTO, Config
-from mirage.experiment import flat_values, lay_recipe, load_config
+from mirage.experiment import lay_recipe, load_config
 from mirage.model.cost import TrainingCost
+from mirage.overrides import flat_values
 from mirage.recipes import (
     DEFAULTS,
     Circumstances,

@@ -14,7 +14,8 @@ import yaml
 
 from mirage.errors import MirageError
 from mirage.files import replacing
-from mirage.multirun import Multirun, quote
+from mirage.multirun import Multirun
+from mirage.overrides import is_place, is_text, quote
 
 # Not ${envvar:…}: agents fill that in before they know which point it is.
 _POINT = "sweep.point=${oc.env:WANDB_RUN_ID}"
@@ -41,7 +42,8 @@ def write_for_agents(sweep: Multirun) -> str:
         "command": ["mirage", *asked, "${args_no_hyphens}", _POINT],
     }
     with replacing(path) as temporary:
-        temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        temporary.write_text(text, encoding="utf-8")
     return f"sweep: {len(sweep.jobs)} points → {path}: `wandb sweep {path}`, then `wandb agent ID`"
 
 
@@ -54,8 +56,8 @@ def _parameters(sweep: Multirun) -> dict[str, list[Any]]:
     for point in points:
         for key, value in point.items():
             kept = values.setdefault(key, [])
-            if _word(value) not in kept:
-                kept.append(_word(value))
+            if (word := _word(key, value)) not in kept:
+                kept.append(word)
     if any(point.keys() != values.keys() for point in points) or (
         math.prod(map(len, values.values())) != len(points)
     ):
@@ -67,12 +69,13 @@ def _parameters(sweep: Multirun) -> dict[str, list[Any]]:
     return values
 
 
-def _word(value: Any) -> Any:
-    """A value as W&B keeps it and writes it after `key=`, where Hydra's grammar reads it again."""
+def _word(key: str, value: Any) -> Any:
+    """A value as W&B keeps it and writes it after `key=`, where it is read as if it were typed."""
     if value is None:
         return "null"
     if isinstance(value, list):
-        return f"[{','.join(str(_word(item)) for item in value)}]"
-    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_][\w./-]*", value):
-        return quote(value)
-    return value
+        return f"[{','.join(str(_word(key, item)) for item in value)}]"
+    if not isinstance(value, str) or is_place(key):
+        return value
+    plain = r"[^,'\"]+" if is_text(key) else r"[A-Za-z_][\w./-]*"
+    return value if re.fullmatch(plain, value) else quote(value)

@@ -13,7 +13,8 @@ import numpy as np
 from mirage.config import Config
 from mirage.contracts import PoseLabels
 from mirage.errors import MirageError
-from mirage.experiment import SAVED, change_config, load_config
+from mirage.experiment import change_config, load_config
+from mirage.files import SAVED, path_of
 from mirage.images.decode import Photo, photo_name, read_photo
 from mirage.images.manifest import open_images
 from mirage.sampler.pipeline import BANK, read_fit
@@ -52,7 +53,7 @@ class Mirage:
         Raises:
             MirageError: it is none of them.
         """
-        given = Path(path)
+        given = path_of(path)
         if (given / SAVED).exists():
             folder = RunFolder(given)
             return cls(load_config([f"run={given}"]), folder, folder["model"])

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 
 from mirage.commands import COMMANDS, MULTIRUN, QUIET, command_help, general_help, options
 from mirage.config import Config
 from mirage.errors import MirageError
-from mirage.files import refusals_told
+from mirage.files import path_of, refusals_told
 from mirage.machine import heed_limits
 from mirage.progress import choose, chosen, tell_json
+
+_NOBODY_READS = 141  # 128 + SIGPIPE, as shells tell it
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -24,7 +27,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     choose(_style(words))
     heed_limits()
-    sys.exit(_status(lambda: _dispatch(words)))
+    with _streams_of_any_kind():
+        status = _status(lambda: _dispatch(words))
+    sys.exit(status)
+
+
+@contextmanager
+def _streams_of_any_kind() -> Iterator[None]:
+    """Escapes what a terminal's encoding lacks; ends quietly where nobody reads any more."""
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, TextIOWrapper)]
+    for stream in streams:
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not any([_is_broken(stream) for stream in streams]):
+            raise  # some other pipe
+        sys.exit(_NOBODY_READS)
+
+
+def _is_broken(stream: TextIOWrapper) -> bool:
+    """Whether nobody reads a stream, by a line end; what waits in it then goes nowhere."""
+    try:
+        print(file=stream, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return True
+    return False
 
 
 def run_as_job(name: str, config: Config) -> None:
@@ -140,7 +170,7 @@ def _compare(typed: _Typed) -> None:
             todo="`mirage compare RUN RUN… run=DIR`",
         )
     target = targets[-1].removeprefix("run=") if targets else "runs/compare"
-    _tell("compare", lambda: _stage("compare")(runs, Path(target)))
+    _tell("compare", lambda: _stage("compare")(runs, path_of(target)))
 
 
 def _experiments(typed: _Typed) -> None:
@@ -249,7 +279,7 @@ def _tell(what: str, work: Callable[[], str], speaks: bool = True) -> None:
 
 def _is_override(word: str) -> bool:
     """Whether a word is key=value and not the name of a file or folder."""
-    return "=" in word and not Path(word).exists()
+    return "=" in word and not path_of(word).exists()
 
 
 def _stage(name: str) -> Callable[..., str]:

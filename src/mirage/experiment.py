@@ -6,16 +6,14 @@ An experiment is a short YAML in experiments/ that differs from the defaults in 
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra import compose, initialize_config_module
 from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
@@ -35,10 +33,16 @@ from mirage.config import (
     ViewsConfig,
 )
 from mirage.errors import MirageError
-from mirage.files import replacing
+from mirage.files import SAVED, path_of, replacing
+from mirage.overrides import (
+    GROUPS,
+    check_words,
+    flat_values,
+    in_hydras_grammar,
+    known_keys,
+    read_override,
+)
 
-_PARTS = ("backbone", "ablation", "launcher")  # folders of experiments/ for parts of `Config`
-_GROUPS = ("experiment", *_PARTS)  # `backbone=effnet_lite` picks a file
 _NETWORK = tuple(
     f"model.{name}"
     for name in ("channels", "layers_per_block", "norm_groups", "attention_levels", "head_dim")
@@ -66,14 +70,14 @@ def load_config(overrides: Sequence[str]) -> Config:
         MirageError: unknown key, wrong type or impossible combination; says which key.
     """
     check_words(overrides)
-    groups = [word for word in overrides if word.split("=", 1)[0] in _GROUPS]
+    groups = [word for word in overrides if word.split("=", 1)[0] in GROUPS]
     values = [word for word in overrides if word not in groups]
     base = _compose(groups)
     named = [word.split("=", 1)[1] for word in groups if word.startswith("experiment=")]
     try:
-        given = OmegaConf.merge({}, *(_read_override(word) for word in values))
+        given = OmegaConf.merge({}, *(read_override(word) for word in values))
         merged = OmegaConf.merge(base, given)
-        saved = Path(merged.run) / SAVED
+        saved = path_of(merged.run) / SAVED
         if named:
             merged.recipe = named[-1]
         elif saved.exists():
@@ -156,7 +160,7 @@ def lay_recipe(config: Config, name: str) -> Config:
         if value != base[key] and key not in left_alone
     ]
     try:
-        changes = [_read_override(word) for word in words]
+        changes = [read_override(word) for word in words]
         laid = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(config), *changes))
     except OmegaConfBaseException as error:
         raise _explain(error) from error
@@ -191,23 +195,11 @@ def list_experiments() -> dict[str, dict[str, str]]:
 
 def _first_comment(path: Path) -> str:
     try:
-        lines = path.read_text(errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     comments = [line.lstrip("# ").rstrip() for line in lines if line.startswith("#")]
     return next((c for c in comments if c and not c.startswith("@")), "")
-
-
-def check_words(words: Sequence[str]) -> None:
-    """Refuse what is not key=value.
-
-    Raises:
-        MirageError: names the first such word.
-    """
-    for word in words:
-        if "=" not in word:
-            todo = f"write images.path={word}" if Path(word).exists() else "write key=value"
-            raise MirageError(f"{word!r} is not an override", where="command line", todo=todo)
 
 
 def _drop(kept: Any, key: str) -> None:
@@ -215,18 +207,6 @@ def _drop(kept: Any, key: str) -> None:
     of = OmegaConf.select(kept, section)
     if of is not None:
         of.pop(name, None)
-
-
-def _read_override(word: str) -> Any:
-    try:
-        return OmegaConf.from_dotlist([word])
-    except yaml.YAMLError as error:
-        raise MirageError(
-            f"{word!r} cannot be read", where="command line", todo="close its brackets and quotes"
-        ) from error
-
-
-SAVED = "config.yaml"  # in the run's folder
 
 
 def save_config(config: Config) -> None:
@@ -281,22 +261,6 @@ def config_words(config: Config) -> list[str]:
     return [f"{key}={value}" for key, value in flat_values(config).items() if default[key] != value]
 
 
-def flat_values(section: Any, prefix: str = "") -> dict[str, str]:
-    """Every dotted key below a dataclass that is no section itself → its value, as written."""
-    values: dict[str, str] = {}
-    for item in fields(section):
-        value, key = getattr(section, item.name), f"{prefix}{item.name}"
-        if is_dataclass(value):
-            values |= flat_values(value, f"{key}.")
-        else:
-            plain = OmegaConf.to_container(OmegaConf.create({"value": value}))
-            line = yaml.safe_dump(
-                plain, default_flow_style=True, width=math.inf, allow_unicode=True
-            )
-            values[key] = line.strip().removeprefix("{value: ").removesuffix("}")
-    return values
-
-
 def _compose(groups: Sequence[str]) -> Any:
     """The defaults with the named files of experiments/ laid over them."""
     return deepcopy(_composed(tuple(groups)))  # to be changed by whoever asked
@@ -305,7 +269,7 @@ def _compose(groups: Sequence[str]) -> Any:
 @cache
 def _composed(groups: tuple[str, ...]) -> Any:
     with open_experiments(Config):
-        composed = compose("config", overrides=list(groups))
+        composed = compose("config", overrides=[*map(in_hydras_grammar, groups)])
     OmegaConf.set_struct(composed, True)
     # Named by whoever writes them.
     for named in (composed.train.callbacks, composed.ablation.rows, composed.poses.anchors):
@@ -370,15 +334,3 @@ def _explain(error: OmegaConfBaseException) -> MirageError:
         where=f"configuration key {key}",
         todo=f"did you mean {' or '.join(near)}?" if near else "`mirage --help` lists the sections",
     )
-
-
-def known_keys(section: Any, prefix: str = "") -> dict[str, Any]:
-    """Every dotted key below a dataclass → its field type, as written."""
-    keys: dict[str, Any] = {}
-    for item in fields(section):
-        name = f"{prefix}{item.name}"
-        keys[name] = item.type
-        factory = item.default_factory
-        if is_dataclass(factory):
-            keys |= known_keys(factory, f"{name}.")
-    return keys

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from mirage.errors import MirageError
 
+SAVED = "config.yaml"  # in the folder of a run: its configuration
+SHARED = "_shared"  # in a sweep's: runs of which only the stages are made that jobs have in common
+
 # What the file system answers where it refuses → what to do about it.
 _FULL = "make room, or give run=DIR on another disk"
 _FORBIDDEN = "give run=DIR where you may write, or ask for the right to"
@@ -46,6 +49,11 @@ def refusals_told() -> Iterator[None]:
         ) from error
 
 
+def path_of(typed: str | os.PathLike[str]) -> Path:
+    """A path as a person types it: ~ is the home folder."""
+    return Path(os.path.expanduser(typed))  # unlike Path.expanduser, leaves ~nobody as it is
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that becomes `path` when all went well."""
@@ -62,8 +70,30 @@ def fingerprint(files: Iterable[tuple[str, int | None, object]]) -> str:
     """What tells cheaply that files changed: the name, the size and the time of each."""
     digest = hashlib.sha256()
     for name, size, time in files:
-        digest.update(f"{name} {size} {time}\n".encode())
+        digest.update(f"{name} {size} {time}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
+
+
+def as_text(name: str) -> str:
+    """A name that can be written anywhere: of bytes that are no UTF-8, as in caf\\xe9.jpg."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def as_shown(name: str) -> str:
+    """A name on one line: of line ends and the like, too, what they are in Python."""
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in as_text(name))
+    return "".join(shown)
+
+
+def file_named(folder: Path, text: str) -> Path:
+    """The file below a folder whose name `as_text` gave."""
+    path = folder / text
+    if "\\x" not in text or path.exists():
+        return path
+    escaped = text.encode()
+    return folder / os.fsdecode(
+        re.sub(rb"\\x([89a-f][0-9a-f])", lambda m: bytes.fromhex(m[1].decode()), escaped)
+    )
 
 
 def hash_file(path: Path) -> str:
@@ -85,15 +115,16 @@ def files_at(root: Path) -> Iterator[tuple[str, int, int]]:
     folder at a time in memory.
     """
     if not root.is_dir():
-        yield from _facts(str(root), root.name)
+        yield from facts_of(str(root), root.name)
     for folder, subfolders, names in os.walk(root):
         subfolders.sort()
         for name in sorted(names):
             file = os.path.join(folder, name)
-            yield from _facts(file, os.path.relpath(file, root))
+            yield from facts_of(file, os.path.relpath(file, root))
 
 
-def _facts(file: str, name: str) -> Iterator[tuple[str, int, int]]:
+def facts_of(file: str, name: str) -> Iterator[tuple[str, int, int]]:
+    """`name`, and the size and time (ns) of a file; nothing where there is none."""
     if os.path.isfile(file):
         facts = os.stat(file)
         yield name, facts.st_size, facts.st_mtime_ns

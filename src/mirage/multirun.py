@@ -18,7 +18,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from mirage.config import Config, SweepConfig, SweptConfig, road_to
 from mirage.errors import MirageError
-from mirage.experiment import check_words, open_experiments
+from mirage.experiment import open_experiments
+from mirage.files import path_of
+from mirage.overrides import check_words, in_hydras_grammar, is_text, quote
 from mirage.progress import show_progress
 
 
@@ -62,8 +64,8 @@ def load_multirun(words: Sequence[str], command: str = "sweep") -> Multirun:
     """Lay out a sweep and check every job of it.
 
     Args:
-        words: `key=value` words in Hydra's grammar; `sweep=NAME` names a file of
-            experiments/sweep/, `key=a,b` gives a key several values, in place of the sweep's own.
+        words: `key=value` words; `sweep=NAME` names a file of experiments/sweep/, `key=a,b` gives
+            a key several values, and a path `key=choice(a,b)`, in place of the sweep's own.
         command: `sweep`, or the command that `--multirun` came with: jobs run the road up to it
             where the sweep names no commands.
 
@@ -75,7 +77,7 @@ def load_multirun(words: Sequence[str], command: str = "sweep") -> Multirun:
         master, given = _compose_base(hydra, words)
         settings = OmegaConf.to_object(master.sweep)
         assert isinstance(settings, SweepConfig)
-        grid = _parse({key: _several(values) for key, values in settings.grid.items()})
+        grid = _parse({key: _several(key, values) for key, values in settings.grid.items()})
         points = [
             (variant, point)
             for variant, changes in _variants(settings).items()
@@ -88,7 +90,7 @@ def load_multirun(words: Sequence[str], command: str = "sweep") -> Multirun:
     _check_names([job.name for job in jobs], settings)
     asked = ("sweep",) if command == "sweep" else (command, "--multirun")
     commands = tuple(settings.commands or road_to(command))
-    return Multirun(str(master.run), (*asked, *words), commands, settings, tuple(jobs))
+    return Multirun(str(path_of(master.run)), (*asked, *words), commands, settings, tuple(jobs))
 
 
 def _variants(settings: SweepConfig) -> dict[str, dict[str, Any]]:
@@ -124,7 +126,7 @@ def _check_names(names: Sequence[str], settings: SweepConfig) -> None:
 
 def _compose_base(hydra: Hydra, words: Sequence[str]) -> tuple[DictConfig, list[Override]]:
     """The base of all jobs with Hydra's own settings, and the overrides that jobs are given."""
-    given = _parse_words(words)
+    given = _parse_words([*map(in_hydras_grammar, words)])
     for word in given:
         if word.is_hydra_override():
             raise MirageError(
@@ -162,7 +164,7 @@ def _make_job(
     axes: dict[str, Any],
 ) -> Job:
     name = point or _name(variant, axes)
-    run = f"run={quote(f'{master.run}/{name}')}"
+    run = f"run={quote(str(path_of(master.run) / name))}"
     config = _to_config(hydra.config_loader.load_sweep_config(master, [*words, run]))
     # Points are compared as they are laid out: no recipe is chosen for one.
     group = config.group or Path(master.run).name
@@ -174,12 +176,17 @@ def _parse_words(words: Sequence[str]) -> list[Override]:
 
 
 def _parse(values: dict[str, Any]) -> list[Override]:
-    return _parse_words([f"{key}={_text(value)}" for key, value in values.items()])
+    words = [f"{key}={_text(value)}" for key, value in values.items()]
+    return _parse_words([*map(in_hydras_grammar, words)])
 
 
-def _several(values: Any) -> str:
-    """The values of a key of the grid in Hydra's grammar, also where the YAML has a list."""
-    return f"choice({_text(values)[1:-1]})" if isinstance(values, list) else _text(values)
+def _several(key: str, values: Any) -> str:
+    """The values of a key of the grid, also where the YAML has a list."""
+    if not isinstance(values, list):
+        return _text(values)
+    literal = is_text(key)
+    items = [quote(v) if literal and isinstance(v, str) else _text(v) for v in values]
+    return f"choice({','.join(items)})"
 
 
 def _text(value: Any) -> str:
@@ -189,12 +196,6 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return f"{{{','.join(f'{key}:{_text(item)}' for key, item in value.items())}}}"
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def quote(text: str) -> str:
-    """A text that Hydra's grammar takes as it is."""
-    escaped = text.replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _name(variant: str, axes: dict[str, Any]) -> str:

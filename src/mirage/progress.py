@@ -110,7 +110,7 @@ class _Teller:
 class _Bar(_Teller):
     def open(self) -> None:
         self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=Console(stderr=True),
         )  # fmt: skip
         self.task = self.bar.add_task(self.what, total=self.total, completed=self.done, rate="")

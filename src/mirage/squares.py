@@ -12,25 +12,36 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from mirage.contracts import ByteArray, Window
+from mirage.exif import upright
 
 _RESAMPLE = Image.Resampling.LANCZOS
+_BITS = (8, 10, 12, 14, 16, 24, 32)  # that a grey may have
+_ABOUT_ONE = 2.0  # sharpened floats go beyond 1
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """A picture of any mode and depth as RGB, upright by EXIF, transparency laid on white."""
-    image = ImageOps.exif_transpose(image)
+    image = upright(image)
     if image.mode.startswith(("I", "F")):  # 16- and 32-bit greys: Pillow would clip them
-        values = np.asarray(image, dtype=np.float64)
-        deep = image.mode.startswith("I;16") or values.max() > 255
-        full = 65535.0 if deep else 255.0
-        return Image.fromarray((values.clip(0, full) * (255 / full)).astype(np.uint8)).convert(
-            "RGB"
-        )
+        values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
+        full = _full_scale(values.max(), image.mode == "F")
+        grey = (values.clip(0, full) * (255 / full)).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
     if "A" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
     return image.convert("RGB")
+
+
+def _full_scale(brightest: float, is_float: bool) -> float:
+    """What white is: 1 of floats that stay about there, else the end of the fewest bits of a
+    camera's that hold the brightest pixel, since files of 16 bits often hold 10, 12 or 14.
+    """
+    if is_float and brightest <= _ABOUT_ONE:
+        return 1.0
+    bits = next((bits for bits in _BITS if brightest < 2**bits), _BITS[-1])
+    return 2.0**bits - 1.0
 
 
 def to_square(image: Image.Image, size: int, fit: str, window: Window | None = None) -> ByteArray:

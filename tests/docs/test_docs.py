@@ -36,9 +36,9 @@ from mirage import cli, launch, multirun
 from mirage.commands import COMMANDS, options
 from mirage.config import Config, ShapeConfig
 from mirage.errors import MirageError
-from mirage.experiment import flat_values
 from mirage.images.sources import open_source
 from mirage.multirun import Multirun
+from mirage.overrides import flat_values
 from mirage.poses.bank import PoseBank
 from mirage.shape.reconstruct import reconstruct
 from mirage.stages.measure import pose_figures

@@ -20,7 +20,8 @@ from reference import GENERATED, commands, configuration, experiment_files
 
 from mirage.commands import COMMANDS
 from mirage.config import Config, SweepConfig
-from mirage.experiment import flat_values, list_experiments
+from mirage.experiment import list_experiments
+from mirage.overrides import flat_values
 
 
 @pytest.fixture(scope="module")

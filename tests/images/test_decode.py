@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 import sys
+import warnings
+import zlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from mirage.errors import MirageError
 from mirage.images.decode import UndecodableError, _open_heic, decode, read_photo
@@ -66,11 +70,84 @@ def test_transparent_palette_is_laid_on_white() -> None:
     assert out[0].tolist() == [[255, 255, 255], [40, 50, 60]]
 
 
-@pytest.mark.parametrize("top", [65535, 200])
-def test_16_bit_grey_keeps_its_scale(top: int) -> None:
+@pytest.mark.parametrize(
+    ("top", "full"),
+    [(65535, 65535), (40000, 65535), (16000, 16383), (4095, 4095), (1000, 1023), (200, 255)],
+)
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_white_of_a_16_bit_grey_is_that_of_the_camera(top: int, full: int, kind: str) -> None:
     grey = np.array([[0, top // 2, top]], np.uint16)
-    out = np.asarray(decode(encode(Image.fromarray(grey)), LIMIT))[0, :, 0]
-    assert np.abs(out - grey[0] / 257.0).max() <= 1.0
+    out = np.asarray(decode(encode(Image.fromarray(grey), kind), LIMIT))[0, :, 0]
+    assert np.abs(out - grey[0] * 255.0 / full).max() <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("values", "levels"),
+    [
+        ([0.0, 0.5, 1.0], [0, 127, 255]),
+        ([-0.2, 0.5, 1.3], [0, 127, 255]),  # sharpened
+        ([0.0, 100.0, 255.0], [0, 100, 255]),
+        ([0.0, float("nan"), 1.0], [0, 0, 255]),
+        ([0.0, 32768.0, 65535.0], [0, 127, 255]),
+    ],
+)
+def test_floats_are_told_by_how_bright_they_are(values: list[float], levels: list[int]) -> None:
+    data = encode(Image.fromarray(np.array([values], np.float32)), "TIFF")
+    out = np.asarray(decode(data, LIMIT))[0, :, 0]
+    assert np.abs(out.astype(int) - levels).max() <= 1
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("damaged", [
+    (0x011A, 5, 1, 10**6),  # beyond the end
+    (0x0100, 2, 4, 0x00636261),  # text where a number is due
+    (0x0128, 2, 4, 0x00636261),
+    (0x010F, 2, 2**31, 8),
+])  # fmt: skip
+def test_a_photo_with_damaged_exif_is_used_and_upright(
+    damaged: tuple[int, int, int, int], first: bool
+) -> None:
+    entries = [struct.pack("<HHII", 0x0112, 3, 1, 6), struct.pack("<HHII", *damaged)]
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + b"".join(entries[:: 1 if first else -1])
+    data = encode(Image.fromarray(ramp()), "JPEG", exif=exif + bytes(4), quality=95)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's own
+        out = np.asarray(decode(data, LIMIT))
+    assert out.shape == (30, 20, 3)
+    assert abs(out.astype(int) - np.rot90(ramp(), -1)).mean() < 8
+
+
+@pytest.mark.parametrize("chunk", [
+    (b"tEXt", b"prompt\0" + b"x" * 2_000_000),
+    (b"zTXt", b"prompt\0\0" + zlib.compress(b"x" * 2_000_000)),
+    (b"iTXt", b"prompt\0\1\0\0\0" + zlib.compress(b"x" * 2_000_000)),
+])  # fmt: skip
+@pytest.mark.parametrize("after", [True, False])
+def test_a_png_with_a_long_text_is_used(chunk: tuple[bytes, bytes], after: bool) -> None:
+    text = PngInfo()
+    text.add(*chunk, after_idat=after)
+    out = decode(encode(Image.fromarray(ramp()), pnginfo=text), LIMIT)
+    assert np.array_equal(np.asarray(out), ramp())
+
+
+def test_why_a_photo_cannot_be_read_is_told_and_always_alike() -> None:
+    told = set()
+    for _ in range(2):
+        with pytest.raises(UndecodableError, match="unreadable: it is no picture") as caught:
+            decode(b"hello", LIMIT)
+        told.add(str(caught.value))
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("kind", ["BMP", "DIB", "TGA", "PPM", "PCX", "SGI", "JPEG2000", "DDS"])
+def test_pictures_of_many_kinds_are_read(kind: str) -> None:
+    out = np.asarray(decode(encode(Image.fromarray(ramp()), kind), LIMIT))
+    assert np.abs(out.astype(int) - ramp()).mean() < 8
+
+
+def test_what_another_program_would_have_to_draw_is_not_read() -> None:
+    with pytest.raises(UndecodableError, match="no picture of a known kind"):
+        decode(encode(Image.fromarray(ramp()), "EPS"), LIMIT)
 
 
 def test_cmyk_is_converted() -> None:

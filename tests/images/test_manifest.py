@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -22,12 +23,11 @@ from mirage.images import decode, manifest, survey
 from mirage.images.entry import Entry, Source
 from mirage.images.manifest import (
     build_manifest,
-    highest_heldout,
-    object_hashes,
     open_images,
     source_fingerprint,
 )
 from mirage.images.sources import FolderSource
+from mirage.images.split import highest_heldout, object_hashes
 
 
 def save_photos(folder: Path, count: int, side: int = 32) -> list[np.ndarray]:  # type: ignore[type-arg]
@@ -149,6 +149,39 @@ def test_photos_of_one_object_fall_on_the_same_side(tmp_path: Path) -> None:
         sides.setdefault(name, set()).add(side)
     assert len(sides) == 4 and all(len(side) == 1 for side in sides.values())
     assert set(images.split) == {TRAIN, HELDOUT}
+
+
+def test_copies_of_a_photo_fall_on_its_side(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(40):
+        coarse = Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).resize((160, 120))
+        coarse.save(photos / f"{index:02d}.png")
+        coarse.resize((80, 60)).save(photos / f"{index:02d}-80x60.jpg", quality=80)
+    config = config_for(photos)
+    config.heldout_fraction = 0.5
+    build_manifest(config, tmp_path / "images")
+    images = open_images(tmp_path / "images")
+    sides: dict[str, set[str]] = {}
+    for path, name, side in zip(images.path, images.object_id, images.split, strict=True):
+        sides.setdefault(path[:2], set()).update((name, side))
+    assert len(images) == 80 and all(len(found) == 2 for found in sides.values())
+    assert list(images.split).count(HELDOUT) == 40
+
+
+def test_names_that_are_no_utf8_are_listed_and_read(tmp_path: Path) -> None:
+    photos = save_photos(tmp_path / "photos", 5)
+    (tmp_path / "photos/004.png").rename(tmp_path / "photos" / os.fsdecode(b"z\xe9.png"))
+    for name in (b"caf\xe9.txt", b"caf\xe9.jpg", b"\xe9.nef"):
+        (tmp_path / "photos" / os.fsdecode(name)).write_bytes(b"no picture")
+    assert source_fingerprint(config_for(tmp_path / "photos"))
+    build_manifest(config_for(tmp_path / "photos"), tmp_path / "images")
+    images = open_images(tmp_path / "images")
+    assert images.path[4] == "z\\xe9.png"
+    assert np.array_equal(images.load_square(4, 32), photos[4])
+    with (tmp_path / "images/rejected.csv").open() as file:
+        assert {row["file"] for row in csv.DictReader(file)} == {"caf\\xe9.jpg", "\\xe9.nef"}
 
 
 class Watched(Source):

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pickle
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +120,38 @@ def test_samples_are_told_apart_as_webdataset_does(tmp_path: Path) -> None:
     right = entries["x.tar/right/1.JPEG"]
     assert (right.azimuth, right.split, right.viewpoint) == (330.0, HELDOUT, "side")
     assert entries["x.tar/3.jpg"].object_id == "7"
+
+
+def test_a_folder_that_was_packed_keeps_all_its_photos(tmp_path: Path) -> None:
+    photos = [
+        "Shot at 10.30.12.png", "Shot at 10.31.05.png", "car.1.jpg", "car.2.jpg", "deep/my.car.png",
+        "deep/my.dog.png", "v1.2/Photo 1. Mai.JPG", os.fsdecode(b"caf\xe9.1.png"),
+    ]  # fmt: skip
+    facts = ("Shot at 10.30.12.json", "deep/my.car.json")
+    for name in (*photos, *facts, ".thumbnails/car.1.jpg", "deep/._my.car.png"):
+        path = tmp_path / "folder" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b'{"azimuth": 7}' if name in facts else os.fsencode(name))
+    pack = ["tar", "--sort=name", "-cf", "x.tar", "-C", "folder", "."]  # as the docs say
+    subprocess.run(pack, cwd=tmp_path, check=True)
+    entries = entries_of(tmp_path / "x.tar")
+    good = {name: entry for name, entry in entries.items() if not entry.refused}
+    assert set(good) == {f"x.tar/{name}" for name in [*photos[:-1], "caf\\xe9.1.png"]}
+    assert {name for name, entry in good.items() if entry.azimuth == 7} == {
+        "x.tar/Shot at 10.30.12.png", "x.tar/deep/my.car.png",
+    }  # fmt: skip
+    (left,) = set(entries) - set(good)
+    assert left == "x.tar/.thumbnails/car.1.jpg" and entries[left].refused.startswith("hidden")
+    source = open_source("shards", str(tmp_path / "x.tar"))
+    for name in photos[:-1]:
+        assert source.read(good[f"x.tar/{name}"]) == name.encode()
+
+
+def test_other_pictures_of_a_sample_are_no_photos(tmp_path: Path) -> None:
+    members = ["1.jpg", "1.seg.png", "1.depth_map.png", "2.seg.png", "2.cls"]
+    (tmp_path / "x.tar").write_bytes(tar_of([(name, b"?") for name in members]))
+    assert list(entries_of(tmp_path)) == ["x.tar/1.jpg", "x.tar/2"]
+    assert refusals(tmp_path) == {"x.tar/2": "no picture in the sample"}
 
 
 def test_bad_samples_are_refused_with_a_reason_and_the_rest_is_kept(tmp_path: Path) -> None:

@@ -19,10 +19,17 @@ def test_folder_is_recursive_sorted_and_survives_link_loops(tmp_path: Path) -> N
     (tmp_path / "b/loop").symlink_to(tmp_path)
     (tmp_path / "broken.png").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "pipe.png")
+    not_utf8 = os.fsdecode(b"caf\xe9.png")
+    (tmp_path / not_utf8).write_bytes(b"coffee")
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"")
     source = open_source("folder", str(tmp_path))
+    assert source.read(Entry("caf\\xe9.png")) == b"coffee"
+    (tmp_path / not_utf8).unlink()
     good = [entry.path for entry in source.entries() if not entry.refused]
     assert good == ["z.webp", "b/1.png", "b/c/2.JPG"]
     assert {entry.path for entry in source.entries() if entry.refused} == {
+        ".hidden.png",
+        "b/loop",
         "broken.png",
         "pipe.png",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
@@ -77,6 +78,24 @@ def test_tar_tricks_are_refused_with_a_reason(tmp_path: Path) -> None:
     assert source.read(entries["fine.png"]) == b"fine"
     with pytest.raises((OSError, KeyError)):
         source.read(entries["soft.png"])
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_any_name_can_be_listed_and_read(tmp_path: Path, mode: str) -> None:
+    names = [os.fsdecode(b"caf\xe9.png"), "a:b [c].jfif", "x" * 200 + ".jpe"]
+    with tarfile.open(tmp_path / "x.tar", mode) as archive:  # type: ignore[call-overload]
+        for name in names:
+            add(archive, name, os.fsencode(name))
+        for name in (".thumbnails/a.png", "__MACOSX/._a.png", "b.nef"):
+            add(archive, name, b"x")
+    source = open_source("tar", str(tmp_path / "x.tar"))
+    entries = list(source.entries())
+    good = [entry for entry in entries if not entry.refused]
+    assert [entry.path for entry in good] == ["caf\\xe9.png", *names[1:]]
+    assert [source.read(entry) for entry in good] == list(map(os.fsencode, names))
+    assert [entry.refused.split(":")[0] for entry in entries[3:]] == [
+        "hidden, or in a folder of the system", "hidden, or in a folder of the system", "not read",
+    ]  # fmt: skip
 
 
 def test_tar_cut_short_keeps_what_came_before(tmp_path: Path) -> None:

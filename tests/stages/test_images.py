@@ -82,7 +82,7 @@ def test_an_epoch_holds_every_training_photo_once(
     assert len(photos) % 8 and len(set(photos)) == len(photos)
     steps = -(-2 * len(photos) // 8)  # two epochs
     words = [
-        "train", *TRAINING, f"train.steps={steps}", f"run={run}",
+        "train", *TRAINING, f"train.steps={steps}", "images.frame=none", f"run={run}",
         "train.callbacks.seen._target_=seen_photos.SeenPhotos",
         f"train.callbacks.seen.folder={tmp_path / 'seen'}",
     ]  # fmt: skip
@@ -171,3 +171,40 @@ def test_a_set_is_the_same_however_many_processes_render_it() -> None:
         setattr(config.images.turntable, name, value)
         keys.append(images_key(config))
     assert keys[0] == keys[1] != keys[2]
+
+
+def save_photos(folder: Path, count: int) -> None:
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        pixels = rng.integers(0, 256, (32, 32, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+
+
+def test_a_runs_own_pictures_are_no_photos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_photos(tmp_path / "photos", 6)
+    monkeypatch.chdir(tmp_path / "photos")
+    words = ["images", "images.path=.", "run=runs/a", "images.min_count=3"]
+    assert mirage(*words) == 0
+    manifest = tmp_path / "photos/runs/a/images/manifest.parquet"
+    made = manifest.stat().st_mtime_ns
+    save_photos(tmp_path / "photos/runs/a/poses", 1)
+    assert mirage(*words) == 0
+    assert manifest.stat().st_mtime_ns == made  # the run's own files make it no other set
+    assert mirage("images", "images.path=.", "run=runs/b", "images.min_count=3") == 0
+    rejected = (tmp_path / "photos/runs/b/images/rejected.csv").read_text()
+    assert "6 usable" in capsys.readouterr().out and "MIRAGE's own" in rejected
+
+
+@pytest.mark.parametrize(
+    ("photos", "run"), [("photos", "photos"), ("r/images", "r"), ("r/images/a", "r")]
+)
+def test_a_run_that_would_write_among_its_photos_is_refused(
+    photos: str, run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_photos(tmp_path / photos, 6)
+    assert mirage("images", f"images.path={tmp_path / photos}", f"run={tmp_path / run}") == 1
+    assert "a folder of its own" in capsys.readouterr().err
+    assert len(list((tmp_path / photos).glob("*.png"))) == 6

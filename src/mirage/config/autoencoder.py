@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from mirage.config.checks import one_of, positive, require
+from mirage.config.places import Place
 
 
 @dataclass
@@ -17,7 +18,7 @@ class AutoencoderConfig:
     channels: list[int] = field(default_factory=lambda: [32, 64, 128])
     layers: list[int] = field(default_factory=lambda: [2, 3, 3])  # residual blocks, likewise
     size: int = 128  # side that photos are brought to, to train and to measure, pixels
-    others: list[str] = field(default_factory=list)  # folders of runs whose photos it learns, too
+    others: list[Place] = field(default_factory=list)  # folders of runs whose photos it learns, too
     own: float = 0.75  # share of the crops that are of the run's own photos, where there are others
     crop: int = 64  # side of the pictures that it is trained on, pixels
     zoom: float = 1.5  # a crop shows between 1 and so many times its side of a photo

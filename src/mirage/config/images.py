@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mirage.config.checks import one_of, positive, require
+from mirage.config.places import Place
 
 
 @dataclass
@@ -59,7 +60,7 @@ _SOURCES = ("folder", "tar", "shards", "csv", "compcars", "turntable")
 class ImagesConfig:
     source: str = "folder"  # folder | tar | shards | csv | compcars | turntable
     # The folder, tar or CSV file, or CompCars' folder; of shards, a folder, pattern or URL.
-    path: str | None = None
+    path: Place | None = None
     fit: str = "pad"  # how a photo becomes square: pad | crop | stretch
     # What the model sees of a photo: its object at the same height in all (a turn leaves height
     # alone), its longer side the same, or the photo as it is; auto: height, none of renders.

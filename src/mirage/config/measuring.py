@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mirage.config.checks import one_of, positive, require
+from mirage.config.places import Place
 from mirage.config.views import MODES
 
 
@@ -19,9 +20,9 @@ class EvaluateConfig:
     turn: int = 36  # views of a whole turn whose evenness is measured; 0 leaves it out
     modes: list[str] = field(default_factory=lambda: list(MODES))  # of views.mode, a row each
     second_reader: bool = True  # views are read by a small network too, trained in a minute
-    json: str | None = None  # also write the figures here
+    json: Place | None = None  # also write the figures here
     # A CSV of the photos' true azimuths, degrees: path,azimuth[,elevation]; nothing else reads it.
-    truth: str | None = None
+    truth: Place | None = None
 
     def __post_init__(self) -> None:
         positive("evaluate", self, "objects", "photos", "views")

@@ -10,6 +10,7 @@ from mirage.config.checks import require
 from mirage.config.images import ImagesConfig
 from mirage.config.launcher import LauncherConfig
 from mirage.config.measuring import AblationConfig, EvaluateConfig
+from mirage.config.places import Place, expand_places
 from mirage.config.poses import BackboneConfig, PartsConfig, PosesConfig
 from mirage.config.shape import ShapeConfig
 from mirage.config.training import DataConfig, ModelConfig, RefineConfig, TrainConfig
@@ -22,13 +23,13 @@ AUTO = "auto"  # the recipe of a run for which none is chosen yet
 class Config:
     """All of a run. See `mirage <command> --help` for what each command reads."""
 
-    run: str = "runs/default"  # the run's folder
+    run: Place = "runs/default"  # the run's folder
     group: str | None = None  # of W&B runs, this one among them; a sweep's jobs get its name
     # auto: chosen when training begins, then an experiment's name; null in runs older than that.
     recipe: str | None = AUTO
     # Keys that were typed while no recipe was chosen, which leaves them alone.
     given: list[str] = field(default_factory=list, compare=False)
-    pretrained: str | None = None  # weights to start from: a name or a folder; null starts afresh
+    pretrained: Place | None = None  # weights to start from: a name or a folder; null starts afresh
     reference_pose: int | None = None  # insist on this pose for the reference photo
     dry_run: bool = False  # train: say what it would take, and leave everything as it is
     budget: BudgetConfig = field(default_factory=BudgetConfig)
@@ -53,6 +54,7 @@ class Config:
         return self.recipe == AUTO or self.budget.is_open
 
     def __post_init__(self) -> None:
+        expand_places(self)
         halvings = 2 ** (len(self.model.channels) - 1)
         require(
             self.data.resolution % halvings == 0,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mirage.config.checks import one_of, require
+from mirage.config.places import Place, expand_places
 from mirage.config.run import Config
 
 
@@ -23,9 +24,10 @@ class PlotConfig:
 class SweepConfig:
     """Which runs a sweep makes of one base, and what is compared at its end.
 
-    Values are in Hydra's grammar: `6,12,24` and `range(3)` are several, `[4,5]` is one. Every
-    combination of a variant with the values of the grid is a job. Jobs that differ only in keys
-    named seed are repeats: they share a row, with mean and spread.
+    Values are in Hydra's grammar: `6,12,24` and `range(3)` are several, `[4,5]` is one. Those of a
+    path, which may have a comma, are told apart as a list or by `choice(a,b)`. Every combination of
+    a variant with the values of the grid is a job. Jobs that differ only in keys named seed are
+    repeats: they share a row, with mean and spread.
     """
 
     commands: list[str] = field(default_factory=list)  # in order; none: the road to the command
@@ -36,10 +38,11 @@ class SweepConfig:
     # what the commands measure.
     figures: list[str] = field(default_factory=list)
     plots: dict[str, PlotConfig] = field(default_factory=dict)  # name of the PNG → what is drawn
-    wandb: str | None = None  # run nothing: write the sweep to this file, for agents of W&B
+    wandb: Place | None = None  # run nothing: write the sweep to this file, for agents of W&B
     point: str | None = None  # make the one job that is left, in a folder of this name
 
     def __post_init__(self) -> None:
+        expand_places(self)
         for command in self.commands:
             one_of("sweep.commands", command, SWEPT_COMMANDS)
         named = [("variants", name) for name in self.variants]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mirage.config.checks import one_of, positive, require
+from mirage.config.places import Place
 
 
 @dataclass
@@ -37,7 +38,7 @@ class ModelConfig:
     azimuth_frequencies: int = 4  # Fourier features of the azimuth: sin and cos of 1..n times it
     # A diffusers autoencoder: a folder, as `mirage autoencoder` makes, the name of one that ships
     # with mirage, or of one on the hub; null: pixels.
-    autoencoder: str | None = None
+    autoencoder: Place | None = None
     patch: int = 1  # pixels or latents a side that are channels of one: 2 is about 4 times as fast
     sigma_data: float = 0.5  # EDM: standard deviation of the images in [-1, 1]
     dropout: float = 0.0  # in the residual layers

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mirage.config.checks import one_of, positive, require
+from mirage.config.places import Place
 
 # What of the photo is used: nothing; the noise that it inverts to, where views start; its keys and
 # values in attention as well; and hard-attention guidance.
@@ -13,7 +14,7 @@ MODES = ("none", "start", "soft", "hard")
 
 @dataclass
 class ViewsConfig:
-    reference: str = "heldout"  # a photo, a folder of photos, or heldout: kept out of training
+    reference: Place = "heldout"  # a photo, a folder of photos, or heldout: kept out of training
     references: int = 8  # how many held-out photos
     reference_path: str = "inversion"  # inversion | fixed_noise: how the photo gets to noise
     background: str = "keep"  # keep | plain: behind the photo's object, its median border colour
@@ -50,7 +51,7 @@ class ViewsConfig:
     perturbed_interval: list[float] = field(default_factory=lambda: [0.0, 20.0])  # σ where it acts
     weak_guidance: float = 0.0  # D + s (D − D_weak), of the model below (autoguidance)
     weak_interval: list[float] = field(default_factory=lambda: [0.0, 20.0])  # σ where it acts
-    weak_model: str | None = None  # model/ folder of a worse version of this model, of its poses
+    weak_model: Place | None = None  # model/ folder of a worse version of this model, of its poses
     precision: str = "auto"  # auto | fp32 | bf16 of the network; auto takes what is faster
     chunk: int = 64  # pictures that pass the network at once; bounds memory
 

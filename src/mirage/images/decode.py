@@ -9,13 +9,20 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from mirage.errors import MirageError
+from mirage.files import as_text, path_of
+from mirage.images.png import strip_text
 from mirage.squares import to_rgb
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom: pixels from 0, the last two excluded
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+
+_FORMATS = frozenset({
+    "AVIF", "BMP", "DDS", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM",
+    "PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP",
+})  # fmt: skip
 
 Photo = str | Path | Image.Image  # a file, or a picture that is open
 
@@ -37,8 +44,26 @@ def decode(data: bytes, max_pixels: int, box: Box | None = None) -> Image.Image:
     """
     if _is_heic(data):
         _open_heic()
-    with _reasons(), Image.open(io.BytesIO(data)) as image:
+    with _reasons():
+        try:
+            return _decode(data, max_pixels, box)
+        except ValueError:
+            without = strip_text(data)
+            if without is None:
+                raise
+            return _decode(without, max_pixels, box)
+
+
+def _decode(data: bytes, max_pixels: int, box: Box | None) -> Image.Image:
+    with Image.open(io.BytesIO(data), formats=_formats()) as image:
         return _read(image, max_pixels, box)
+
+
+@cache
+def _formats() -> list[str]:
+    """Those of photos, in Pillow's order; what it would start other programs for is not read."""
+    Image.init()
+    return [name for name in Image.ID if name in _FORMATS]
 
 
 def read_photo(photo: Photo, max_pixels: int) -> Image.Image:
@@ -49,7 +74,7 @@ def read_photo(photo: Photo, max_pixels: int) -> Image.Image:
     """
     try:
         if not isinstance(photo, Image.Image):
-            return decode(Path(photo).read_bytes(), max_pixels)
+            return decode(path_of(photo).read_bytes(), max_pixels)
         with _reasons():
             return _read(photo, max_pixels, None)
     except (OSError, UndecodableError) as error:
@@ -64,8 +89,8 @@ def read_photo(photo: Photo, max_pixels: int) -> Image.Image:
 def photo_name(photo: Photo) -> str:
     """What messages call a photo: its path, or the picture's file if it has one."""
     if isinstance(photo, Image.Image):
-        return str(getattr(photo, "filename", "")) or "the picture given"
-    return str(photo)
+        return as_text(str(getattr(photo, "filename", ""))) or "the picture given"
+    return as_text(str(photo))
 
 
 def _is_heic(data: bytes) -> bool:
@@ -107,8 +132,14 @@ def _reasons() -> Iterator[None]:
     except (Image.DecompressionBombError, MemoryError) as error:
         raise UndecodableError("too large") from error
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged bytes
-        reason = "truncated" if "truncated" in str(error) else "unreadable"
-        raise UndecodableError(reason) from error
+        raise UndecodableError(_in_words(error)) from error
+
+
+def _in_words(error: Exception) -> str:
+    said = (str(error).splitlines() or [""])[0]
+    if isinstance(error, UnidentifiedImageError):
+        return "unreadable: it is no picture of a known kind"
+    return "truncated" if "truncated" in said.lower() else f"unreadable: {said[:100]}"
 
 
 def _read(image: Image.Image, max_pixels: int, box: Box | None) -> Image.Image:

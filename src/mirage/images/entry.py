@@ -4,16 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Protocol
 
 from mirage.contracts import HELDOUT, TRAIN
 from mirage.errors import MirageError
 from mirage.images.decode import Box
+from mirage.images.listing import read_number
 
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 SUFFIXES = HEIC_SUFFIXES | {
-    ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".jp2", ".avif",
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".bmp", ".dib", ".gif",
+    ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".jpx", ".avif",
+    ".pcx", ".psd", ".sgi", ".qoi", ".dds",
 }  # fmt: skip
+_OTHER_PICTURES = frozenset({
+    ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw", ".x3f", ".raw",
+    ".jxl", ".jxr", ".exr", ".hdr", ".pfm", ".fits", ".svg", ".eps", ".xcf", ".psb", ".ico",
+})  # fmt: skip
+_OF_SYSTEM = frozenset({
+    "@eadir", "#recycle", "@recycle", "$recycle.bin", "__macosx", "lost+found",
+    "system volume information",
+})  # fmt: skip
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is the system's: hidden, thumbnails, a recycle bin and the like."""
+    return name.startswith(".") or name.lower() in _OF_SYSTEM
+
+
+def left_out(path: PurePath) -> str | None:
+    """Why a file is not looked at, by its path alone: empty if it is; None if it is no picture."""
+    suffix = path.suffix.lower()
+    if suffix in SUFFIXES:
+        return "hidden, or in a folder of the system" if any(map(is_hidden, path.parts)) else ""
+    if suffix in _OTHER_PICTURES and not any(map(is_hidden, path.parts)):
+        return f"not read: {suffix} is no kind of photo that is; convert it to JPEG or PNG"
+    return None
 
 
 @dataclass(frozen=True)
@@ -72,7 +99,7 @@ def labelled(path: str, facts: Mapping[str, object], where: str) -> Entry:
     known = {name: str(value).strip() for name, value in facts.items() if value is not None}
     azimuth, split = known.get("azimuth", ""), known.get("split", "")
     try:
-        degrees = float(azimuth) % 360.0 if azimuth else None
+        degrees = read_number(azimuth) % 360.0 if azimuth else None
     except ValueError as error:
         raise MirageError(f"azimuth {azimuth!r} is not a number", where=where) from error
     if split not in ("", TRAIN, HELDOUT):

@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from copy import copy
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -23,13 +23,16 @@ from PIL import Image
 from mirage.config import ImagesConfig
 from mirage.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray
 from mirage.errors import MirageError
-from mirage.files import files_at, fingerprint, replacing
+from mirage.files import facts_of, files_at, fingerprint, path_of, replacing
+from mirage.images.below import photos_below
 from mirage.images.column import Column
+from mirage.images.copies import first_of_same_bytes, looks, usable_photos
 from mirage.images.decode import UndecodableError, decode, reads_heic
 from mirage.images.entry import HEIC_SUFFIXES, SUFFIXES, Entry, Source
 from mirage.images.remote import absolute, is_url
 from mirage.images.shards import ShardsSource
 from mirage.images.sources import open_source
+from mirage.images.split import highest_heldout, object_hashes
 from mirage.images.survey import Survey
 from mirage.images.turntable.render import name_set, render_set
 from mirage.ranks import ALONE, Ranks
@@ -56,8 +59,7 @@ COLUMNS = pa.schema(
 )
 
 _SEEN = ("path", "sha256", "split", "object_id", "azimuth", "viewpoint", "box")
-
-Hashes = npt.NDArray[np.uint64]
+_FACTS = 2  # what a survey finds; one of an earlier version is dropped
 
 
 def build_manifest(
@@ -69,8 +71,9 @@ def build_manifest(
     all must call this.
 
     Rejected, with a reason, and no hindrance to the rest: unreadable, truncated, tiny, absurdly
-    large and duplicate files. A stopped one goes on where it was. Memory holds some 70 bytes a
-    photo, to find the duplicates and to draw the split.
+    large and duplicate files. Photos of no known object that look the same, as small copies do, are
+    one object: they stay in one split. A stopped one goes on where it was. Memory holds some 400
+    bytes a photo, to find copies and to draw the split.
 
     Args:
         key: names what the outcome depends on; what was looked at under another key is dropped.
@@ -78,7 +81,7 @@ def build_manifest(
     Raises:
         MirageError: the source cannot be read, or too few photos are usable.
     """
-    work = folder / "work"
+    work, key = folder / "work", f"{key}-{_FACTS}"
     if ranks.is_first:
         folder.mkdir(parents=True, exist_ok=True)
         for other in work.glob("*"):
@@ -114,7 +117,7 @@ def _locate(config: ImagesConfig, folder: Path, ranks: Ranks) -> tuple[str, str]
 def _write_outcome(
     config: ImagesConfig, folder: Path, survey: Survey, kind: str, path: str
 ) -> None:
-    first = _first_of_same_bytes(survey)
+    first = first_of_same_bytes(survey)
     reasons = _write_rejected(folder / REJECTED, survey, first)
     num_usable = len(first) - reasons.total()
     if len(first) == 0:
@@ -166,15 +169,17 @@ def source_fingerprint(config: ImagesConfig) -> str:
     if config.source == "shards":
         shards = ShardsSource(absolute(config.path)).shards()
         return fingerprint((shard.name, shard.size, shard.time) for shard in shards)
-    files = files_at(Path(config.path).expanduser())
-    return fingerprint(_as_readable(file for file in files if _may_matter(file[0], config.source)))
+    root = path_of(config.path)
+    files = _photos_at(root) if config.source == "folder" else files_at(root)
+    shown = (file for file in files if not Path(file[0]).name.startswith("."))
+    return fingerprint(_as_readable(shown))
 
 
-def _may_matter(name: str, source: str) -> bool:
-    """Whether a file is more than what a file manager, or anybody, leaves beside photos."""
-    path = Path(name)
-    is_asked = source != "folder" or path.suffix.lower() in SUFFIXES
-    return is_asked and not path.name.startswith(".")
+def _photos_at(root: Path) -> Iterator[tuple[str, int, int]]:
+    """Name below a folder, size and time (ns) of each photo in it."""
+    for path, refused in photos_below(root):
+        if not refused:
+            yield from facts_of(os.path.join(root, path), path)
 
 
 def _as_readable(files: Iterable[tuple[str, int, int]]) -> Iterator[tuple[str, int, str]]:
@@ -183,41 +188,6 @@ def _as_readable(files: Iterable[tuple[str, int, int]]) -> Iterator[tuple[str, i
     for name, size, time in files:
         waits = Path(name).suffix.lower() in HEIC_SUFFIXES
         yield name, size, f"{time} readable" if waits and installed() else str(time)
-
-
-def object_hashes(objects: Sequence[str], seed: int) -> Hashes:
-    """A number for each object, from the seed and its name; the objects of the lowest are held out.
-
-    All photos of one object fall on the same side, and adding photos moves few of the others.
-    """
-    digests = (hashlib.sha256(f"{seed}/{name}".encode()).digest() for name in objects)
-    return np.array([int.from_bytes(digest[:8], "big") for digest in digests], np.uint64)
-
-
-def highest_heldout(hashes: Hashes, heldout_fraction: float) -> np.uint64:
-    """The highest hash that is held out, given those of the objects of all photos.
-
-    At least one object is held out, and one is not, where there are two.
-    """
-    hashes = np.unique(hashes)
-    count = min(max(1, round(heldout_fraction * len(hashes))), max(1, len(hashes) - 1))
-    return np.uint64(hashes[count - 1])
-
-
-def _first_of_same_bytes(survey: Survey) -> IntArray:
-    """[M] of all photos of the source: the first one with the same bytes; −1 if it is refused.
-
-    A file is one photo whatever its box: boxes a pixel apart would let it into both splits.
-    """
-    parts = [np.empty(0, "S16")]  # half a SHA-256 tells any two photos apart
-    for table in survey:
-        parts.append(np.array([bytes.fromhex(h or "")[:16] for h in table["sha256"].to_pylist()]))
-    digests = np.concatenate(parts, dtype="S16")
-    looked_at = np.flatnonzero(digests != b"")
-    _, first, same = np.unique(digests[looked_at], return_index=True, return_inverse=True)
-    result = np.full(len(digests), -1)
-    result[looked_at] = looked_at[first[same]]
-    return result
 
 
 def _write_rejected(path: Path, survey: Survey, first: IntArray) -> Counter[str]:
@@ -242,13 +212,13 @@ def _write_rejected(path: Path, survey: Survey, first: IntArray) -> Counter[str]
 def _write_manifest(
     path: Path, survey: Survey, first: IntArray, config: ImagesConfig, source: str
 ) -> None:
-    hashes = [object_hashes(table["object_id"].to_pylist(), config.seed)
-              for table in _usable(survey, first)]  # fmt: skip
+    tables = partial(usable_photos, survey, first, looks(survey, first))
+    hashes = [object_hashes(table["object_id"].to_pylist(), config.seed) for table in tables()]
     limit = highest_heldout(np.concatenate(hashes), config.heldout_fraction)
     found: set[str] = set()
     start = 0
     with replacing(path) as temporary, pq.ParquetWriter(temporary, COLUMNS) as writer:
-        for table, hashed in zip(_usable(survey, first), hashes, strict=True):
+        for table, hashed in zip(tables(), hashes, strict=True):
             drawn = np.where(hashed <= limit, HELDOUT, TRAIN).tolist()
             given = table["split"].to_pylist()
             split = [asked or side for asked, side in zip(given, drawn, strict=True)]
@@ -265,21 +235,6 @@ def _write_manifest(
                     todo="let the split column name both, or leave it empty; "
                     "one object is not enough",
                 )
-
-
-def _usable(survey: Survey, first: IntArray) -> Iterator[pa.Table]:
-    """The facts of the photos that are usable; one of no known object is an object of its own."""
-    start = 0
-    for table in survey:
-        rows = np.arange(start, start + len(table))
-        start += len(table)
-        table = table.filter(pa.array(first[rows] == rows))
-        pairs = zip(table["object_id"].to_pylist(), table["sha256"].to_pylist(), strict=True)
-        objects = pa.array(
-            [known or f"photo:{sha256[:16]}" for known, sha256 in pairs], pa.string()
-        )
-        place = table.column_names.index("object_id")
-        yield table.set_column(place, "object_id", objects)
 
 
 class ImageSet:

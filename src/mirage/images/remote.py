@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fsspec.core import url_to_fs
 from fsspec.registry import known_implementations
 
 from mirage.errors import MirageError
+from mirage.files import path_of
 
 _THREADS = 16  # that wait for answers
 _BRACES = re.compile(r"\{(\d+\.\.\d+|[^{}]*,[^{}]*)\}")
@@ -132,7 +132,7 @@ def is_url(path: str) -> bool:
 
 def absolute(path: str) -> str:
     """The same place, whatever folder a command runs in; a URL as it is."""
-    return path if is_url(path) else str(Path(path).expanduser().resolve())
+    return path if is_url(path) else str(path_of(path).resolve())
 
 
 def expand_braces(pattern: str) -> list[str]:

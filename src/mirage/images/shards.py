@@ -3,6 +3,10 @@
 Files of one sample follow one another in a shard and share their name up to the first dot (of what
 comes after the last slash): 000123.jpg is the photo, 000123.json may say more of it, and other
 files of the sample are left alone. https://github.com/webdataset/webdataset
+
+A dot before what is no word is of the name, as in `Shot at 10.30.12.png`. Where a sample would have
+no photo, since names of a folder that was packed have dots before words (`my.car.png`), each
+picture is one.
 """
 
 from __future__ import annotations
@@ -14,16 +18,22 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
+from pathlib import PurePosixPath
 from typing import Any
 
 from mirage.errors import MirageError
-from mirage.images.entry import SUFFIXES, Entry, Source, labelled
+from mirage.files import as_text
+from mirage.images.entry import SUFFIXES, Entry, Source, labelled, left_out
 from mirage.images.remote import RemoteFile, RemoteFiles
 from mirage.images.tar import refuse_member
 
-_NAME = re.compile(r"((?:.*/)?[^/.]+)\.([^/]*)")  # of a member: the sample's key, and what it is
+# Of a member: the sample's key, and what it is of it.
+_NAME = re.compile(r"((?:.*/)?[^/.][^/]*?)\.((?:[^\W\d]\w*\.)*[^/.]*)")
 _COMPRESSED = re.compile(r"\.(tgz|tbz2?|txz|tar\.\w+)$")
 _MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")  # gzip, bzip2, xz, zstd
+
+
+_Files = list[tuple[str, tarfile.TarInfo]]  # of a sample: what each is of it, in small letters
 
 
 class ShardsSource(Source):
@@ -49,6 +59,10 @@ class ShardsSource(Source):
         for file in found:
             if _COMPRESSED.search(file.name):
                 raise _compressed(file.name)
+            if as_text(file.name) != file.name:
+                raise MirageError(
+                    "a name is no UTF-8", where=as_text(file.name), todo="rename the file"
+                )
         shards = [file for file in found if file.name.endswith(".tar")]
         if not shards:
             raise MirageError(
@@ -103,10 +117,11 @@ class _Shard:
         for key, files in groupby(self._members(), lambda member: _split(member.name)[0]):
             if not key:
                 continue
-            entry = self._sample(key, list(files))
-            again = "its name was there before in the shard" if key in seen else ""
-            yield Entry(entry.path, refused=again) if again else entry
-            seen.add(key)
+            for name, sample in _samples(key, list(files)):
+                entry = self._sample(name, sample)
+                again = "its name was there before in the shard" if name in seen else ""
+                yield Entry(entry.path, refused=again) if again else entry
+                seen.add(name)
         if not self._is_whole():
             yield Entry(self.name, refused="cut short: the shard has no end, more was in it")
 
@@ -122,9 +137,10 @@ class _Shard:
         """Whether the last member is followed by the empty block that ends an archive."""
         return self._bytes(self.archive.offset, tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
 
-    def _sample(self, key: str, files: list[tarfile.TarInfo]) -> Entry:
-        pictures = [file for file in files if "." + _split(file.name)[1] in SUFFIXES]
-        path = f"{self.name}/{_plain(pictures[0].name) if len(pictures) == 1 else key}"
+    def _sample(self, key: str, sample: _Files) -> Entry:
+        files = [file for _, file in sample]
+        pictures = [file for kind, file in sample if "." + kind in SUFFIXES]
+        path = as_text(f"{self.name}/{_plain(pictures[0].name) if len(pictures) == 1 else key}")
         refused = next(filter(None, map(refuse_member, files)), "")
         if not pictures:
             refused = refused or "no picture in the sample"
@@ -132,11 +148,13 @@ class _Shard:
             refused = "several pictures in one sample: " + ", ".join(p.name for p in pictures)
         elif any(file.offset_data + file.size > self.size for file in files):
             refused = refused or "truncated: the shard ends in it"
+        else:
+            refused = refused or left_out(PurePosixPath(_plain(pictures[0].name))) or ""
         if refused:
             return Entry(path, refused=refused)
         entry = Entry(path)
-        for file in files:
-            if _split(file.name)[1] == "json":
+        for kind, file in sample:
+            if kind == "json":
                 where = f"{self.name}/{file.name}"
                 entry = labelled(path, self._json(file, where), where)
         (picture,) = pictures
@@ -153,6 +171,19 @@ class _Shard:
         self.file.seek(start)
         data: bytes = self.file.read(count)
         return data
+
+
+def _samples(key: str, files: list[tarfile.TarInfo]) -> Iterator[tuple[str, _Files]]:
+    """The samples, by name, that files of one key are: one, or each picture one."""
+    sample = [(_split(file.name)[1], file) for file in files]
+    apart = [(PurePosixPath(_plain(file.name)), file) for file in files]
+    kinds = {path.suffix.lower() for path, _ in apart}
+    has_photo = any("." + kind in SUFFIXES for kind, _ in sample)
+    if has_photo or not kinds & SUFFIXES or not kinds <= SUFFIXES | {".json"}:
+        yield key, sample
+        return
+    for name, group in groupby(apart, lambda one: str(one[0].with_suffix(""))):
+        yield name, [(path.suffix[1:].lower(), file) for path, file in group]
 
 
 def _split(name: str) -> tuple[str, str]:

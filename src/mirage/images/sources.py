@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from mirage.errors import MirageError
+from mirage.files import as_text, file_named, path_of
+from mirage.images.below import photos_below
 from mirage.images.compcars import CompCarsSource
-from mirage.images.entry import SUFFIXES, Entry, Source, labelled
+from mirage.images.entry import Entry, Source, labelled
+from mirage.images.listing import path_as_listed, read_listing
 from mirage.images.remote import absolute
 from mirage.images.shards import ShardsSource
 from mirage.images.tar import TarSource
@@ -26,7 +26,7 @@ def open_source(kind: str, path: str) -> Source:
     """
     if kind == "shards":
         return ShardsSource(absolute(path))
-    place = Path(path).expanduser()
+    place = path_of(path)
     if not place.exists():
         raise MirageError(
             f"{path} does not exist", where="configuration key images.path", todo="check the path"
@@ -50,25 +50,16 @@ def open_source(kind: str, path: str) -> Source:
 
 @dataclass(frozen=True)
 class FolderSource(Source):
-    """Every photo below a folder, by sorted path; links to folders are not followed."""
+    """Every photo below a folder, and what of pictures is left out: see `photos_below`."""
 
     root: Path
 
     def entries(self, part: str = "") -> Iterator[Entry]:
-        for folder, subfolders, names in os.walk(self.root, followlinks=False):
-            subfolders.sort()
-            for name in sorted(names):
-                if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
-                    path = Path(folder) / name
-                    # A pipe would block the reader for ever; a broken link leads nowhere.
-                    refused = "" if path.is_file() else "not a plain file (broken link, pipe, …)"
-                    yield Entry(str(path.relative_to(self.root)), refused=refused)
+        for path, refused in photos_below(self.root):
+            yield Entry(as_text(path), refused=refused)
 
     def read(self, entry: Entry) -> bytes:
-        return (self.root / entry.path).read_bytes()
-
-
-_COLUMNS = "path[,object_id][,azimuth][,split][,viewpoint]"
+        return file_named(self.root, entry.path).read_bytes()
 
 
 class CsvSource(Source):
@@ -81,22 +72,12 @@ class CsvSource(Source):
         self.listing = listing
 
     def entries(self, part: str = "") -> Iterator[Entry]:
-        try:
-            with self.listing.open(newline="", encoding="utf-8-sig") as file:
-                reader = csv.DictReader(file)
-                if "path" not in (reader.fieldnames or ()):
-                    raise MirageError(
-                        "the CSV has no column named path",
-                        where=str(self.listing),
-                        todo=f"name the columns first: {_COLUMNS}",
-                    )
-                for line, row in enumerate(reader, start=2):
-                    yield self._entry(row, line)
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise MirageError(f"not a CSV file: {error}", where=str(self.listing)) from error
-
-    def _entry(self, row: dict[str, Any], line: int) -> Entry:
-        return labelled((row["path"] or "").strip(), row, f"{self.listing}, line {line}")
+        columns = ("path", "object_id", "azimuth", "split", "viewpoint")
+        for where, row in read_listing(self.listing, columns, needed=1):
+            path = path_as_listed(self.listing.parent, row["path"])
+            entry = labelled(path or row["path"], row, where)
+            missing = "missing: the CSV names it, but there is no such file"
+            yield replace(entry, refused="" if path else missing)
 
     def read(self, entry: Entry) -> bytes:
         return (self.listing.parent / entry.path).read_bytes()
@@ -110,11 +91,11 @@ def find_photos(given: Sequence[str]) -> list[Path]:
     """
     found: list[Path] = []
     for name in given:
-        path = Path(name)
+        path = path_of(name)
         if not path.exists():
             raise MirageError(f"{name} does not exist", where="command line", todo="check the path")
         if path.is_dir():
-            found += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            found += sorted(path / photo for photo, refused in photos_below(path) if not refused)
         else:
             found.append(path)
     if not found:

@@ -23,6 +23,7 @@ from mirage.config import ImagesConfig
 from mirage.files import replacing
 from mirage.images.decode import UndecodableError, decode
 from mirage.images.entry import Entry, Source
+from mirage.images.likeness import sketch
 from mirage.progress import counting
 from mirage.ranks import ALONE, Ranks
 from mirage.threads import in_order
@@ -42,6 +43,7 @@ _FACTS = pa.schema(
         "offset": pa.int64(),
         "num_bytes": pa.int64(),
         "sha256": pa.string(),
+        "sketch": pa.binary(),
     }
 )  # what the source says, why the photo is refused (empty if it is not), and what it is
 _LISTED = pa.schema([field for field in _FACTS if field.name in Entry.__dataclass_fields__])
@@ -156,4 +158,5 @@ def _check(source: Source, entry: Entry, config: ImagesConfig) -> dict[str, obje
         "height": image.height,
         "num_bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
+        "sketch": sketch(image),
     }

@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mirage.errors import MirageError
-from mirage.images.entry import SUFFIXES, Entry, Source
+from mirage.files import as_text
+from mirage.images.entry import Entry, Source, left_out
 
 
 class TarSource(Source):
@@ -45,12 +46,12 @@ class TarSource(Source):
 
     def entries(self, part: str = "") -> Iterator[Entry]:
         for member in self._members:
-            refused = refuse_member(member)
+            refused = refuse_member(member) or left_out(PurePosixPath(member.name))
             if refused:
-                yield Entry(member.name, refused=refused)
-            elif PurePosixPath(member.name).suffix.lower() in SUFFIXES:
+                yield Entry(as_text(member.name), refused=refused)
+            elif refused == "":
                 place = (None, None) if self._plain is None else (member.offset_data, member.size)
-                yield Entry(member.name, offset=place[0], num_bytes=place[1])
+                yield Entry(as_text(member.name), offset=place[0], num_bytes=place[1])
 
     def read(self, entry: Entry) -> bytes:
         if self._plain is not None and entry.offset is not None:
@@ -73,7 +74,9 @@ class TarSource(Source):
 
     @cached_property
     def _photos(self) -> dict[str, tarfile.TarInfo]:
-        return {member.name: member for member in self._members if not refuse_member(member)}
+        return {
+            as_text(member.name): member for member in self._members if not refuse_member(member)
+        }
 
 
 def _is_uncompressed(archive: Path) -> bool:

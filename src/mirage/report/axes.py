@@ -40,7 +40,9 @@ def add_axes(
 
 def add_legend(axes: Axes, **style: Any) -> None:
     """The legend of what was labelled."""
-    axes.legend(frameon=False, labelcolor=INK, fontsize=9, **style)
+    legend = axes.legend(frameon=False, labelcolor=INK, fontsize=9, **style)
+    for name in legend.get_texts():
+        name.set_parse_math(False)  # a name may have dollars in it
 
 
 def to_picture(figure: Figure) -> Image.Image:

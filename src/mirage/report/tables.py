@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from mirage.errors import MirageError
 
 Cell = str | int | float | None
 
 _WIDTH = 130  # characters of a line: the widest table, with its intervals
+_ENDLESS = 100_000
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,37 @@ def format_cell(value: Cell) -> str:
 
 def print_tables(tables: Sequence[Table]) -> None:
     """To standard output."""
-    console = Console(width=_WIDTH)
     for table in tables:
-        first, *others = table.columns
-        shown = RichTable(title=table.title, caption=table.note or None)
-        shown.add_column(first, no_wrap=True)
-        for heading in others:
-            shown.add_column(heading)
+        shown = rich_table(table.columns, table.title, table.note)
         for row in table.rows:
-            shown.add_row(*(format_cell(cell) for cell in row))
-        console.print(shown)
+            add_row(shown, [format_cell(cell) for cell in row])
+        print_table(shown, _WIDTH)
+
+
+def rich_table(columns: Sequence[str], title: str = "", note: str = "") -> RichTable:
+    """An empty table. No name in it is taken for markup, nor cut where it is too long."""
+    table = RichTable(title=Text(title) if title else None, caption=Text(note) if note else None)
+    for heading in columns:
+        table.add_column(Text(heading), overflow="fold")
+    return table
+
+
+def add_row(table: RichTable, cells: Sequence[str]) -> None:
+    """Add a row of plain text."""
+    table.add_row(*map(Text, cells))
+
+
+def print_table(table: RichTable, width: int | None = None) -> None:
+    """To standard output: in a file or pipe, a row is a line, however long.
+
+    Args:
+        width: characters of a line in a terminal; its own where None.
+    """
+    console = Console(width=width)
+    if not console.is_terminal:
+        endless = console.options.update(width=_ENDLESS)
+        console.width = max(console.width, console.measure(table, options=endless).maximum)
+    console.print(table)
 
 
 def to_markdown(table: Table) -> str:

@@ -63,7 +63,8 @@ def run(config: Config, folder: RunFolder) -> str:
     print_tables(tables)
     command = f"`mirage ablate ablation={ablation.name} run={config.run}`"
     with replacing(target.with_suffix(".md")) as temporary:
-        temporary.write_text("\n".join([f"{command}\n", *map(to_markdown, tables)]))
+        text = "\n".join([f"{command}\n", *map(to_markdown, tables)])
+        temporary.write_text(text, encoding="utf-8")
     save_picture(target.with_suffix(".png"), _draw(figures, ablation.figures))
     return line
 

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from mirage.circle import in_degrees
 from mirage.config import Config
@@ -19,11 +17,13 @@ from mirage.contracts import ByteArray, PoseLabels
 from mirage.device import device
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone, load_backbone
+from mirage.files import as_shown, as_text
 from mirage.images.decode import Photo, read_photo
 from mirage.images.manifest import open_images
 from mirage.images.sources import find_photos
 from mirage.poses.bank import PoseBank
 from mirage.progress import show_progress
+from mirage.report.tables import add_row, print_table, rich_table
 from mirage.squares import to_square
 from mirage.stages.folder import BANK_FILE, RunFolder
 from mirage.stages.show.explain import Explainer
@@ -60,7 +60,7 @@ def run(
         outlier, error = labels.outlier, labels.azimuth_error
         found = [
             {
-                "path": str(name),
+                "path": as_text(str(name)),
                 "pose": int(labels.pose[i]),
                 "azimuth": float(labels.azimuth[i]),
                 "azimuth_error": None if error is None else round(float(error[i]), 1),
@@ -132,7 +132,7 @@ def _batches(
             try:
                 read.append((path, reader.square(path)))
             except MirageError as error:
-                unreadable.append(f"{path}: {error.what}")
+                unreadable.append(f"{as_shown(str(path))}: {error.what}")
         if read:
             names, squares = zip(*read, strict=True)
             yield list(names), np.stack(squares)
@@ -140,16 +140,15 @@ def _batches(
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
     explained = "picture" in rows[0]
-    table = Table("path", "pose", "azimuth", "confidence", "outlier")
-    if explained:
-        table.add_column("picture")
+    headings = ["path", "pose", "azimuth", "confidence", "outlier", *["picture"] * explained]
+    table = rich_table(headings)
     for row in rows:
         cells = [
-            row["path"], str(row["pose"]), _azimuth(row), f"{row['confidence']:.2f}",
+            as_shown(row["path"]), str(row["pose"]), _azimuth(row), f"{row['confidence']:.2f}",
             "yes" if row["outlier"] else "",
         ]  # fmt: skip
-        table.add_row(*cells, *([Path(row["picture"]).name] if explained else []))
-    Console().print(table)
+        add_row(table, [*cells, *([Path(row["picture"]).name] if explained else [])])
+    print_table(table)
 
 
 def _azimuth(row: dict[str, Any]) -> str:

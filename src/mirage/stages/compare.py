@@ -7,7 +7,9 @@ from pathlib import Path
 
 from mirage.circle import align_rings
 from mirage.errors import MirageError
-from mirage.experiment import SAVED, flat_values, load_config
+from mirage.experiment import load_config
+from mirage.files import SAVED, path_of
+from mirage.overrides import flat_values
 from mirage.poses.labels import read_azimuths
 from mirage.ranks import find_ranks
 from mirage.report.compared import compare_pages
@@ -26,7 +28,7 @@ def run(folders: Sequence[str], target: Path) -> str:
     Raises:
         MirageError: less than two runs, a folder that is none, or one without poses.
     """
-    roots = list({Path(folder).resolve(): Path(folder) for folder in folders}.values())
+    roots = list({path_of(folder).resolve(): path_of(folder) for folder in folders}.values())
     if len(roots) < 2:
         raise MirageError(
             f"{len(roots)} runs are nothing to compare",

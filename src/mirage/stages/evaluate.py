@@ -69,7 +69,8 @@ def run(config: Config, folder: RunFolder) -> str:
         if ranks.is_first:
             write_json(path, figures)
             with replacing(folder["evaluate"] / TABLES) as temporary:
-                temporary.write_text("\n".join(map(to_markdown, tables_of(figures))))
+                text = "\n".join(map(to_markdown, tables_of(figures)))
+                temporary.write_text(text, encoding="utf-8")
             written = [path, folder["evaluate"] / TABLES]
             record_evaluation(config, folder, key, figures, written, _draw(folder, figures))
 
@@ -88,7 +89,7 @@ def _truth_key(config: Config) -> str | None:
     if config.evaluate.truth is None:
         return None
     try:
-        return hash_file(Path(config.evaluate.truth).expanduser())
+        return hash_file(Path(config.evaluate.truth))
     except OSError as error:
         raise MirageError(
             f"{config.evaluate.truth} cannot be read: {error.strerror}",
@@ -120,7 +121,7 @@ def _measure(config: Config, folder: RunFolder, has_model: bool, ranks: Ranks) -
     poses, alignment = measure_poses(config, folder)
     poses = read_json(folder["poses"] / SUMMARY_FILE) | poses
     if config.evaluate.truth is not None:
-        table = Path(config.evaluate.truth).expanduser()
+        table = Path(config.evaluate.truth)
         poses["truth"], plot = measure_truth(table, folder, config.evaluate.seed)
         if ranks.is_first:
             save_picture(folder["evaluate"] / AZIMUTHS, plot)

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from mirage.config import Config, ImagesConfig, TurntableConfig
 from mirage.contracts import HELDOUT
+from mirage.errors import MirageError
+from mirage.files import path_of
 from mirage.images.manifest import (
     build_manifest,
     identify_images,
@@ -15,11 +17,16 @@ from mirage.images.manifest import (
 from mirage.images.remote import absolute
 from mirage.images.sources import open_source
 from mirage.ranks import join_ranks
-from mirage.stages.folder import RunFolder, hash_of
+from mirage.stages.folder import STAGES, RunFolder, hash_of
 
 
 def run(config: Config, folder: RunFolder) -> str:
-    """Build the manifest unless it is there; returns the closing line."""
+    """Build the manifest unless it is there; returns the closing line.
+
+    Raises:
+        MirageError: the run writes where its photos are, or the photos cannot be used.
+    """
+    _refuse_own_folder(config, folder)
     ranks = join_ranks()
     # Machines may tell the times of the same files otherwise: the first one's are what counts.
     key = ranks.gather(images_key(config) if ranks.is_first else "")[0]
@@ -37,6 +44,20 @@ def run(config: Config, folder: RunFolder) -> str:
         f"images: {len(images)} usable, {len(images.ids(HELDOUT))} of them held out, "
         f"{images.num_rejected} rejected → {folder['images']}"
     )
+
+
+def _refuse_own_folder(config: Config, folder: RunFolder) -> None:
+    """A run may be below its photos, where it is not looked at, but not be their folder."""
+    if config.images.source != "folder" or config.images.path is None:
+        return
+    photos, run = path_of(config.images.path).resolve(), folder.root.resolve()
+    own = next((stage for stage in STAGES if photos.is_relative_to(run / stage)), "")
+    if photos == run or own:
+        raise MirageError(
+            "the run would write among its photos",
+            where=f"run={folder.root}, images.path={config.images.path}",
+            todo="give the run a folder of its own, as in run=runs/mine",
+        )
 
 
 def images_key(config: Config) -> str:

@@ -105,7 +105,7 @@ def _compare(
     print(text)
     lines = [f"\nFailed: {name}: {reason}\n" for name, reason in failed.items()]
     with replacing(folder / TABLE) as temporary:
-        temporary.write_text(text + "".join(lines))
+        temporary.write_text(text + "".join(lines), encoding="utf-8")
     for name, plot in plots.items():
         draw(folder / f"{name}.png", plot, rows)
     return f"sweep: {len(sweep.jobs)} jobs, {len(rows)} rows → {folder / TABLE}"

@@ -88,3 +88,13 @@ def test_evaluate_prints_and_keeps_it_and_the_report_draws_it(
     assert mirage("report", f"run={run}") == 0
     page = (run / "report" / "index.html").read_text()
     assert "Found and true azimuths" in page and "Timing of the circle" in page
+
+
+def test_a_table_of_another_program_names_the_same_photos(posed: Path, tmp_path: Path) -> None:
+    folder, table = RunFolder(posed), tmp_path / "truth.csv"
+    found = list(read_azimuths(posed / "poses" / "labels.parquet").items())
+    rows = [f"{path.replace('/', chr(92))};{azimuth:.4f}".replace(".", ",", -1)
+            .replace(",png", ".png") for path, azimuth in found]  # fmt: skip
+    table.write_text("\n".join(["Path;Azimuth", *rows]), encoding="utf-16")
+    figures, _ = measure_truth(table, folder, 0)
+    assert figures["photos"] == len(found) and figures["error"]["mean_deg"] < 0.01

@@ -5,7 +5,6 @@ Only the evaluation reads them. What poses were found by has never seen them.
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL import Image
 
 from mirage.contracts import HELDOUT, FloatArray, IntArray
 from mirage.errors import MirageError
+from mirage.images.listing import read_listing, read_number, same_spelling
 from mirage.images.manifest import open_images
 from mirage.poses.labels import read_labels
 from mirage.report import pose_metrics as metrics
@@ -54,28 +54,10 @@ class KnownAzimuths:
         Raises:
             MirageError: it is missing, no such CSV, empty, or a row is no path and finite number.
         """
-        try:
-            with table.open(newline="", encoding="utf-8-sig") as file:
-                reader = csv.DictReader(file)
-                missing = {"path", "azimuth"} - set(reader.fieldnames or ())
-                if missing:
-                    raise MirageError(
-                        f"the CSV has no column named {' or '.join(sorted(missing))}",
-                        where=str(table),
-                        todo="name the columns first: path,azimuth[,elevation]",
-                    )
-                rows = [
-                    (_path(row, table, line), *_degrees(row, table, line))
-                    for line, row in enumerate(reader, start=2)
-                ]
-        except OSError as error:
-            raise MirageError(
-                f"{table} cannot be read: {error.strerror}",
-                where=_KEY,
-                todo="check the path, or leave it out with evaluate.truth=null",
-            ) from error
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise MirageError(f"not a CSV file: {error}", where=str(table)) from error
+        rows = [
+            (_path(row, where), *_degrees(row, where))
+            for where, row in read_listing(table, ("path", "azimuth", "elevation"), needed=2)
+        ]
         if not rows:
             raise MirageError("the CSV tells of no photo", where=str(table))
         paths, azimuth, elevation = zip(*rows, strict=True)
@@ -85,31 +67,28 @@ class KnownAzimuths:
         return cls(list(paths), np.asarray(azimuth) % 360.0, np.asarray(elevation, float))
 
 
-def _path(row: dict[str, Any], table: Path, line: int) -> str:
-    path = (row["path"] or "").strip()
-    if not path:
-        raise MirageError("a row without a path", where=f"{table}, line {line}")
-    return path
+def _path(row: dict[str, str], where: str) -> str:
+    if not row["path"]:
+        raise MirageError("a row without a path", where=where)
+    return row["path"]
 
 
-def _degrees(row: dict[str, Any], table: Path, line: int) -> tuple[float, float]:
+def _degrees(row: dict[str, str], where: str) -> tuple[float, float]:
     """Azimuth and elevation; the latter NaN where it is not told."""
     found = []
     for name in ("azimuth", "elevation"):
-        text = (row.get(name) or "").strip()
-        if not text and name == "elevation":
+        if not row[name] and name == "elevation":
             found.append(math.nan)
             continue
         try:
-            value = float(text)
+            value = read_number(row[name])
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
             raise MirageError(
-                f"{name} {text!r} is not a number",
-                where=f"{table}, line {line}",
+                f"{name} {row[name]!r} is not a number", where=where,
                 todo="give degrees, such as 35.3",
-            )
+            )  # fmt: skip
         found.append(value)
     return found[0], found[1]
 
@@ -155,8 +134,9 @@ def measure_truth(table: Path, folder: RunFolder, seed: int) -> tuple[dict[str, 
 
 def _join(known: KnownAzimuths, paths: list[str], table: Path) -> tuple[IntArray, IntArray]:
     """Ids of the photos that the table names, and the rows that it names them in."""
-    row_of = {path: row for row, path in enumerate(known.path)}
-    pairs = [(i, row_of[path]) for i, path in enumerate(paths) if path in row_of]
+    row_of = {same_spelling(path): row for row, path in enumerate(known.path)}
+    spelled = map(same_spelling, paths)
+    pairs = [(i, row_of[path]) for i, path in enumerate(spelled) if path in row_of]
     if len(pairs) < 2:
         raise MirageError(
             f"it names {len(pairs)} of the run's {len(paths)} photos",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from mirage.circle import in_degrees
 from mirage.contracts import ByteArray, PoseLabels
 from mirage.errors import MirageError
 from mirage.features.backbone import Backbone
+from mirage.files import as_shown
 from mirage.images.manifest import ImageSet
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
@@ -51,7 +53,7 @@ class Explainer:
             found: its pose, azimuth (degrees), confidence and outlier flag.
         """
         heading = (
-            f"{path.name}: pose {found['pose']} · {in_degrees(found['azimuth'])} · "
+            f"{as_shown(path.name)}: pose {found['pose']} · {in_degrees(found['azimuth'])} · "
             f"confidence {found['confidence']:.2f}"
         ) + (" · outlier" if found["outlier"] else "")
         picture = explain_picture(
@@ -71,7 +73,7 @@ class Explainer:
         """Draw one photo [H, W, 3] uint8 of the backbone's size above examples of the poses in its
         soft label, and save that at `where`, which is returned.
         """
-        heading = f"{name}: confidence {labels.confidence[0]:.2f}"
+        heading = f"{as_shown(name)}: confidence {labels.confidence[0]:.2f}"
         heading += " · outlier" if labels.outlier[0] else ""
         nearest = [
             (
@@ -98,4 +100,4 @@ class Explainer:
 def picture_name(path: Path) -> str:
     """car.jpg → car-1f3a09bc.png: photos of one name in different folders keep apart."""
     stem = re.sub(r"[^\w.-]+", "_", path.stem)[:80]
-    return f"{stem}-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}.png"
+    return f"{stem}-{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]}.png"

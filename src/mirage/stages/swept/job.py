@@ -33,7 +33,10 @@ def run_job(commands: Sequence[str], run_command: RunCommand, root: str, config:
     ranks = find_ranks()
     name = LOG if ranks.is_first else f"log-{ranks.rank}.txt"
     mode = "a" if "SLURM_RESTART_COUNT" in os.environ else "w"  # a job that was put back goes on
-    with (folder / name).open(mode) as log, redirect_stdout(log):
+    with (
+        (folder / name).open(mode, encoding="utf-8", errors="backslashreplace") as log,
+        redirect_stdout(log),
+    ):
         try:
             with refusals_told():
                 for command in commands:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from mirage.config import Config
-from mirage.files import replacing
+from mirage.files import SHARED, replacing
 from mirage.launch import launch_all
 from mirage.locks import held
 from mirage.multirun import Job, Multirun
@@ -25,8 +25,6 @@ from mirage.stages.images import images_key
 from mirage.stages.poses import poses_key
 from mirage.stages.swept.job import LOG, RunCommand, run_job
 from mirage.stages.training import model_key
-
-SHARED = "_shared"  # runs of which only the stages are made that several jobs have in common
 
 # Commands that jobs can share → what they leave, the last of it stamped with the key of all of it.
 _LEAVES = {"images": ("images",), "poses": ("poses",), "train": ("train", "model")}

@@ -13,7 +13,8 @@ import numpy as np
 from mirage.config import Config
 from mirage.contracts import HELDOUT, PosedPhoto
 from mirage.errors import MirageError
-from mirage.images.decode import read_photo
+from mirage.files import as_shown, path_of
+from mirage.images.decode import photo_name, read_photo
 from mirage.images.manifest import ImageSet, open_images
 from mirage.images.sources import find_photos
 from mirage.poses.bank import PoseBank
@@ -137,7 +138,7 @@ def _named(
 ) -> tuple[list[Reference], list[MirageError]]:
     insisted, bank = config.reference_pose, intake.turner.bank
     check_pose(insisted, bank)
-    given = Path(config.views.reference)
+    given = path_of(config.views.reference)
     paths = find_photos([str(given)]) if given.is_dir() else [given]
     found: list[tuple[str, str, Look]] = []
     refused = []
@@ -145,15 +146,15 @@ def _named(
     for path, name in show_progress(list(zip(paths, names, strict=True)), "photos", len(paths)):
         try:
             photo = read_photo(path, config.images.max_pixels)
-            look = intake.take(photo, str(path), config.views, insisted is not None)
+            look = intake.take(photo, photo_name(path), config.views, insisted is not None)
         except MirageError as error:
             refused.append(error)
             continue
         if pictures is not None:
-            pictures.clear(str(path))
+            pictures.clear(photo_name(path))
         if look.remark:
-            print(f"{path.name}: {look.remark}")
-        found.append((name, str(path.resolve()), look))
+            print(f"{as_shown(path.name)}: {look.remark}")
+        found.append((name, photo_name(path.resolve()), look))
     if config.views.photos > 1 and found:  # they show one object
         name, where, _ = found[0]
         looks = [look for _, _, look in found[: config.views.photos]]
