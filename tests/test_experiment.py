@@ -18,7 +18,6 @@ import experiments
 from mirage.config import Config
 from mirage.errors import MirageError
 from mirage.experiment import (
-    SAVED,
     _composed,
     config_text,
     list_experiments,
