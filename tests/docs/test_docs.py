@@ -205,7 +205,8 @@ def mine(world: Path) -> Path:
 # Told of in docs/files.md, and made by no run here: by other settings, damage, Slurm, W&B.
 NOT_MADE = {
     "images/latents-<px>-<key>.npy", "images/latents-<px>-<key>-mirrored.npy",
-    "poses/stability.png", "train/last.ckpt.damaged", "refine/turned.npy", "refine/turned.json",
+    "poses/frames.npy", "poses/stability.png", "train/last.ckpt.damaged", "refine/turned.npy",
+    "refine/turned.json",
     "refine/turned.done", "refine/turned.lock", "model/autoencoder/", "wandb/",
     "slurm/job.txt", "slurm/<job>_<process>_log.out", "views/<photo>/reference_<number>.png",
 }  # fmt: skip
