@@ -19,7 +19,7 @@ from tiny_autoencoders import tiny_kl
 from mirage.config import ModelConfig, ViewsConfig
 from mirage.contracts import PosedPhoto, PoseRing
 from mirage.errors import MirageError
-from mirage.model.codec import Latents
+from mirage.model.codec import Latents, Patches
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.pipeline import BANK, MiragePipeline, export_pipeline, load_pipeline, read_fit
@@ -63,12 +63,20 @@ def of_latents() -> PoseDenoiser:
     return PoseDenoiser.build(config, 32, 4, codec).eval()
 
 
+def in_patches() -> PoseDenoiser:
+    codec = Patches(Latents(tiny_kl(), 4, [0.1] * 4, [0.3] * 4, 0.5), 2, (1, 3))
+    torch.manual_seed(0)
+    config = ModelConfig(channels=[32, 32], attention_levels=[1], layers_per_block=1)
+    return PoseDenoiser.build(config, 32, 4, codec).eval()
+
+
 def test_a_fresh_process_gives_the_same_views(
     tmp_path: Path, make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
 ) -> None:
     cases = {
         tmp_path / "pixels": (make_denoiser(), photo),
         tmp_path / "latents": (of_latents(), photo.repeat(2, axis=0).repeat(2, axis=1)),
+        tmp_path / "patches": (in_patches(), photo.repeat(2, axis=0).repeat(2, axis=1)),
     }
     (tmp_path / "bank").write_bytes(b"the bank")
     for case, (denoiser, shown) in cases.items():
@@ -140,6 +148,16 @@ def pipeline(make_denoiser: MakeDenoiser, ring: PoseRing) -> MiragePipeline:
     return MiragePipeline(
         denoiser.unet, denoiser.embedding, denoiser.sigma_data, ring.azimuth.tolist(), ring.score
     )
+
+
+def test_no_path_of_this_machine_travels_with_it(
+    tmp_path: Path, folder: Path, ring: PoseRing
+) -> None:
+    """Also where it was read from a folder before, as for shipping."""
+    again = tmp_path / "again"
+    export_pipeline(load_pipeline(folder).denoiser, ring, tmp_path / "bank", again)
+    told = "".join(path.read_text() for path in again.rglob("*.json"))
+    assert str(tmp_path) not in told
 
 
 def test_photos_of_any_size_are_taken(pipeline: MiragePipeline, photo: np.ndarray) -> None:

@@ -8,6 +8,7 @@ bank that gave the labels: pose numbers mean nothing without it.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ _SETTINGS = (
     "mode", "start", "share", "share_sides", "share_interval", "steps", "solver", "sigma_max",
     "sigma_min", "rho", "pose_guidance", "pose_interval", "hard_guidance", "hard_interval",
 )  # fmt: skip
+_ORIGIN = "_name_or_path"
 _FIT = "pad"  # of folders that were written before it was kept in them
 _LOADER = '''"""Lets diffusers find the pipeline; needs the `mirage` package."""
 
@@ -245,6 +247,7 @@ def export_pipeline(
     if dtype != torch.float32:
         pipeline.to(dtype)
     pipeline.save_pretrained(temporary)
+    _forget_paths(temporary)
     (temporary / "pipeline.py").write_text(_LOADER)
     shutil.copyfile(bank, temporary / BANK)
     shutil.rmtree(folder, ignore_errors=True)
@@ -277,6 +280,14 @@ def load_pipeline(folder: Path) -> MiragePipeline:
             **{name: facts[name] for name in known},
             **{name: facts[name] for name in later if name in facts},
         )
+
+
+def _forget_paths(folder: Path) -> None:
+    """Take out of an exported folder where its parts were read from: it is copied and mailed."""
+    for path in folder.rglob("*.json"):
+        facts = json.loads(path.read_text())
+        if facts.pop(_ORIGIN, None) is not None:
+            path.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
 
 
 def _settings(views: ViewsConfig) -> dict[str, Any]:
