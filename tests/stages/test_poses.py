@@ -19,6 +19,7 @@ from safetensors.numpy import load_file
 from tiny_runs import mirage
 
 from mirage.config import Config
+from mirage.experiment import load_config
 from mirage.ranks import Ranks
 from mirage.stages import poses
 from mirage.stages.folder import RunFolder
@@ -105,6 +106,22 @@ def test_two_processes_find_what_one_finds(images: Path, straight: Path, tmp_pat
     assert shared.returncode == 0, shared.stderr
     assert shared.stdout.count("poses: 4 poses") == 1
     assert_same(run, straight)
+
+
+class AskedAgain(Exception):
+    """The poses are searched for."""
+
+
+def test_poses_that_an_earlier_version_found_are_found_anew(
+    straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder(shutil.copytree(straight, tmp_path / "run"))
+    config = load_config([f"run={folder.root}"])
+    monkeypatch.setattr(poses, "_discover", MagicMock(side_effect=AskedAgain))
+    assert poses.run(config, folder).startswith("poses: 4 poses")
+    monkeypatch.setattr(poses, "_VERSION", poses._VERSION + 1)
+    with pytest.raises(AskedAgain):
+        poses.run(config, folder)
 
 
 @pytest.mark.parametrize(("asked", "needed"), [("auto", 80), ("4", 12), ("30", 30)])
