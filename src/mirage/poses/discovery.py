@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirage.circle import align_rings
+from mirage.circle import align_rings, circular_mean, wrap
 from mirage.contracts import FloatArray
 from mirage.poses.azimuth import find_azimuths, read_all
 from mirage.poses.closure import Closure, measure_closure
@@ -69,8 +69,8 @@ def discover_circle(
     curve = curves[best].curve
     if photos.gain(curve.azimuth) < _GAIN:
         return None
-    main = fit_reader(descriptors, mirrored, curve.azimuth)
-    reading = found[best].azimuths(descriptors)
+    main = fit_reader(descriptors, mirrored, pin_ring(curve.azimuth))
+    reading = main.azimuths(descriptors)
     members, agreements = [main], []
     for index, reader in enumerate(found):
         if index != best and curves[index].rating > curves[best].rating - _RIVAL:
@@ -81,3 +81,15 @@ def discover_circle(
     agreement = float(np.clip(np.mean(agreements), 0.0, 1.0)) if agreements else 1.0
     closure = measure_closure(main, descriptors, mirrored)
     return Circle(CircleReader(tuple(members)), closure, agreement)
+
+
+def pin_ring(azimuth: FloatArray) -> FloatArray:
+    """The ring of photos at [n] degrees whose mean direction lies from 0° to 90°.
+
+    A curve tells neither which of its two ends is 0° nor which way it runs, and rounding would.
+    So 0° is the end from which more photos were taken.
+    """
+    mean = float(circular_mean(azimuth))
+    if 90.0 < mean <= 270.0:
+        azimuth, mean = azimuth + 180.0, mean - 180.0
+    return wrap(azimuth if 0.0 <= mean <= 90.0 else -azimuth)
