@@ -10,7 +10,7 @@ from typing import Any
 
 from mirage.parts.groups import TwoGroups
 
-_AGREED = 0.75  # ring score of a full circle: of sets with many photos on the wrong half, 0.68
+_AGREED = 0.75  # ring score of a full circle: with a fifth of the photos on the wrong half, 0.68
 _STRANGERS = 0.05  # share of outliers: of fresh objects of the same kind 0.031 at most
 _SHARED = (
     0.6  # of the parts of two groups of photos: of one kind 0.68 at least, of two 0.54 at most
