@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from made_up_circles import ODD, azimuths, folded, whole
 
-from mirage.circle import align_rings
-from mirage.poses.discovery import discover_circle
+from mirage.circle import align_rings, circular_distance, circular_mean
+from mirage.contracts import FloatArray
+from mirage.poses import discovery
+from mirage.poses.discovery import discover_circle, pin_ring
 
 
 def test_discoveries_agree_on_a_circle() -> None:
@@ -31,3 +34,31 @@ def test_an_arc_is_told_from_a_circle() -> None:
 def test_a_cloud_is_no_circle() -> None:
     cloud = np.random.default_rng(0).normal(size=(300, 6))
     assert discover_circle(cloud, cloud * ODD, seed=0, num_discoveries=2) is None
+
+
+@pytest.mark.parametrize(("end", "way"), [(0, 1), (180, 1), (0, -1), (180, -1)])
+def test_a_ring_has_one_end_at_0_and_runs_one_way_however_it_was_found(end: int, way: int) -> None:
+    true = azimuths(300)
+    pinned, other = pin_ring(true), pin_ring(end + way * true)
+    assert circular_distance(pinned, other).max() < 1e-9
+    assert circular_mean(pinned) <= 90.0
+
+
+def test_searches_that_put_photos_elsewhere_leave_a_low_score(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Photos lie on two circles at once, apart by more than 30° for half of them."""
+    one = azimuths(400)
+    other = one + np.random.default_rng(1).normal(0.0, 50.0, 400)
+    points, mirrored = (
+        np.concatenate(parts, axis=1) for parts in zip(whole(one), whole(other), strict=True)
+    )
+
+    def find(descriptors: FloatArray, _: FloatArray, seed: int, __: float) -> FloatArray:
+        plane = descriptors[:, 6 * seed : 6 * seed + 2]  # each search finds another circle
+        return np.rad2deg(np.arctan2(plane[:, 1], plane[:, 0])) % 360.0
+
+    monkeypatch.setattr(discovery, "find_azimuths", find)
+    circle = discover_circle(points, mirrored, seed=0, num_discoveries=2)
+    assert circle is not None
+    assert circle.closure.score > 0.9 and circle.score < 0.5

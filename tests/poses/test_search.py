@@ -39,3 +39,9 @@ def test_ends_where_photos_are_not_their_own_mirror_images_lower_the_rating() ->
     merged = (2 * TRUE) % 360.0
     assert PHOTOS.lopsidedness(merged) > 0.8
     assert PHOTOS.rate(PHOTOS.refine(TRUE).curve).rating > PHOTOS.refine(merged).rating
+
+
+def test_an_end_that_nobody_photographed_lowers_no_rating() -> None:
+    arc = azimuths(700, -135.0, 135.0)
+    photos = Photos(*whole(arc), seed=0)
+    assert photos.lopsidedness(arc) < 0.1 < 0.8 < photos.lopsidedness((arc + 90.0) % 360.0)

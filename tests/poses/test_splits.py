@@ -42,3 +42,14 @@ def test_a_split_moves_a_photo_to_its_counterpart_or_not_at_all() -> None:
             stays = circular_distance(start, TRUE) < 1e-6
             moves = circular_distance(start, counterpart(TRUE)) < 1e-6
             assert (stays | moves).all() and not (stays.all() or moves.all())
+
+
+def test_splits_do_not_hang_on_the_signs_of_singular_vectors() -> None:
+    """Rounding decides them, as the order of the coordinates does here."""
+    found = [
+        np.concatenate(list(splits(EVEN[:, order], ODD[:, order], TRUE % 180, random)))
+        for order in (np.arange(6), np.arange(6)[::-1], np.array([2, 5, 0, 1, 4, 3]))
+        for random in [np.random.default_rng(0)]
+    ]
+    for other in found[1:]:
+        assert (circular_distance(found[0], other) < 1e-6).mean() > 0.999

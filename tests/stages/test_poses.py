@@ -19,6 +19,7 @@ from safetensors.numpy import load_file
 from tiny_runs import mirage
 
 from mirage.config import Config
+from mirage.experiment import load_config
 from mirage.ranks import Ranks
 from mirage.stages import poses
 from mirage.stages.folder import RunFolder
@@ -107,6 +108,18 @@ def test_two_processes_find_what_one_finds(images: Path, straight: Path, tmp_pat
     assert_same(run, straight)
 
 
+def test_poses_that_an_earlier_version_found_are_found_anew(
+    straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder(shutil.copytree(straight, tmp_path / "run"))
+    config = load_config([f"run={folder.root}"])
+    monkeypatch.setattr(poses, "_discover", MagicMock(side_effect=RuntimeError("searched")))
+    assert poses.run(config, folder).startswith("poses: 4 poses")
+    monkeypatch.setattr(poses, "_VERSION", poses._VERSION + 1)
+    with pytest.raises(RuntimeError, match="searched"):
+        poses.run(config, folder)
+
+
 @pytest.mark.parametrize(("asked", "needed"), [("auto", 80), ("4", 12), ("30", 30)])
 def test_too_few_photos_are_refused_before_anything_is_looked_at(
     images: Path, tmp_path: Path, asked: str, needed: int, capsys: pytest.CaptureFixture[str]
@@ -131,13 +144,14 @@ GOOD = {
 
 @pytest.mark.parametrize(("changes", "pictures"), [
     ({}, []),
-    ({"mean_confidence": 0.31}, ["montage.png"]),
+    ({"ring_score": 0.68}, ["montage.png"]),
+    ({"ring_score": 0.85}, []),
     ({"span": [0.0, 180.0], "ring_score": 0.1}, ["ring.png"]),
     ({"circle_found": False, "ring_score": 0.2}, ["ring.png"]),
     ({"outliers": 60}, ["doubts.png"]),
     ({"groups": {"shared": 0.54, "smaller": 0.2}}, ["montage.png"]),
     ({"groups": {"shared": 0.54, "smaller": 0.05}}, []),
-    ({"outliers": 60, "mean_confidence": 0.31}, ["montage.png", "doubts.png"]),
+    ({"outliers": 60, "ring_score": 0.31}, ["montage.png", "doubts.png"]),
 ])  # fmt: skip
 def test_what_is_doubtful_is_told_with_the_picture_to_look_at(
     changes: dict[str, Any], pictures: list[str]

@@ -29,8 +29,11 @@ def find_azimuths(
         evened: how far photos that crowd count less: see `crowds.crowd_weights`.
     """
     rows = np.sort(np.random.default_rng(seed).permutation(len(descriptors))[:_SAMPLE])
-    photos = Photos(descriptors[rows], mirrored[rows], seed, evened=evened)
+    photos = Photos(descriptors[rows], mirrored[rows], seed, max(FACING_DIMS), evened)
     found, outline = first_curves(photos)
+    # Where a part of the circle was never photographed, the best curve may wind about twice.
+    wound = max(found, key=lambda rated: rated.rating).curve.azimuth
+    found = [*found, photos.refine(best_unfolding(photos, wound, seed)[1])]
     everything = Photos(descriptors, mirrored, seed, max(FACING_DIMS), evened)
     along = read_all(descriptors, mirrored, rows, outline)
     unfolded = read_all(descriptors, mirrored, *best_unfolding(everything, along, seed))

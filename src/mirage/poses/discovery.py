@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirage.circle import align_rings
+from mirage.circle import align_rings, circular_mean, wrap
 from mirage.contracts import FloatArray
 from mirage.poses.azimuth import find_azimuths, read_all
 from mirage.poses.closure import Closure, measure_closure
@@ -17,6 +17,7 @@ from mirage.progress import show_progress
 _SHARE = 0.75  # of the photos that each discovery sees
 _EVENED = (EVENED, 0.0, 1.0)  # how far photos that crowd count less, by discovery
 _RIVAL = 0.8  # nats a photo below the best within which a curve explains photos as well
+_NEAR = 30.0  # degrees within which two discoveries put a photo in one place
 _GAIN = 3.0  # nats a photo that a curve must explain better than a cloud without one
 
 
@@ -27,8 +28,9 @@ class Circle:
     Attributes:
         reader: reads azimuths.
         closure: whether the curve goes all round.
-        agreement: in [0, 1]: how far other discoveries that explain photos as well put them where
-            this one does. A mug whose handle is hidden has no azimuth to agree on.
+        agreement: in [0, 1]: the share of photos that others, which explain photos as well, or the
+            next best if none does, put near where this one does. A mug whose handle is hidden has
+            no azimuth to agree on.
     """
 
     reader: CircleReader
@@ -37,7 +39,7 @@ class Circle:
 
     @property
     def score(self) -> float:
-        """In [0, 1]: how well the curve closes, times how far discoveries agree on it."""
+        """In [0, 1]: how well the curve closes, times the share of photos that is agreed on."""
         return self.closure.score * self.agreement
 
 
@@ -49,11 +51,12 @@ def discover_circle(
     Each discovery starts anew on its own random share of the photos, and has those that crowd count
     less to another degree: where views are uneven a search is lost without that, and where kinds of
     object crowd it is lost with it. All are then carried over to all photos, where they compare.
-    What explains them much worse is a search that failed, and says nothing of how sure the best is.
+    What explains them much worse is a search that failed, and does not read; how sure the best is
+    it tells only if all others failed.
 
     Args:
         descriptors, mirrored: [n, D] of n photos and of their mirror images.
-        num_discoveries: at least 1; the agreement is 1 where no other explains photos as well.
+        num_discoveries: at least 1; the agreement of one alone is 1.
     """
     num = len(descriptors)
     photos = Photos(descriptors, mirrored, seed)
@@ -65,19 +68,33 @@ def discover_circle(
         azimuth = find_azimuths(descriptors[rows], mirrored[rows], seed + index, evened)
         found.append(fit_reader(descriptors[rows], mirrored[rows], azimuth))
         curves.append(photos.refine(read_all(descriptors, mirrored, rows, azimuth)))
-    best = max(range(num_discoveries), key=lambda index: curves[index].rating)
+    best, *others = sorted(range(num_discoveries), key=lambda index: -curves[index].rating)
     curve = curves[best].curve
     if photos.gain(curve.azimuth) < _GAIN:
         return None
-    main = fit_reader(descriptors, mirrored, curve.azimuth)
-    reading = found[best].azimuths(descriptors)
-    members, agreements = [main], []
-    for index, reader in enumerate(found):
-        if index != best and curves[index].rating > curves[best].rating - _RIVAL:
-            other = reader.azimuths(descriptors)
+    main = fit_reader(descriptors, mirrored, pin_ring(curve.azimuth))
+    reading = main.azimuths(descriptors)
+    members, agreements = [main], list[float]()
+    for index in others:
+        is_rival = curves[index].rating > curves[best].rating - _RIVAL
+        if is_rival or not agreements:
+            other = found[index].azimuths(descriptors)
             aligned = align_rings(other, reading)
-            members.append(reader.reoriented(aligned.offset, aligned.direction))
-            agreements.append(np.cos(np.deg2rad(aligned.error(other, reading))).mean())
-    agreement = float(np.clip(np.mean(agreements), 0.0, 1.0)) if agreements else 1.0
+            agreements.append(float((aligned.error(other, reading) <= _NEAR).mean()))
+        if is_rival:
+            members.append(found[index].reoriented(aligned.offset, aligned.direction))
+    agreement = float(np.mean(agreements)) if agreements else 1.0
     closure = measure_closure(main, descriptors, mirrored)
     return Circle(CircleReader(tuple(members)), closure, agreement)
+
+
+def pin_ring(azimuth: FloatArray) -> FloatArray:
+    """The ring of photos at [n] degrees whose mean direction lies from 0° to 90°.
+
+    A curve tells neither which of its two ends is 0° nor which way it runs, and rounding would.
+    So 0° is the end from which more photos were taken.
+    """
+    mean = float(circular_mean(azimuth))
+    if 90.0 < mean <= 270.0:
+        azimuth, mean = azimuth + 180.0, mean - 180.0
+    return wrap(azimuth if 0.0 <= mean <= 90.0 else -azimuth)

@@ -40,6 +40,7 @@ _NARROW = 8.0  # degrees about its azimuth that a photo counts for when a fit is
 _UNREADABLE = 15.0  # nats a photo that a curve of which nothing can be read loses
 _LOPSIDED = 15.0  # nats a photo that it loses if photos at an end are no more symmetric than others
 _END, _AT_END = 6.0, 8  # degrees from an end that photos count as at it; or so many, the nearest
+_UNSEEN = 25.0  # degrees from an end within which there are fewer, if nobody photographed it
 
 
 @dataclass(frozen=True)
@@ -107,15 +108,16 @@ class Photos:
         """Least where photos at 0° and at 180° are their own mirror images; about 1 if none are.
 
         What a photo and its mirror image differ by, squared, over that of all photos: the median at
-        either end, and of the two ends the greater.
+        either end, and of the two ends the greater. An end that an arc leaves out does not count.
         """
         energy = (self.odd[:, :DIMS] ** 2).sum(axis=1)
         ends = []
         for end in (0.0, 180.0):
             distance = circular_distance(azimuth, end)
             reach = max(_END, float(np.sort(distance)[:_AT_END][-1]))
-            ends.append(np.median(energy[distance <= reach]))
-        return float(max(ends) / energy.mean())
+            if reach <= _UNSEEN:
+                ends.append(np.median(energy[distance <= reach]))
+        return float(max(ends, default=0.0) / energy.mean())
 
 
 def first_curves(photos: Photos) -> tuple[list[Rated], FloatArray]:

@@ -48,5 +48,7 @@ def _sides(
     rest = points - explained @ np.linalg.lstsq(explained, points, rcond=None)[0]
     rest = rest / (np.sqrt(rest.std(axis=0)) + 1e-9)  # partly whitened, as descriptors are
     foremost = np.linalg.svd(rest, full_matrices=False)[0][:, :_DIRECTIONS]
+    # The sign of a singular vector is left to rounding, and mixtures would hang on it.
+    foremost = foremost * np.sign((foremost**3).sum(axis=0))
     mixtures = foremost @ random.normal(size=(foremost.shape[1], _MIXTURES))
     return [values > 0 for values in np.concatenate([foremost, mixtures], axis=1).T]

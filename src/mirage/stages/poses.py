@@ -42,6 +42,7 @@ from mirage.stages.show.pose_pictures import draw_poses
 from mirage.threads import threads_of_machine
 
 WORK = "work"
+_VERSION = 2  # of what is found by the same settings in the same photos: raised when it changes
 _GROUPED = 256  # photos by which it is told whether all are of one kind
 _FEWEST = 12  # photos: fewer have no neighbours to tell an order by
 
@@ -68,7 +69,9 @@ def run(config: Config, folder: RunFolder) -> str:
 
 def poses_key(config: Config, images: str) -> str:
     """The hash of all that a run's poses depend on, given that of its images."""
-    return hash_of("poses", images, config.backbone, config.parts, config.poses, config.pretrained)
+    return hash_of(
+        "poses", _VERSION, images, config.backbone, config.parts, config.poses, config.pretrained
+    )
 
 
 def closing_line(summary: dict[str, Any], where: Path) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mirage.parts.groups import TwoGroups
 
-_SURE = 0.5  # mean confidence: sets whose poses came out wrong had 0.3 at most
+_AGREED = 0.75  # ring score of a full circle: with a fifth of the photos on the wrong half, 0.68
 _STRANGERS = 0.05  # share of outliers: of fresh objects of the same kind 0.031 at most
 _SHARED = (
     0.6  # of the parts of two groups of photos: of one kind 0.68 at least, of two 0.54 at most
@@ -58,12 +58,15 @@ def _circle(summary: dict[str, Any], where: Path) -> str:
     )
 
 
-def _confidence(summary: dict[str, Any], where: Path) -> str:
-    if summary["mean_confidence"] >= _SURE:
+def _agreement(summary: dict[str, Any], where: Path) -> str:
+    low, high = summary.get("span", (0.0, 360.0))
+    full = summary["circle_found"] and high - low >= 360.0
+    if not full or summary["ring_score"] >= _AGREED:
         return ""
     return (
-        f"few photos are sure of their pose: look at {where}/montage.png before you train; more "
-        "photos, tighter crops or plainer backgrounds help"
+        "another search among the same photos puts many of them elsewhere on the circle, so that "
+        f"azimuths may be far off: look at {where}/montage.png before you train; more photos, "
+        "tighter crops or plainer backgrounds help"
     )
 
 
@@ -88,4 +91,4 @@ def _timing(summary: dict[str, Any], where: Path) -> str:
     )
 
 
-_DOUBTS = (_kinds, _circle, _confidence, _outliers, _timing)
+_DOUBTS = (_kinds, _circle, _agreement, _outliers, _timing)
