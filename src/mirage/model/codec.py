@@ -24,6 +24,7 @@ from mirage.hub import hub_answers
 from mirage.model.inference import channels_last, in_precision, ready
 from mirage.squares import go_on
 
+_AROUND = 2  # rows of latents above and below those that are decoded
 _AT_ONCE = 16  # pictures decoded together, which bounds memory
 
 
@@ -183,9 +184,13 @@ class Patches:
         return F.pixel_unshuffle(self.inner.load(kept), self.size)
 
     def show(self, x: Tensor) -> Tensor:
-        shown = self.inner.show(F.pixel_shuffle(x, self.size))
+        x = F.pixel_shuffle(x, self.size)
         if self.rows is None:
-            return shown
+            return self.inner.show(x)
+        # A decoder sees zeros beyond its edges, and draws a line there.
+        shown = self.inner.show(F.pad(x, (0, 0, _AROUND, _AROUND), mode="replicate"))
+        beyond = _AROUND * self.inner.factor
+        shown = shown[:, beyond:-beyond]
         return go_on(shown, shown.shape[2], self.rows[0] * self.factor)
 
 
