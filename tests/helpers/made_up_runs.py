@@ -58,7 +58,13 @@ def _turn(target: Path, mode: str) -> None:
     for name in ("reference.png", *names):
         Image.new("RGB", (32, 32), "red").save(target / name)
     views = [
-        {"file": name, "azimuth_asked": 90.0 * i, "pose_asked": i % 3, "pose_found": 0}
+        {
+            "file": name,
+            "azimuth_asked": 90.0 * i,
+            "pose_asked": i % 3,
+            "pose_found": 0,
+            "azimuth_found": 90.0 * i + 10.0,
+        }
         for i, name in enumerate(names)
     ]
     facts = {"reference": "cars/car.png", "reference_pose": 0, "reference_confidence": 0.9}

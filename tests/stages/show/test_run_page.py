@@ -37,7 +37,7 @@ def test_all_that_a_run_left_is_on_its_page(tmp_path: Path) -> None:
     (orbit,) = page.orbits
     assert (orbit.name, list(orbit.modes), orbit.photo_pose) == ("cars/car.png", ["soft"], 0)
     assert orbit.first_scores == {
-        "pose accuracy": 0.5, "confidence in the photo’s pose": 0.9,
+        "azimuth error, °": 10.0, "confidence in the photo’s pose": 0.9,
     }  # fmt: skip
     (ring,) = page.rings
     assert [len(photos) for photos in ring.photos] == [2, 0, 2]
