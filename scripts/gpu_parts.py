@@ -410,7 +410,8 @@ def pack(run: Path, cache: Path) -> None:
     for path in folder["images"].iterdir():
         if path.is_file() and path.suffix != ".lock":
             shutil.copyfile(path, cache / "images" / path.name)
-    for name in _OF_POSES:
+    frames = [path.name for path in folder["poses"].glob("frames.*") if path.suffix != ".lock"]
+    for name in (*_OF_POSES, *frames):
         shutil.copyfile(folder["poses"] / name, cache / "poses" / name)
     # What trains there is what is packed here: no other recipe is chosen for another machine.
     chosen = "defaults" if config.recipe == AUTO else config.recipe
@@ -434,7 +435,8 @@ def unpack(cache: Path, run: Path) -> None:
         table = table.set_column(place, column, pa.array(values or [None] * len(table), kind))
     pq.write_table(table, manifest)
     photos.mkdir(exist_ok=True)
-    pixels = np.load(run / "images" / f"cache-{config.data.resolution}.npy", mmap_mode="r")
+    (cached,) = (run / "images").glob(f"cache-{config.data.resolution}-*.npy")
+    pixels = np.load(cached, mmap_mode="r")
     for i in np.flatnonzero(np.asarray(table["split"]) == HELDOUT):
         Image.fromarray(np.asarray(pixels[i])).save(photos / names[i])
     facts = read_json(run / "images" / SOURCE)

