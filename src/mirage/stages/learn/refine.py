@@ -100,7 +100,7 @@ def turn_photos(
     labels = _labels(asked, azimuth)
     flipped = data.bank.flipped(labels) if config.data.mirror else None
     shown = open_cache(path)
-    rows = _well_turned(config, data, shown, azimuth)
+    rows = _well_turned(data, shown, azimuth)
     if data.mirrored is None:
         return TurnedPhotos(LabelledImages(shown, labels, flipped), ids, rows)
     kept, mirrored = (
@@ -110,9 +110,7 @@ def turn_photos(
     return TurnedPhotos(LabelledImages(kept, labels, flipped, mirrored), ids, rows)
 
 
-def _well_turned(
-    config: Config, data: TrainingData, shown: ByteArray, azimuth: FloatArray
-) -> IntArray:
+def _well_turned(data: TrainingData, shown: ByteArray, azimuth: FloatArray) -> IntArray:
     """The views that are read about where they were turned to; all, if hardly any is."""
     every = np.arange(len(shown))
     try:
