@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mirage.circle import circular_difference, circular_distance, wrap
-from mirage.contracts import FloatArray, IntArray
+from mirage.core.angles import circular_difference, circular_distance, wrap
+from mirage.core.contracts import FloatArray, IntArray
 from mirage.images.manifest import open_images
 from mirage.poses.anchors import place_anchors
 from mirage.poses.bank import PoseBank

@@ -17,7 +17,7 @@ import numpy as np
 import skimage
 from PIL import Image
 
-from mirage.contracts import HELDOUT, ByteArray
+from mirage.core.contracts import HELDOUT, ByteArray
 from mirage.images.manifest import open_images
 from mirage.model.codec import load_autoencoder
 from mirage.report.tables import print_tables

@@ -29,7 +29,7 @@ from datamodules.batches import Loader, Share, StepBatches
 from datamodules.draws import draw_columns, draw_weighted
 from datamodules.labelled import LabelledImages
 from datamodules.store import open_store
-from mirage.contracts import PoseLabels, PoseRing
+from mirage.core.contracts import PoseLabels, PoseRing
 
 NUM_POSES = 24
 OURS, HOST, PEER = "mirage", "mirage, the host's part", "DataLoader, gathers twice"

@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from mirage.device import device
-from mirage.experiment import load_config
+from mirage.config.load import load_config
+from mirage.distributed.device import device
 from mirage.features.backbone import load_backbone
 from mirage.images.manifest import open_images
 from mirage.poses.describe import describe

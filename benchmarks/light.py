@@ -21,15 +21,15 @@ import numpy as np
 import torch
 import torch._dynamo  # before VTK's window: its LLVM and triton's do not load in the other order
 
-from mirage.circle import RingAlignment, align_rings, circular_distance
 from mirage.config import Config
+from mirage.config.load import load_config
 from mirage.config.views import MODES
-from mirage.contracts import ByteArray, FloatArray, PosedPhoto
-from mirage.experiment import load_config
+from mirage.core.angles import RingAlignment, align_rings, circular_distance
+from mirage.core.contracts import ByteArray, FloatArray, PosedPhoto
+from mirage.core.progress import show_progress
 from mirage.images.turntable.objects import ObjectSpec, sample_objects
 from mirage.images.turntable.pictures import studio_of
 from mirage.images.turntable.scene import Scene
-from mirage.progress import show_progress
 from mirage.report.intervals import bootstrap
 from mirage.report.light_metrics import brightness, shading_error, sun_shares
 from mirage.report.tables import Table, print_tables

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch._dynamo
 
-from mirage.contracts import FloatArray
+from mirage.core.contracts import FloatArray
 from mirage.images.turntable.objects import sample_objects
 from mirage.images.turntable.pictures import studio_of
 from mirage.parts.orbit_silhouette import find_orbit_silhouettes

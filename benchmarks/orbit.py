@@ -36,7 +36,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, FloatArray, PoseCondition, PosedPhoto, PoseRing
+from mirage.core.contracts import ByteArray, FloatArray, PoseCondition, PosedPhoto, PoseRing
 from mirage.model.codec import PIXELS
 from mirage.model.cross_frame import hard_attention
 from mirage.model.denoiser import PoseDenoiser

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from mirage.experiment import load_config
+from mirage.config.load import load_config
 from mirage.recipes import known_recipes
 
 PEAKS = {"RTX 3090": 71, "RTX 4090": 165, "A100": 312, "H100": 989}  # TFLOP/s

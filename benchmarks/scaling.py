@@ -30,7 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from datamodules.labelled import LabelledImages
 from datamodules.posed import PosedImages
 from mirage.config import ModelConfig, TrainConfig
-from mirage.contracts import PoseCondition, PoseLabels, PoseRing
+from mirage.core.contracts import PoseCondition, PoseLabels, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 

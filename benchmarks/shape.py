@@ -19,9 +19,9 @@ import numpy as np
 import torch
 import torch._dynamo  # before VTK's window: its LLVM and triton's do not load in the other order
 
-from mirage.contracts import PosedPhoto
-from mirage.errors import MirageError
-from mirage.experiment import load_config
+from mirage.config.load import load_config
+from mirage.core.contracts import PosedPhoto
+from mirage.core.errors import MirageError
 from mirage.images.turntable.objects import ObjectSpec, build_meshes, sample_objects
 from mirage.images.turntable.occupancy import occupancy
 from mirage.images.turntable.pictures import studio_of

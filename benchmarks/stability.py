@@ -21,11 +21,11 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from mirage.circle import circular_distance
 from mirage.config import Config
-from mirage.contracts import ByteArray, FloatArray
-from mirage.device import device
-from mirage.experiment import load_config
+from mirage.config.load import load_config
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import ByteArray, FloatArray
+from mirage.distributed.device import device
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.manifest import ImageSet, open_images
 from mirage.poses.bank import PoseBank

@@ -43,8 +43,8 @@ from datamodules.cache import build_cache, open_cache
 from datamodules.labelled import LabelledImages
 from datamodules.posed import PosedImages
 from mirage.config import ImagesConfig, ModelConfig, TrainConfig
-from mirage.contracts import ByteArray, PoseLabels, PoseRing
-from mirage.device import fast_kernels
+from mirage.core.contracts import ByteArray, PoseLabels, PoseRing
+from mirage.distributed.device import fast_kernels
 from mirage.images.manifest import build_manifest, open_images
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion

@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import Callback
 from callbacks.review import Reading, ReviewRow, log_views, review_rows
 from callbacks.tracking import runs_of
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, Orbit, PosedPhoto, PoseLabels, PoseRing
+from mirage.core.contracts import ByteArray, Orbit, PosedPhoto, PoseLabels, PoseRing
 from mirage.report.films import save_gif
 from mirage.report.panels import contact_sheet
 from mirage.sampler.orbit import Turn, sample_orbits

@@ -11,7 +11,7 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-from mirage.progress import counting
+from mirage.core.progress import counting
 
 
 class Pace(Callback):

@@ -13,9 +13,9 @@ from PIL import Image
 
 from callbacks.names import STEP
 from callbacks.tracking import kept_with, videos
-from mirage.circle import circular_distance
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, FloatArray, IntArray, Orbit
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import ByteArray, FloatArray, IntArray, Orbit
 from mirage.report.view_metrics import colour_distance
 
 

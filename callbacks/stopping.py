@@ -15,8 +15,8 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 from submitit.core.utils import UncompletedJobError
 
-from mirage.errors import MirageError
-from mirage.ranks import ALONE, Ranks
+from mirage.core.errors import MirageError
+from mirage.distributed.ranks import ALONE, Ranks
 
 REQUEUE = signal.SIGUSR2  # what submitit has Slurm send, before time is over or to make room
 _HEARD = (signal.SIGINT, signal.SIGTERM, REQUEUE)

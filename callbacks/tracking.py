@@ -15,7 +15,7 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 
 from callbacks.names import define
 from callbacks.wandb_key import has_wandb_key
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 
 PROJECT = "mirage"
 _ID, _PLACE = "wandb_id.txt", "wandb_place.txt"  # of a W&B run, and where its folder was

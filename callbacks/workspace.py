@@ -9,7 +9,7 @@ import wandb
 from callbacks.names import STEP, named
 from callbacks.tracking import PROJECT
 from callbacks.wandb_key import has_wandb_key
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 
 _POSES = ("ring", "montage", "parts", "part_masks", "pairs", "sizes", "stability", "doubts")
 _ROWS = ("none", "start", "soft", "hard", "copy_the_reference", "nearest_training_image")

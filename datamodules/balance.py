@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mirage.contracts import FloatArray, IntArray
+from mirage.core.contracts import FloatArray, IntArray
 
 
 def balanced_probabilities(poses: Sequence[IntArray], num_poses: int, balance: float) -> FloatArray:

@@ -11,8 +11,8 @@ import numpy as np
 
 from datamodules.labelled import Batch, LabelledImages, Labels, label_batch
 from datamodules.store import Fetched, Store
-from mirage.contracts import IntArray, PoseRing
-from mirage.threads import in_order
+from mirage.core.contracts import IntArray, PoseRing
+from mirage.distributed.threads import in_order
 
 _DRAWN = 32  # steps drawn at once: what a draw costs beside its numbers is shared by so many
 

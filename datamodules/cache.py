@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from mirage.contracts import IntArray, KeptArray
-from mirage.locks import held
-from mirage.ranks import ALONE, Ranks
+from mirage.core.contracts import IntArray, KeptArray
+from mirage.core.locks import held
+from mirage.distributed.ranks import ALONE, Ranks
 
 Batches = Callable[[IntArray], Iterator[tuple[IntArray, KeptArray]]]
 

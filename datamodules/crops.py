@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from datamodules.batches import Batches, Loader, Share
-from mirage.contracts import ByteArray, FloatArray, IntArray
+from mirage.core.contracts import ByteArray, FloatArray, IntArray
 
 _VALIDATED = 64  # held-out photos, at most
 _AT_ONCE = 8  # whole photos in a batch of validation

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from datamodules.epochs import Epochs
-from mirage.contracts import FloatArray, IntArray
+from mirage.core.contracts import FloatArray, IntArray
 
 # Draws the ids at places that are counted from those of the first step.
 Draw = Callable[[np.random.Generator, slice], IntArray]

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from mirage.contracts import IntArray
+from mirage.core.contracts import IntArray
 
 _STREAM = 2  # keeps these draws apart from those of steps and of pairs
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from mirage.contracts import IntArray, KeptArray, PoseLabels, PoseRing
-from mirage.errors import MirageError
+from mirage.core.contracts import IntArray, KeptArray, PoseLabels, PoseRing
+from mirage.core.errors import MirageError
 
 Batch = dict[str, Tensor]  # image [B, h, w, C] as kept, pose, azimuth (degrees), confidence [B]
 Labels = dict[str, npt.NDArray[Any]]  # what a batch has but for its images

@@ -12,7 +12,7 @@ from datamodules.batches import Batches, StepBatches
 from datamodules.labelled import LabelledImages
 from datamodules.posed import PosedImages
 from datamodules.store import Fetched, Store, open_store
-from mirage.contracts import IntArray
+from mirage.core.contracts import IntArray
 
 _STREAM = 1  # keeps the draws of pairs apart from those of photos by themselves
 

@@ -16,7 +16,7 @@ from datamodules.batches import Batches, Loader, Share, StepBatches
 from datamodules.draws import Draw, draw_columns, draw_evenly, draw_weighted
 from datamodules.labelled import Batch, LabelledImages, label_batch
 from datamodules.store import Fetched, Store, open_store
-from mirage.contracts import IntArray, PoseRing
+from mirage.core.contracts import IntArray, PoseRing
 
 _VALIDATED = 512  # held-out images, at most
 _CHOSEN = 3  # keeps this draw apart from those of steps, pairs and epochs

@@ -39,10 +39,10 @@ from callbacks.ema import WarmupEMA
 from datamodules.labelled import LabelledImages
 from datamodules.posed import PosedImages
 from mirage.config import AUTO, Config, ModelConfig
-from mirage.contracts import HELDOUT, PosedPhoto, PoseLabels, PoseRing
-from mirage.device import device
-from mirage.errors import MirageError
-from mirage.experiment import load_config, save_config
+from mirage.config.load import load_config, save_config
+from mirage.core.contracts import HELDOUT, PosedPhoto, PoseLabels, PoseRing
+from mirage.core.errors import MirageError
+from mirage.distributed.device import device
 from mirage.images.manifest import MANIFEST, SOURCE, open_images
 from mirage.model.codec import PIXELS, Codec, Latents, Patches
 from mirage.model.cost import count_cost, measure_speed

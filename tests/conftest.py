@@ -19,7 +19,7 @@ from tiny_runs import BRIEF, TINY, mirage
 from datamodules.labelled import LabelledImages
 from datamodules.posed import PosedImages
 from mirage.config import ModelConfig
-from mirage.contracts import PoseLabels, PoseRing
+from mirage.core.contracts import PoseLabels, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 
 Once = Callable[[str, Callable[[Path], None]], Path]

@@ -16,8 +16,8 @@ from wandb.sdk.launch.sweeps.utils import load_sweep_config
 from mirage.agents import write_for_agents
 from mirage.cli import main
 from mirage.config import Config
-from mirage.errors import MirageError
-from mirage.experiment import config_text
+from mirage.config.load import config_text
+from mirage.core.errors import MirageError
 from mirage.multirun import load_multirun
 
 Ask = Callable[[dict[str, Any]], list[list[str]]]

@@ -16,8 +16,8 @@ from PIL import Image
 from tiny_runs import mirage
 
 from mirage import Mirage, MirageError
-from mirage.contracts import PoseRing
-from mirage.experiment import load_config, save_config
+from mirage.config.load import load_config, save_config
+from mirage.core.contracts import PoseRing
 from mirage.poses.bank import PoseBank
 from mirage.stages.turn import refuse
 

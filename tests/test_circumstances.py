@@ -17,12 +17,12 @@ from tiny_runs import mirage
 from mirage import circumstances, cli, recipes
 from mirage.circumstances import look_around, settle
 from mirage.config import AUTO, Config
-from mirage.errors import MirageError
-from mirage.experiment import load_config, save_config
-from mirage.files import SAVED
+from mirage.config.load import load_config, save_config
+from mirage.core.errors import MirageError
+from mirage.core.files import SAVED
+from mirage.distributed.ranks import Ranks
 from mirage.images import manifest
 from mirage.model.cost import TrainingCost
-from mirage.ranks import Ranks
 from mirage.recipes import Circumstances
 from mirage.stages.folder import RunFolder
 

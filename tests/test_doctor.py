@@ -14,8 +14,8 @@ from tiny_runs import mirage
 
 from mirage import doctor
 from mirage.config import AUTO
+from mirage.config.load import load_config
 from mirage.doctor import Finding, advise, ask, examine, find_hub, find_rendering, find_slurm
-from mirage.experiment import load_config
 from mirage.stages.learn.pretrained import shipped
 
 

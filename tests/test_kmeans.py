@@ -7,7 +7,7 @@ import torch
 from virtual_gpu import virtual_gpu
 
 from mirage import kmeans
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 
 CPU = torch.device("cpu")
 

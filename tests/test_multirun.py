@@ -9,7 +9,7 @@ import yaml
 
 import experiments
 from mirage.config import Config, SweepConfig
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.multirun import load_multirun
 
 FOLDER = Path(str(experiments.__file__)).parent / "sweep"

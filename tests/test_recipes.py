@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from mirage.config import AUTO, Config
-from mirage.experiment import lay_recipe, load_config
+from mirage.config.load import lay_recipe, load_config
+from mirage.config.overrides import flat_values
 from mirage.model.cost import TrainingCost
-from mirage.overrides import flat_values
 from mirage.recipes import (
     DEFAULTS,
     Circumstances,

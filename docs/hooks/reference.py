@@ -10,7 +10,7 @@ from keys import Key, sections
 import experiments
 from mirage.commands import COMMANDS, MULTIRUN, Command, options
 from mirage.config import Config, SweepConfig
-from mirage.experiment import list_experiments
+from mirage.config.load import list_experiments
 
 
 def configuration() -> str:

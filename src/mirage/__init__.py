@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mirage.api import Mirage
-    from mirage.errors import MirageError
+    from mirage.core.errors import MirageError
 
 __all__ = ["Mirage", "MirageError"]
 
-_MODULES = {"Mirage": "mirage.api", "MirageError": "mirage.errors"}
+_MODULES = {"Mirage": "mirage.api", "MirageError": "mirage.core.errors"}
 
 
 def __getattr__(name: str) -> Any:

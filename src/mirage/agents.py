@@ -12,10 +12,10 @@ from typing import Any
 
 import yaml
 
-from mirage.errors import MirageError
-from mirage.files import replacing
+from mirage.config.overrides import is_place, is_text, quote
+from mirage.core.errors import MirageError
+from mirage.core.files import replacing
 from mirage.multirun import Multirun
-from mirage.overrides import is_place, is_text, quote
 
 # Not ${envvar:…}: agents fill that in before they know which point it is.
 _POINT = "sweep.point=${oc.env:WANDB_RUN_ID}"

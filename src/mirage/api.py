@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from mirage.config import Config
-from mirage.contracts import PoseLabels
-from mirage.errors import MirageError
-from mirage.experiment import change_config, load_config
-from mirage.files import SAVED, path_of
+from mirage.config.load import change_config, load_config
+from mirage.core.contracts import PoseLabels
+from mirage.core.errors import MirageError
+from mirage.core.files import SAVED, path_of
 from mirage.images.decode import Photo, photo_name, read_photo
 from mirage.images.manifest import open_images
 from mirage.sampler.pipeline import BANK, read_fit

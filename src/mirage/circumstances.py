@@ -7,13 +7,13 @@ from dataclasses import replace
 import torch
 
 from mirage.config import AUTO, Config
-from mirage.device import device
-from mirage.experiment import lay_recipe, load_config
-from mirage.hub import hub_answers, is_cached
+from mirage.config.load import lay_recipe, load_config
+from mirage.core.hub import hub_answers, is_cached
+from mirage.core.machine import allowed_memory
+from mirage.distributed.device import device
+from mirage.distributed.ranks import find_ranks, join_ranks
 from mirage.images.manifest import ImageSet
-from mirage.machine import allowed_memory
 from mirage.model.cost import measure_speed
-from mirage.ranks import find_ranks, join_ranks
 from mirage.recipes import Circumstances, Recipe, choose, fit_steps, known_recipes
 
 _AUTOENCODER_FILE = "config.json"

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from mirage.commands import COMMANDS, MULTIRUN, QUIET, command_help, general_help, options
 from mirage.config import Config
-from mirage.errors import MirageError
-from mirage.files import path_of, refusals_told
-from mirage.machine import heed_limits
-from mirage.progress import choose, chosen, tell_json
+from mirage.core.errors import MirageError
+from mirage.core.files import path_of, refusals_told
+from mirage.core.machine import heed_limits
+from mirage.core.progress import choose, chosen, tell_json
 
 _NOBODY_READS = 141  # 128 + SIGPIPE, as shells tell it
 
@@ -125,11 +125,11 @@ def _dispatch(words: list[str]) -> None:
 
 
 def _work_on_a_run(typed: _Typed) -> None:
-    from mirage.experiment import load_config
+    from mirage.config.load import load_config
 
     config = load_config(typed.words)
     if config.launcher.kind == "slurm" and not config.dry_run:
-        from mirage.launch import submit
+        from mirage.cluster.launch import submit
 
         _tell(typed.name, lambda: submit(typed.name, partial(run_as_job, typed.name), config))
     else:
@@ -137,7 +137,7 @@ def _work_on_a_run(typed: _Typed) -> None:
 
 
 def _assign(typed: _Typed) -> None:
-    from mirage.experiment import load_config
+    from mirage.config.load import load_config
     from mirage.stages.folder import RunFolder
 
     photos = [word for word in typed.words if not _is_override(word)]
@@ -174,7 +174,7 @@ def _compare(typed: _Typed) -> None:
 
 
 def _experiments(typed: _Typed) -> None:
-    from mirage.experiment import list_experiments
+    from mirage.config.load import list_experiments
 
     typed.none_but_options()
     lines = []
@@ -212,8 +212,8 @@ def _style(words: Sequence[str]) -> str:
 
 def run_command(name: str, config: Config) -> None:
     """Run the stages of a command; each ends with a line that says what it wrote."""
-    from mirage.experiment import save_config
-    from mirage.ranks import find_ranks
+    from mirage.config.load import save_config
+    from mirage.distributed.ranks import find_ranks
     from mirage.stages.folder import RunFolder
 
     speaks = find_ranks().is_first
@@ -238,7 +238,7 @@ def run_command(name: str, config: Config) -> None:
 def _settle(config: Config, speaks: bool) -> Config:
     """The configuration with the recipe that the run gets, now that its photos are known."""
     from mirage.circumstances import settle
-    from mirage.experiment import save_config
+    from mirage.config.load import save_config
     from mirage.images.manifest import open_images
     from mirage.stages.folder import RunFolder
 

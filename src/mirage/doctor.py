@@ -18,7 +18,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 from callbacks.wandb_key import has_wandb_key
-from mirage.machine import allowed_memory, allowed_processors
+from mirage.core.machine import allowed_memory, allowed_processors
 
 _HUB, _HUB_SECONDS = "https://huggingface.co", 2.0
 _DINOV2 = "models--timm--vit_small_patch14_reg4_dinov2.lvd142m"  # as the hub's cache names it
@@ -207,7 +207,7 @@ def find_recipe(gpu: bool) -> Finding:
 
 def advise(gpu: bool, hub: bool, rendering: bool) -> list[str]:
     """Which experiment to begin with, why, and with what command; of `experiments/experiment/`."""
-    from mirage.experiment import list_experiments
+    from mirage.config.load import list_experiments
 
     said = list_experiments()["experiment"]
     offline = "" if hub else " backbone=effnet_lite"

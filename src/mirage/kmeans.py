@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from faiss.contrib.clustering import reassign_centroids
 from torch import Tensor
 
-from mirage.contracts import FloatArray, IntArray
-from mirage.device import device as own_device
-from mirage.errors import MirageError
-from mirage.threads import compute_pool
+from mirage.core.contracts import FloatArray, IntArray
+from mirage.core.errors import MirageError
+from mirage.distributed.device import device as own_device
+from mirage.distributed.threads import compute_pool
 
 # Rows assigned at once: their products with a few hundred centroids stay in a core's cache.
 _BLOCK = 512
@@ -96,7 +96,7 @@ def fit(
         max_points: train on a seeded subsample of this many points; None takes every point
             (FAISS alone would silently keep 256 a centroid).
         num_threads: None takes torch's number.
-        device: None takes `mirage.device.device`, this process's GPU where there is one.
+        device: None takes `mirage.distributed.device.device`: this process’s GPU, if any.
 
     Raises:
         MirageError: there are fewer points than clusters, or a point is not finite.

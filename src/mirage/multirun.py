@@ -1,4 +1,4 @@
-"""A sweep's jobs, laid out by Hydra's sweeper; `mirage.launch` runs them."""
+"""A sweep's jobs, laid out by Hydra's sweeper; `mirage.cluster.launch` runs them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mirage.config import Config, SweepConfig, SweptConfig, road_to
-from mirage.errors import MirageError
-from mirage.experiment import open_experiments
-from mirage.files import path_of
-from mirage.overrides import check_words, in_hydras_grammar, is_text, quote
-from mirage.progress import show_progress
+from mirage.config.load import open_experiments
+from mirage.config.overrides import check_words, in_hydras_grammar, is_text, quote
+from mirage.core.errors import MirageError
+from mirage.core.files import path_of
+from mirage.core.progress import show_progress
 
 
 @dataclass(frozen=True)

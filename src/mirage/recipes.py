@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from mirage.config import Config, ModelConfig
-from mirage.experiment import list_experiments, load_config
+from mirage.config.load import list_experiments, load_config
 from mirage.model.codec import downscale, encode, load_autoencoder, shipped_autoencoders
 from mirage.model.cost import TrainingCost, count_cost
 

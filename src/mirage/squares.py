@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from mirage.contracts import ByteArray, Window
+from mirage.core.contracts import ByteArray, Window
 from mirage.exif import upright
 
 _RESAMPLE = Image.Resampling.LANCZOS

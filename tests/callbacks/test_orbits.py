@@ -18,7 +18,7 @@ from callbacks.ema import WarmupEMA
 from callbacks.orbits import OrbitViews
 from datamodules.posed import PosedImages
 from mirage.config import TrainConfig, ViewsConfig
-from mirage.contracts import Orbit, PosedPhoto, PoseRing
+from mirage.core.contracts import Orbit, PosedPhoto, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.sampler.orbit import sample_orbits

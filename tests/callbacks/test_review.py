@@ -12,7 +12,7 @@ from PIL import Image
 from callbacks.review import Reading, log_views, review_rows
 from callbacks.tracking import Record, recording
 from mirage.config import ViewsConfig
-from mirage.contracts import Orbit
+from mirage.core.contracts import Orbit
 from mirage.report.films import save_gif
 from mirage.report.view_metrics import colour_distance
 

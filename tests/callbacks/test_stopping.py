@@ -21,10 +21,10 @@ from callbacks import stopping
 from callbacks.stopping import REQUEUE, StoppedError, StopWhenTold
 from datamodules.posed import PosedImages
 from mirage.config import TrainConfig
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
+from mirage.distributed.ranks import Ranks
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
-from mirage.ranks import Ranks
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 MakeData = Callable[[int], PosedImages]

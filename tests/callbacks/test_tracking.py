@@ -20,8 +20,8 @@ from callbacks.orbits import OrbitViews
 from callbacks.tracking import Record, recording, wandb_logger
 from datamodules.posed import PosedImages
 from mirage.config import TrainConfig, ViewsConfig
-from mirage.contracts import PosedPhoto, PoseRing
-from mirage.errors import MirageError
+from mirage.core.contracts import PosedPhoto, PoseRing
+from mirage.core.errors import MirageError
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 

@@ -12,7 +12,7 @@ import torch
 
 from datamodules.labelled import LabelledImages
 from datamodules.pairs import PairedBatches, PairedImages, TurnedPhotos
-from mirage.contracts import PoseLabels, PoseRing
+from mirage.core.contracts import PoseLabels, PoseRing
 
 NUM, TURNED = 12, 9
 IDS = np.array([3, 0, 5, 7, 1, 3, 8, 2, 11])  # photo 3 was turned twice

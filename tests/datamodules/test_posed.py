@@ -14,8 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from datamodules.batches import Batches
 from datamodules.labelled import LabelledImages
 from datamodules.posed import PosedImages
-from mirage.contracts import PoseLabels, PoseRing
-from mirage.errors import MirageError
+from mirage.core.contracts import PoseLabels, PoseRing
+from mirage.core.errors import MirageError
 
 NUM = 40
 

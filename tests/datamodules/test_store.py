@@ -10,7 +10,7 @@ import torch
 
 from datamodules.labelled import LabelledImages
 from datamodules.store import Store, open_store
-from mirage.contracts import PoseLabels
+from mirage.core.contracts import PoseLabels
 
 NUM, CPU = 2100, torch.device("cpu")  # more than are copied at once
 IDS = np.array([2099, 0, 7, 7, 1024, 1023])

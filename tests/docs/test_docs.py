@@ -32,13 +32,14 @@ from PIL import Image
 from tiny_runs import BRIEF, TINY, TINY_AUTOENCODER, mirage
 
 from callbacks import workspace
-from mirage import cli, launch, multirun
+from mirage import cli, multirun
+from mirage.cluster import launch
 from mirage.commands import COMMANDS, options
 from mirage.config import Config, ShapeConfig
-from mirage.errors import MirageError
+from mirage.config.overrides import flat_values
+from mirage.core.errors import MirageError
 from mirage.images.sources import open_source
 from mirage.multirun import Multirun
-from mirage.overrides import flat_values
 from mirage.poses.bank import PoseBank
 from mirage.shape.reconstruct import reconstruct
 from mirage.stages.measure import pose_figures
@@ -58,7 +59,7 @@ RESOLVED = {
     "ablate ": "an ablation of minutes; tests/stages/test_road.py runs one",
     "sweep ": "a sweep of hours",
     "--multirun": "a sweep of hours",
-    "launcher=": "needs a Slurm cluster; tests/test_launch.py has one",
+    "launcher=": "needs a Slurm cluster; tests/cluster/test_launch.py has one",
     "workspace ": "needs W&B's server; tests/callbacks/test_workspace.py stands in for it",
     "s3://": "needs a bucket; tests/images/test_remote.py has servers",
     "evaluate.truth=": "needs azimuths of photos; the demo below is measured against a table",

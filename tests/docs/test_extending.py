@@ -16,8 +16,8 @@ from doc_commands import ROOT, python_blocks
 from PIL import Image
 
 from mirage.config import BackboneConfig, Config
-from mirage.contracts import PoseCondition
-from mirage.experiment import build_targets, change_config
+from mirage.config.load import build_targets, change_config
+from mirage.core.contracts import PoseCondition
 from mirage.images.decode import decode
 from mirage.model.cross_frame import AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser

@@ -20,8 +20,8 @@ from reference import GENERATED, commands, configuration, experiment_files
 
 from mirage.commands import COMMANDS
 from mirage.config import Config, SweepConfig
-from mirage.experiment import list_experiments
-from mirage.overrides import flat_values
+from mirage.config.load import list_experiments
+from mirage.config.overrides import flat_values
 
 
 @pytest.fixture(scope="module")

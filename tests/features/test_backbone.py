@@ -5,9 +5,9 @@ import pytest
 import timm
 import torch
 
-from mirage import hub
 from mirage.config import BackboneConfig
-from mirage.errors import MirageError
+from mirage.core import hub
+from mirage.core.errors import MirageError
 from mirage.features import backbone as module
 from mirage.features.backbone import Backbone, effnet_lite_state, load_backbone
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirage.contracts import FloatArray, IntArray
+from mirage.core.contracts import FloatArray, IntArray
+from mirage.distributed.ranks import ALONE, Ranks
 from mirage.features.blocks import Blocks
-from mirage.ranks import ALONE, Ranks
 
 ROWS = np.random.default_rng(0).normal(size=(53, 3)).astype(np.float32)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.features.sample import draw_sample
 
 IDS = 1000 + 3 * np.arange(200)

@@ -19,7 +19,7 @@ from callbacks.ema import WarmupEMA
 from datamodules.posed import PosedImages
 from mirage.circumstances import look_around
 from mirage.config import BackboneConfig, Config, TrainConfig, ViewsConfig
-from mirage.contracts import PoseCondition, PosedPhoto, PoseRing
+from mirage.core.contracts import PoseCondition, PosedPhoto, PoseRing
 from mirage.features.backbone import load_backbone
 from mirage.model.codec import PIXELS, Latents
 from mirage.model.denoiser import PoseDenoiser

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage.contracts import FloatArray
+from mirage.core.contracts import FloatArray
 
 ODD = np.array([1.0, -1.0, 1.0, -1.0, 1.0, 1.0])  # what mirroring does to each coordinate
 

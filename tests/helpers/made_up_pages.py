@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from mirage.contracts import Orbit
+from mirage.core.contracts import Orbit
 from mirage.report.browsers import PartBrowser, PoseBrowser
 from mirage.report.orbit_view import OrbitView
 from mirage.report.page import Listing, Panel, ReportPage

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from mirage.circle import wrap
-from mirage.contracts import HELDOUT, TRAIN, ByteArray, IntArray, PoseLabels, PoseRing
+from mirage.core.angles import wrap
+from mirage.core.contracts import HELDOUT, TRAIN, ByteArray, IntArray, PoseLabels, PoseRing
 
 NUM_POSES = 4
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mirage.experiment import load_config, save_config
+from mirage.config.load import load_config, save_config
 from mirage.report.films import save_gif
 from mirage.stages.folder import RunFolder, write_json
 from mirage.stages.show.gallery import GALLERY, Gallery

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mirage.ranks import Ranks
+from mirage.distributed.ranks import Ranks
 
 T = TypeVar("T")
 

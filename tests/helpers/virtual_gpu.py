@@ -1,7 +1,7 @@
 """A GPU for machines that have none: right devices are proved on it, and waits are counted.
 
     with virtual_gpu() as gpu:
-        train()                       # as on a machine with one GPU: `mirage.device` finds it
+        train()                       # as with one GPU: `mirage.distributed.device` finds it
         with gpu.count() as tally:
             step()
     assert tally.num_syncs == 0, tally

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mirage.config import Config
-from mirage.experiment import save_config
+from mirage.config.load import save_config
 from mirage.images.below import is_of_runs, photos_below
 from mirage.images.sources import find_photos
 

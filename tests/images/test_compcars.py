@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from mirage.config import ImagesConfig
-from mirage.contracts import HELDOUT, TRAIN
-from mirage.errors import MirageError
+from mirage.core.contracts import HELDOUT, TRAIN
+from mirage.core.errors import MirageError
 from mirage.images.compcars import LabelError, read_label
 from mirage.images.entry import Entry
 from mirage.images.manifest import build_manifest, open_images

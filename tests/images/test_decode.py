@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.images.decode import UndecodableError, _open_heic, decode, read_photo
 
 LIMIT = 1_000_000

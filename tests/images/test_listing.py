@@ -8,7 +8,7 @@ from unicodedata import normalize
 
 import pytest
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.images.entry import Entry
 from mirage.images.listing import path_as_listed, read_listing, same_spelling
 from mirage.images.sources import open_source

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from mirage.config import ImagesConfig, TurntableConfig
-from mirage.contracts import HELDOUT, TRAIN
-from mirage.errors import MirageError
+from mirage.core.contracts import HELDOUT, TRAIN
+from mirage.core.errors import MirageError
 from mirage.images import decode, manifest, survey
 from mirage.images.entry import Entry, Source
 from mirage.images.manifest import (

@@ -10,7 +10,7 @@ import fsspec
 import pytest
 from fsspec.registry import known_implementations
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.images.remote import RemoteFiles, absolute, expand_braces
 
 NAMES = ["a-000.tar", "a-001.tar", "a-010.tar", "b-000.tar"]

@@ -24,8 +24,8 @@ from range_server import serve
 
 from datamodules.cache import build_cache, open_cache
 from mirage.config import ImagesConfig
-from mirage.contracts import HELDOUT, TRAIN
-from mirage.errors import MirageError
+from mirage.core.contracts import HELDOUT, TRAIN
+from mirage.core.errors import MirageError
 from mirage.images.entry import Entry
 from mirage.images.manifest import build_manifest, open_images, source_fingerprint
 from mirage.images.remote import RemoteFiles

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.images.entry import Entry
 from mirage.images.sources import open_source
 

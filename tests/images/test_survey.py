@@ -11,11 +11,11 @@ import pytest
 from processes import share_out
 
 from mirage.config import ImagesConfig
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
+from mirage.distributed.ranks import ALONE, Ranks
 from mirage.images import survey
 from mirage.images.entry import Entry, Source
 from mirage.images.survey import Survey
-from mirage.ranks import ALONE, Ranks
 
 
 class Parts(Source):

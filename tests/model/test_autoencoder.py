@@ -11,7 +11,7 @@ import torch
 from diffusers import AutoModel
 
 from mirage.config import AutoencoderConfig
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.model.autoencoder import (
     AutoencoderTraining,
     build_autoencoder,

@@ -16,7 +16,7 @@ from skimage import data
 from tiny_autoencoders import tiny_deterministic, tiny_kl
 from torch import Tensor
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.model.codec import (
     PIXELS,
     Latents,

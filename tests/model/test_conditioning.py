@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mirage.contracts import PoseCondition
+from mirage.core.contracts import PoseCondition
 from mirage.model.conditioning import PoseEmbedding, azimuth_features
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from mirage.contracts import PoseCondition
+from mirage.core.contracts import PoseCondition
 from mirage.model.codec import PIXELS
 from mirage.model.denoiser import PoseDenoiser
 

@@ -20,7 +20,7 @@ from datamodules.labelled import LabelledImages
 from datamodules.pairs import PairedImages, TurnedPhotos
 from datamodules.posed import PosedImages
 from mirage.config import ModelConfig, TrainConfig, ViewsConfig
-from mirage.contracts import PosedPhoto, PoseLabels, PoseRing
+from mirage.core.contracts import PosedPhoto, PoseLabels, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion, warmup_cosine
 from mirage.model.paired import PairedDiffusion

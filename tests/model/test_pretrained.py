@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mirage.config import ModelConfig
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.pretrained import start_from
 

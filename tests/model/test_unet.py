@@ -9,7 +9,7 @@ import torch
 from diffusers.models.attention_processor import Attention
 
 from mirage.config import ModelConfig
-from mirage.contracts import PoseCondition
+from mirage.core.contracts import PoseCondition
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.unet import build_unet, embedding_dim
 

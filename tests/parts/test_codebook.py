@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mirage.config import PartsConfig
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.parts.codebook import fit_codebook, fit_pca
 
 CONFIG = PartsConfig(count=4, dims=6, temperature=0.05)

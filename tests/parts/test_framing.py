@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mirage.contracts import Frame
+from mirage.core.contracts import Frame
 from mirage.parts.framing import (
     border_share,
     differ,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirage.contracts import FloatArray
+from mirage.core.contracts import FloatArray
 from mirage.parts.groups import find_two_groups
 
 PARTS = 60

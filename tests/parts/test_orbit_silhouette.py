@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mirage.contracts import ByteArray, FloatArray
-from mirage.errors import MirageError
+from mirage.core.contracts import ByteArray, FloatArray
+from mirage.core.errors import MirageError
 from mirage.parts.orbit_silhouette import find_orbit_silhouettes
 from mirage.parts.silhouette import SIDE, find_silhouettes
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirage.circle import circular_distance, wrap
-from mirage.errors import MirageError
+from mirage.core.angles import circular_distance, wrap
+from mirage.core.errors import MirageError
 from mirage.poses.anchors import place_anchors
 
 RING = np.arange(0.0, 360.0, 30.0)  # poses 0 to 11

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from made_up_circles import azimuths, folded, whole
 
-from mirage.circle import align_rings
-from mirage.contracts import FloatArray
+from mirage.core.angles import align_rings
+from mirage.core.contracts import FloatArray
 from mirage.poses.azimuth import find_azimuths
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mirage.circle import circular_distance
+from mirage.core.angles import circular_distance
 from mirage.poses.bank import PoseBank
 from mirage.sampler.pipeline import BANK
 from mirage.stages.learn.pretrained import shipped

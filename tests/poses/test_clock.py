@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirage.circle import circular_distance
-from mirage.contracts import FloatArray
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import FloatArray
 from mirage.poses.clock import fit_clock
 
 RNG = np.random.default_rng(0)

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, normalize
 
 import mirage.poses.describe as describing
-from mirage.circle import align_rings
 from mirage.config import BackboneConfig, PartsConfig, PosesConfig
-from mirage.contracts import ByteArray, FloatArray, IntArray, PoseLabels
+from mirage.core.angles import align_rings
+from mirage.core.contracts import ByteArray, FloatArray, IntArray, PoseLabels
 from mirage.features.backbone import Backbone
 from mirage.poses.bank import PoseBank
 from mirage.poses.describe import Described, Read, describe

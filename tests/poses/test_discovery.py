@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from made_up_circles import ODD, azimuths, folded, whole
 
-from mirage.circle import align_rings, circular_distance, circular_mean
-from mirage.contracts import FloatArray
+from mirage.core.angles import align_rings, circular_distance, circular_mean
+from mirage.core.contracts import FloatArray
 from mirage.poses import discovery
 from mirage.poses.discovery import discover_circle, pin_ring
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirage.contracts import FloatArray
+from mirage.core.contracts import FloatArray
 from mirage.poses.erase import eraser, mean_colours, up_to_squares
 
 RANDOM = np.random.default_rng(0)

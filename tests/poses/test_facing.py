@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirage.contracts import FloatArray
+from mirage.core.contracts import FloatArray
 from mirage.poses.facing import facing_side, stillest_at_zero
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from made_up_circles import azimuths, folded, whole
 
-from mirage.circle import circular_distance
 from mirage.config import BackboneConfig, PosesConfig
-from mirage.contracts import FloatArray
-from mirage.errors import MirageError
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import FloatArray
+from mirage.core.errors import MirageError
 from mirage.parts.codebook import PartCodebook
 from mirage.parts.foreground import Foreground
 from mirage.poses import fit as fitting

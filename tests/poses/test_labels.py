@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mirage.contracts import PoseLabels
-from mirage.errors import MirageError
+from mirage.core.contracts import PoseLabels
+from mirage.core.errors import MirageError
 from mirage.images.column import Column
 from mirage.poses.labels import read_labels, write_labels
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mirage.contracts import PoseLabels
+from mirage.core.contracts import PoseLabels
 from mirage.poses.match import match_banks
 
 

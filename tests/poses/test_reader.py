@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_up_circles import azimuths, folded, whole
 
-from mirage.circle import circular_distance
+from mirage.core.angles import circular_distance
 from mirage.poses.reader import ARC, CircleReader, CurveReader, fit_reader
 from mirage.poses.timing import Timing
 

@@ -3,7 +3,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from mirage.circle import circular_distance
+from mirage.core.angles import circular_distance
 from mirage.poses.ring import (
     ring_from_distances,
     ring_from_plane,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from made_up_circles import azimuths, whole
 
-from mirage.circle import align_rings
+from mirage.core.angles import align_rings
 from mirage.poses.search import Photos, first_curves, split_further
 
 TRUE = azimuths(700)

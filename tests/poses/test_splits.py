@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_up_circles import azimuths, whole
 
-from mirage.circle import circular_distance
+from mirage.core.angles import circular_distance
 from mirage.poses.curve import even_and_odd
 from mirage.poses.splits import splits
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirage.contracts import FloatArray
-from mirage.errors import MirageError
+from mirage.core.contracts import FloatArray
+from mirage.core.errors import MirageError
 from mirage.poses.stability import choose_count, conditional_bits
 
 

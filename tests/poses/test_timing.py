@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirage.circle import circular_distance
+from mirage.core.angles import circular_distance
 from mirage.poses.timing import Timing
 
 ROUND = np.arange(0.0, 360.0, 0.25)

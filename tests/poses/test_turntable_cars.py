@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirage.circle import align_rings
 from mirage.config import BackboneConfig, ImagesConfig, PartsConfig, PosesConfig, TurntableConfig
-from mirage.contracts import HELDOUT, TRAIN, FloatArray, PoseLabels
+from mirage.core.angles import align_rings
+from mirage.core.contracts import HELDOUT, TRAIN, FloatArray, PoseLabels
 from mirage.features.backbone import load_backbone
 from mirage.images.manifest import build_manifest, open_images
 from mirage.poses.bank import PoseBank

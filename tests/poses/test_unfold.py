@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_up_circles import azimuths, folded
 
-from mirage.circle import align_rings
+from mirage.core.angles import align_rings
 from mirage.poses.search import Photos
 from mirage.poses.unfold import FACING_DIMS, best_unfolding
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirage.circle import circular_difference, circular_distance, retime
-from mirage.errors import MirageError
+from mirage.core.angles import circular_difference, circular_distance, retime
+from mirage.core.errors import MirageError
 from mirage.report.azimuth_truth import (
     AzimuthTruth,
     error_figures,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.report import films
 
 COLOURS = np.array([(220, 30, 30), (30, 220, 30), (30, 30, 220)], dtype=np.uint8)

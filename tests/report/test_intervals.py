@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.report.intervals import bootstrap, jackknife
 
 RNG = np.random.default_rng(0)

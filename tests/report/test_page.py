@@ -13,7 +13,7 @@ import pytest
 from made_up_pages import HOSTILE, make_orbit, make_page
 from PIL import Image
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.report import page as pages
 from mirage.report import sprites
 from mirage.report.orbit_view import OrbitView

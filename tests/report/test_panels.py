@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from mirage.contracts import Orbit
-from mirage.errors import MirageError
+from mirage.core.contracts import Orbit
+from mirage.core.errors import MirageError
 from mirage.report import canvas, panels
 
 RNG = np.random.default_rng(0)

@@ -5,8 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from mirage.circle import RingAlignment
-from mirage.errors import MirageError
+from mirage.core.angles import RingAlignment
+from mirage.core.errors import MirageError
 from mirage.report import pose_metrics as metrics
 
 RNG = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import torch
 from scipy.linalg import sqrtm
 from torchmetrics.image.kid import poly_mmd
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.report.set_metrics import frechet_distance, kernel_distance
 
 RNG = np.random.default_rng(0)

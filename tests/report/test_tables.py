@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.report.tables import (
     Table,
     add_row,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.report import view_metrics as metrics
 
 RNG = np.random.default_rng(0)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mirage.config import ViewsConfig
-from mirage.contracts import PoseCondition, PosedPhoto, PoseRing
+from mirage.core.contracts import PoseCondition, PosedPhoto, PoseRing
 from mirage.model.codec import PIXELS
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.each import turn_each

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mirage.config import ViewsConfig
-from mirage.contracts import PoseCondition
+from mirage.core.contracts import PoseCondition
 from mirage.model.cross_frame import HARD, AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.guidance import ALONE, BLIND, UNPOSED, guidances, guide

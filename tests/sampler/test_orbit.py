@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from mirage.config import MODES, ViewsConfig
-from mirage.contracts import Orbit, PoseCondition, PosedPhoto, PoseRing
-from mirage.errors import MirageError
+from mirage.core.contracts import Orbit, PoseCondition, PosedPhoto, PoseRing
+from mirage.core.errors import MirageError
 from mirage.model.codec import PIXELS
 from mirage.model.cross_frame import AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser

@@ -17,8 +17,8 @@ from processes import PATIENCE
 from tiny_autoencoders import tiny_kl
 
 from mirage.config import ModelConfig, ViewsConfig
-from mirage.contracts import PosedPhoto, PoseRing
-from mirage.errors import MirageError
+from mirage.core.contracts import PosedPhoto, PoseRing
+from mirage.core.errors import MirageError
 from mirage.model.codec import Latents, Patches
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.orbit import sample_orbit

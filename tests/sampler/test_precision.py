@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mirage.config import ViewsConfig
-from mirage.contracts import PosedPhoto, PoseRing
+from mirage.core.contracts import PosedPhoto, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import in_precision
 from mirage.sampler import precision

@@ -3,7 +3,7 @@ import pytest
 import torch
 from made_up_solids import REACH, van
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.shape.field import grid_points
 from mirage.shape.measure import Solid, compare, outline, psnr
 

@@ -7,7 +7,7 @@ import torch
 import trimesh
 from made_up_solids import SIZE, ball, field_of, van
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.shape.mesh import save_mesh, surface
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from made_up_solids import field_of, van, views_of
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.shape.cameras import OrbitCameras
 from mirage.shape.fit import FitSettings, fit_field
 from mirage.shape.reconstruct import judge, reconstruct, turning

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mirage.config import AblationConfig, Config
-from mirage.errors import MirageError
-from mirage.experiment import load_config
+from mirage.config.load import load_config
+from mirage.core.errors import MirageError
 from mirage.stages.ablate import changed, run
 from mirage.stages.folder import RunFolder
 

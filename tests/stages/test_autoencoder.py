@@ -17,7 +17,7 @@ from tiny_runs import TINY_AUTOENCODER, mirage
 from datamodules.crops import CropBatches
 from mirage.cli import run_command
 from mirage.config import ModelConfig
-from mirage.experiment import load_config
+from mirage.config.load import load_config
 from mirage.stages import autoencoder as stage
 from mirage.stages.folder import read_json
 from mirage.stages.learn.latents import identify_autoencoder, open_codec

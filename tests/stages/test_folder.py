@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from processes import share_out
 
-from mirage.ranks import ALONE, Ranks
+from mirage.distributed.ranks import ALONE, Ranks
 from mirage.stages.folder import RunFolder
 
 

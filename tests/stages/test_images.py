@@ -18,7 +18,7 @@ from seen_photos import hash_pixels
 from tiny_runs import mirage
 
 from mirage.config import Config
-from mirage.contracts import TRAIN
+from mirage.core.contracts import TRAIN
 from mirage.stages.folder import RunFolder
 from mirage.stages.images import images_key
 

@@ -19,8 +19,8 @@ from safetensors.numpy import load_file
 from tiny_runs import mirage
 
 from mirage.config import Config
-from mirage.experiment import load_config
-from mirage.ranks import Ranks
+from mirage.config.load import load_config
+from mirage.distributed.ranks import Ranks
 from mirage.stages import poses
 from mirage.stages.folder import RunFolder
 from mirage.stages.poses import closing_line

@@ -11,7 +11,7 @@ from tiny_runs import mirage
 from turned_cars import CARS, shots, write_views
 
 from mirage.config import Config, ShapeConfig
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.shape.reconstruct import Reconstruction, reconstruct
 from mirage.shape.views import ObjectViews
 from mirage.stages.folder import RunFolder

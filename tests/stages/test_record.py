@@ -17,7 +17,7 @@ from tiny_runs import TINY_AUTOENCODER, mirage
 
 from callbacks.names import LOGGED
 from mirage.config import Config, PosesConfig
-from mirage.experiment import load_config
+from mirage.config.load import load_config
 from mirage.shape.fit import FitSettings
 from mirage.shape.reconstruct import reconstruct
 from mirage.stages.folder import RunFolder

@@ -15,7 +15,7 @@ from tiny_autoencoders import tiny_kl
 from tiny_runs import BRIEF, TINY, mirage
 
 from mirage.commands import COMMANDS
-from mirage.contracts import PoseRing
+from mirage.core.contracts import PoseRing
 from mirage.poses.bank import PoseBank
 from mirage.sampler.pipeline import load_pipeline
 from mirage.stages.turn import refuse

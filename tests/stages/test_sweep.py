@@ -19,11 +19,11 @@ from PIL import Image
 
 from mirage.cli import main
 from mirage.config import Config, PlotConfig
-from mirage.errors import MirageError
-from mirage.experiment import load_config
-from mirage.locks import held
+from mirage.config.load import load_config
+from mirage.core.errors import MirageError
+from mirage.core.locks import held
+from mirage.distributed.ranks import Ranks
 from mirage.multirun import Multirun, load_multirun
-from mirage.ranks import Ranks
 from mirage.stages.folder import RunFolder, hash_of, write_json
 from mirage.stages.images import images_key
 from mirage.stages.poses import poses_key

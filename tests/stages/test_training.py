@@ -11,7 +11,7 @@ import pytest
 from tiny_runs import BRIEF, mirage
 
 from mirage.config import Config
-from mirage.contracts import PoseLabels
+from mirage.core.contracts import PoseLabels
 from mirage.stages.learn.checkpoints import step_of
 from mirage.stages.learn.training_data import without_outliers
 from mirage.stages.training import identify

@@ -12,9 +12,9 @@ from tiny_runs import mirage
 
 from mirage.api import Mirage
 from mirage.config import Config, ViewsConfig
-from mirage.contracts import PoseRing
-from mirage.errors import MirageError
-from mirage.experiment import load_config
+from mirage.config.load import load_config
+from mirage.core.contracts import PoseRing
+from mirage.core.errors import MirageError
 from mirage.sampler.pipeline import BANK, export_pipeline, read_settings
 from mirage.stages.folder import RunFolder
 from mirage.stages.learn.pretrained import shipped

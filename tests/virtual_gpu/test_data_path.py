@@ -15,7 +15,7 @@ from datamodules.labelled import LabelledImages
 from datamodules.pairs import PairedImages, TurnedPhotos
 from datamodules.posed import PosedImages
 from datamodules.store import Store
-from mirage.contracts import PoseLabels, PoseRing
+from mirage.core.contracts import PoseLabels, PoseRing
 
 pytestmark = pytest.mark.virtual_gpu
 NUM, STEPS = 40, 40  # more steps than are drawn at once

@@ -21,8 +21,8 @@ from datamodules.labelled import LabelledImages
 from datamodules.pairs import PairedImages, TurnedPhotos
 from datamodules.posed import PosedImages
 from mirage.config import Config
-from mirage.contracts import PoseLabels, PoseRing
-from mirage.experiment import load_config
+from mirage.config.load import load_config
+from mirage.core.contracts import PoseLabels, PoseRing
 from mirage.model.codec import PIXELS, Codec, Latents
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion

@@ -12,7 +12,7 @@ from made_up_photos import MadeUpImages, labels_of
 from virtual_gpu import Tally, VirtualGPU, to_numpy
 
 from mirage.config import Config, ModelConfig, ViewsConfig
-from mirage.contracts import PosedPhoto
+from mirage.core.contracts import PosedPhoto
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.features.extract import extract_features
 from mirage.model.denoiser import PoseDenoiser

@@ -13,7 +13,7 @@ from torch import Tensor
 from virtual_gpu import Tally, VirtualGPU, to_numpy
 
 from mirage.config import MODES, ModelConfig, ViewsConfig
-from mirage.contracts import Orbit, PoseCondition, PosedPhoto, PoseRing
+from mirage.core.contracts import Orbit, PoseCondition, PosedPhoto, PoseRing
 from mirage.model.conditioning import PoseEmbedding
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.each import turn_each

@@ -14,7 +14,7 @@ from torch import Tensor
 from virtual_gpu import VirtualGPU
 
 from callbacks.ema import WarmupEMA
-from mirage.experiment import load_config
+from mirage.config.load import load_config
 from mirage.model import cost
 from mirage.model.lit import PoseDiffusion
 from mirage.sampler.pipeline import load_pipeline

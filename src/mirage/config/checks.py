@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 
 
 def require(condition: bool, key: str, problem: str, todo: str = "") -> None:

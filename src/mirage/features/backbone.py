@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mirage.config import BackboneConfig
-from mirage.contracts import ByteArray
-from mirage.errors import MirageError
-from mirage.hub import ask_hub
-from mirage.threads import compute_pool
+from mirage.core.contracts import ByteArray
+from mirage.core.errors import MirageError
+from mirage.core.hub import ask_hub
+from mirage.distributed.threads import compute_pool
 
 # Photos that a CPU's core passes through the network at once: their maps stay in its cache.
 _CPU_BLOCK = 4

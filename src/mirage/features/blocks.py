@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mirage.contracts import FloatArray, IntArray
-from mirage.files import replacing
-from mirage.progress import counting
-from mirage.ranks import Ranks
+from mirage.core.contracts import FloatArray, IntArray
+from mirage.core.files import replacing
+from mirage.core.progress import counting
+from mirage.distributed.ranks import Ranks
 
 
 @dataclass(frozen=True)

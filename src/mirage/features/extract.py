@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from torch import Tensor
 
-from mirage.contracts import ByteArray, IntArray
+from mirage.core.contracts import ByteArray, IntArray
 from mirage.features.backbone import Backbone
 
 ImageBatch = tuple[IntArray, ByteArray]  # ids [B], photos [B, H, W, 3] uint8

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage.contracts import IntArray
-from mirage.errors import MirageError
+from mirage.core.contracts import IntArray
+from mirage.core.errors import MirageError
 
 
 def draw_sample(ids: IntArray, num: int, seed: int) -> IntArray:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-from mirage.files import SAVED, SHARED
+from mirage.core.files import SAVED, SHARED
 from mirage.images.entry import is_hidden, left_out
 
 

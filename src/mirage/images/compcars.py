@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from mirage.contracts import HELDOUT, TRAIN
-from mirage.errors import MirageError
+from mirage.core.contracts import HELDOUT, TRAIN
+from mirage.core.errors import MirageError
 from mirage.images.decode import Box
 from mirage.images.entry import Entry, Source
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mirage.contracts import IntArray
+from mirage.core.contracts import IntArray
 from mirage.images.likeness import SKETCH_BYTES, first_alike
 from mirage.images.survey import Survey
 

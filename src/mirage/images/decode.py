@@ -11,8 +11,8 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from mirage.errors import MirageError
-from mirage.files import as_text, path_of
+from mirage.core.errors import MirageError
+from mirage.core.files import as_text, path_of
 from mirage.images.png import strip_text
 from mirage.squares import to_rgb
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Protocol
 
-from mirage.contracts import HELDOUT, TRAIN
-from mirage.errors import MirageError
+from mirage.core.contracts import HELDOUT, TRAIN
+from mirage.core.errors import MirageError
 from mirage.images.decode import Box
 from mirage.images.listing import read_number
 

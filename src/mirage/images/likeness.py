@@ -15,7 +15,7 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from mirage.contracts import ByteArray, IntArray
+from mirage.core.contracts import ByteArray, IntArray
 
 _CELLS, _COLOURS = 8, 2  # a side
 SKETCH_BYTES = _CELLS**2 + 3 * _COLOURS**2

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unicodedata import normalize
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 

@@ -21,9 +21,11 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from mirage.config import ImagesConfig
-from mirage.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray
-from mirage.errors import MirageError
-from mirage.files import facts_of, files_at, fingerprint, path_of, replacing
+from mirage.core.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray
+from mirage.core.errors import MirageError
+from mirage.core.files import facts_of, files_at, fingerprint, path_of, replacing
+from mirage.distributed.ranks import ALONE, Ranks
+from mirage.distributed.threads import in_order
 from mirage.images.below import photos_below
 from mirage.images.column import Column
 from mirage.images.copies import first_of_same_bytes, looks, usable_photos
@@ -35,9 +37,7 @@ from mirage.images.sources import open_source
 from mirage.images.split import highest_heldout, object_hashes
 from mirage.images.survey import Survey
 from mirage.images.turntable.render import name_set, render_set
-from mirage.ranks import ALONE, Ranks
 from mirage.squares import to_frame, to_square
-from mirage.threads import in_order
 
 MANIFEST, REJECTED, SOURCE = "manifest.parquet", "rejected.csv", "source.json"
 # A column that a manifest does not have yet is read as unknown.

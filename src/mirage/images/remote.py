@@ -16,8 +16,8 @@ from typing import Any
 from fsspec.core import url_to_fs
 from fsspec.registry import known_implementations
 
-from mirage.errors import MirageError
-from mirage.files import path_of
+from mirage.core.errors import MirageError
+from mirage.core.files import path_of
 
 _THREADS = 16  # that wait for answers
 _BRACES = re.compile(r"\{(\d+\.\.\d+|[^{}]*,[^{}]*)\}")

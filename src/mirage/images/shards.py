@@ -21,8 +21,8 @@ from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Any
 
-from mirage.errors import MirageError
-from mirage.files import as_text
+from mirage.core.errors import MirageError
+from mirage.core.files import as_text
 from mirage.images.entry import SUFFIXES, Entry, Source, labelled, left_out
 from mirage.images.remote import RemoteFile, RemoteFiles
 from mirage.images.tar import refuse_member

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mirage.errors import MirageError
-from mirage.files import as_text, file_named, path_of
+from mirage.core.errors import MirageError
+from mirage.core.files import as_text, file_named, path_of
 from mirage.images.below import photos_below
 from mirage.images.compcars import CompCarsSource
 from mirage.images.entry import Entry, Source, labelled

@@ -20,13 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mirage.config import ImagesConfig
-from mirage.files import replacing
+from mirage.core.files import replacing
+from mirage.core.progress import counting
+from mirage.distributed.ranks import ALONE, Ranks
+from mirage.distributed.threads import in_order
 from mirage.images.decode import UndecodableError, decode
 from mirage.images.entry import Entry, Source
 from mirage.images.likeness import sketch
-from mirage.progress import counting
-from mirage.ranks import ALONE, Ranks
-from mirage.threads import in_order
 
 _BLOCK = 4096  # photos
 _FACTS = pa.schema(

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mirage.errors import MirageError
-from mirage.files import as_text
+from mirage.core.errors import MirageError
+from mirage.core.files import as_text
 from mirage.images.entry import Entry, Source, left_out
 
 

@@ -19,8 +19,8 @@ from diffusers import AutoModel
 from torch import Tensor, nn
 
 import mirage.pretrained
-from mirage.errors import MirageError
-from mirage.hub import hub_answers
+from mirage.core.errors import MirageError
+from mirage.core.hub import hub_answers
 from mirage.model.inference import channels_last, in_precision, ready
 from mirage.squares import go_on
 

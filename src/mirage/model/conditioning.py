@@ -11,7 +11,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
-from mirage.contracts import PoseCondition
+from mirage.core.contracts import PoseCondition
 
 
 def azimuth_features(azimuth: Tensor, num_frequencies: int) -> Tensor:

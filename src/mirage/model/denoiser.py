@@ -6,7 +6,7 @@ from diffusers import UNet2DModel
 from torch import Tensor, nn
 
 from mirage.config import ModelConfig
-from mirage.contracts import PoseCondition, check_shape
+from mirage.core.contracts import PoseCondition, check_shape
 from mirage.model.codec import PIXELS, Codec
 from mirage.model.conditioning import PoseEmbedding
 from mirage.model.scaling import edm_scaling

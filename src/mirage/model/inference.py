@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mirage.device import computes_in_bf16
+from mirage.distributed.device import computes_in_bf16
 
 
 def ready(network: Any, where: torch.device) -> Any:

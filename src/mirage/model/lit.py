@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from mirage.config import TrainConfig
-from mirage.contracts import PoseCondition
-from mirage.device import device
+from mirage.core.contracts import PoseCondition
+from mirage.distributed.device import device
 from mirage.model.cross_frame import AttentionTape, put_on_tape
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.draws import StepDraws, seed_of

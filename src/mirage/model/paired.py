@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mirage.contracts import PoseCondition
+from mirage.core.contracts import PoseCondition
 from mirage.model.draws import StepDraws
 from mirage.model.lit import PoseDiffusion
 from mirage.model.loss import denoising_loss, noise_levels

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import torch
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.model.denoiser import PoseDenoiser
 
 

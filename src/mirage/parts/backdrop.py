@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from mirage.contracts import ByteArray, FloatArray, check_shape
+from mirage.core.contracts import ByteArray, FloatArray, check_shape
 from mirage.squares import border_colour
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mirage import kmeans
 from mirage.config import PartsConfig
-from mirage.contracts import FloatArray, check_shape
-from mirage.errors import MirageError
+from mirage.core.contracts import FloatArray, check_shape
+from mirage.core.errors import MirageError
 
 
 @dataclass(frozen=True)

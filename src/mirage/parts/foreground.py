@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mirage.contracts import ByteArray, FloatArray
+from mirage.core.contracts import ByteArray, FloatArray
+from mirage.core.progress import show_progress
 from mirage.parts.silhouette import boundary_contrast, enlarge_masks, find_silhouettes
-from mirage.progress import show_progress
 
 _FIRST_SHARE = 0.4  # of the patches taken for object at first: too many, the rounds make it less
 _MAX_ROUNDS = 12

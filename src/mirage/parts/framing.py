@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mirage.contracts import ByteArray, FloatArray, Frame, Window
+from mirage.core.contracts import ByteArray, FloatArray, Frame, Window
 from mirage.parts.silhouette import find_silhouettes
 
 _STRAY = 0.03  # share of a mask that may lie beyond either end of its object's box

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mirage import kmeans
-from mirage.contracts import FloatArray, check_shape
+from mirage.core.contracts import FloatArray, check_shape
 
 _RESTARTS = 10
 

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import spsolve
 
-from mirage.contracts import ByteArray, FloatArray, check_shape
+from mirage.core.contracts import ByteArray, FloatArray, check_shape
 from mirage.parts.silhouette import conductances, enlarge_masks, shrink_photos
 
 # Chosen on renders of six cars that no figure is reported of: intersection over union with the

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.linalg import spsolve
 
-from mirage.contracts import ByteArray, FloatArray, IntArray, check_shape
+from mirage.core.contracts import ByteArray, FloatArray, IntArray, check_shape
 
 BoolArray = npt.NDArray[np.bool_]
 

@@ -12,9 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from mirage.circle import circular_difference, circular_distance, in_degrees, wrap
-from mirage.contracts import FloatArray
-from mirage.errors import MirageError
+from mirage.core.angles import circular_difference, circular_distance, in_degrees, wrap
+from mirage.core.contracts import FloatArray
+from mirage.core.errors import MirageError
 from mirage.poses.timing import Timing
 
 _KEY = "configuration key poses.anchors"

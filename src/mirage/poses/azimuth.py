@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage.circle import circular_mean
-from mirage.contracts import FloatArray, IntArray
+from mirage.core.angles import circular_mean
+from mirage.core.contracts import FloatArray, IntArray
 from mirage.poses.reader import fit_reader
 from mirage.poses.search import EVENED, Photos, first_curves, split_further
 from mirage.poses.unfold import FACING_DIMS, best_unfolding

@@ -13,10 +13,10 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from mirage import kmeans
-from mirage.circle import circular_mean, wrap
 from mirage.config import BackboneConfig
-from mirage.contracts import FloatArray, IntArray, PoseLabels, PoseRing, check_shape
-from mirage.errors import MirageError
+from mirage.core.angles import circular_mean, wrap
+from mirage.core.contracts import FloatArray, IntArray, PoseLabels, PoseRing, check_shape
+from mirage.core.errors import MirageError
 from mirage.parts.codebook import PartCodebook
 from mirage.parts.foreground import Foreground
 from mirage.poses.clusters import soft_poses

@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from mirage.circle import circular_distance
-from mirage.contracts import FloatArray, check_shape
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import FloatArray, check_shape
 from mirage.poses.timing import Timing
 
 # Standard deviations of the clock's harmonics before outlines are seen, degrees.

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage import kmeans
-from mirage.circle import circular_difference
-from mirage.contracts import FloatArray
+from mirage.core.angles import circular_difference
+from mirage.core.contracts import FloatArray
 from mirage.poses.reader import CurveReader
 
 _BINS = 36  # of equal length along the curve

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mirage import kmeans
-from mirage.contracts import FloatArray, IntArray
+from mirage.core.contracts import FloatArray, IntArray
 
 _ROUNDS = 10  # of the refinement of paired poses
 

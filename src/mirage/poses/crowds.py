@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from mirage import kmeans
-from mirage.contracts import FloatArray
+from mirage.core.contracts import FloatArray
 
 _NEIGHBOURS = 20  # of the typical photo
 _MOST = 400  # neighbours that are counted

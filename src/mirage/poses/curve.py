@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirage.circle import circular_mean
-from mirage.contracts import FloatArray
+from mirage.core.angles import circular_mean
+from mirage.core.contracts import FloatArray
 
 _STATIONS = 72  # azimuths at which the curve is held
 START_WIDTH = 20.0  # degrees about its first azimuth that a photo counts for at the start

@@ -18,7 +18,9 @@ import torch
 from torch import Tensor
 
 from mirage.config import PartsConfig, PosesConfig
-from mirage.contracts import ByteArray, FloatArray, IntArray
+from mirage.core.contracts import ByteArray, FloatArray, IntArray
+from mirage.distributed.ranks import ALONE, Ranks
+from mirage.distributed.threads import threads_of_machine
 from mirage.features.backbone import Backbone
 from mirage.features.blocks import Blocks
 from mirage.features.extract import ImageBatch
@@ -29,8 +31,6 @@ from mirage.poses.descriptor import LayoutEncoder, fit_layout_encoder, pool_layo
 from mirage.poses.encoder_file import load_encoder, save_encoder
 from mirage.poses.erase import mean_colours
 from mirage.poses.outline import NUM_FIGURES, outline_figures
-from mirage.ranks import ALONE, Ranks
-from mirage.threads import threads_of_machine
 
 _CHUNK = 256  # photos of the sample turned into layouts at once
 _MASK_SAMPLE = 256  # photos whose edges tell object from background

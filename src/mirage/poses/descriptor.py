@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mirage.contracts import FloatArray, check_shape
+from mirage.core.contracts import FloatArray, check_shape
 from mirage.parts.codebook import PartCodebook, fit_pca
 from mirage.parts.foreground import Foreground
 from mirage.poses.erase import eraser, up_to_squares

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirage.circle import align_rings, circular_mean, wrap
-from mirage.contracts import FloatArray
+from mirage.core.angles import align_rings, circular_mean, wrap
+from mirage.core.contracts import FloatArray
+from mirage.core.progress import show_progress
 from mirage.poses.azimuth import find_azimuths, read_all
 from mirage.poses.closure import Closure, measure_closure
 from mirage.poses.reader import CircleReader, fit_reader
 from mirage.poses.search import EVENED, Photos
-from mirage.progress import show_progress
 
 _SHARE = 0.75  # of the photos that each discovery sees
 _EVENED = (EVENED, 0.0, 1.0)  # how far photos that crowd count less, by discovery

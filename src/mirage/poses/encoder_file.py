@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mirage.files import replacing
+from mirage.core.files import replacing
 from mirage.parts.codebook import PartCodebook
 from mirage.parts.foreground import Foreground
 from mirage.poses.descriptor import LayoutEncoder

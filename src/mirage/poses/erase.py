@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from mirage.contracts import ByteArray, FloatArray, check_shape
+from mirage.core.contracts import ByteArray, FloatArray, check_shape
 
 _FLAT = 1e-6  # of the largest variance: directions with less hold nothing
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage.circle import circular_difference, circular_distance
-from mirage.contracts import FloatArray
+from mirage.core.angles import circular_difference, circular_distance
+from mirage.core.contracts import FloatArray
 
 _HARMONICS = 6  # of ψ that are taken out of the odd part
 _SIDE = 25.0  # degrees of ψ about the side view within which the sign is a principal component

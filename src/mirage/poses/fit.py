@@ -9,8 +9,8 @@ import numpy as np
 
 from mirage import kmeans
 from mirage.config import BackboneConfig, PosesConfig
-from mirage.contracts import FloatArray, IntArray
-from mirage.errors import MirageError
+from mirage.core.contracts import FloatArray, IntArray
+from mirage.core.errors import MirageError
 from mirage.poses.anchors import check_anchors, place_anchors
 from mirage.poses.bank import PoseBank, join_circle
 from mirage.poses.clock import Clock, fit_clock

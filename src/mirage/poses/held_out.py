@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mirage.contracts import FloatArray
+from mirage.core.contracts import FloatArray
 
 ComplexArray = npt.NDArray[np.complex128]
 

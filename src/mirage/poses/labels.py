@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mirage.contracts import PoseLabels
-from mirage.errors import MirageError
-from mirage.files import replacing
+from mirage.core.contracts import PoseLabels
+from mirage.core.errors import MirageError
+from mirage.core.files import replacing
 from mirage.images.column import Column
 
 _SCHEMA = pa.schema(

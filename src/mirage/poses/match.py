@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from mirage.circle import RingAlignment, align_rings, circular_distance, retime, wrap
-from mirage.contracts import IntArray, PoseLabels
+from mirage.core.angles import RingAlignment, align_rings, circular_distance, retime, wrap
+from mirage.core.contracts import IntArray, PoseLabels
 
 _BINS = 24  # of the old azimuth, by which the new one is re-timed
 

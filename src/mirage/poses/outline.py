@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage.contracts import FloatArray, check_shape
+from mirage.core.contracts import FloatArray, check_shape
 
 NUM_FIGURES = 3
 _BAND = 1.2  # standard deviations above and below the middle at which bands of rows are

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from scipy.special import softmax
 
-from mirage.circle import circular_distance, circular_mean, retime, wrap
-from mirage.contracts import FloatArray, check_shape
+from mirage.core.angles import circular_distance, circular_mean, retime, wrap
+from mirage.core.contracts import FloatArray, check_shape
 from mirage.poses.curve import fit_series, kernel, principal_axes, stations
 
 _STATIONS = 180  # azimuths at which a reading weighs the curve

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage.circle import circular_distance, wrap
-from mirage.contracts import FloatArray, IntArray, PoseRing
+from mirage.core.angles import circular_distance, wrap
+from mirage.core.contracts import FloatArray, IntArray, PoseRing
 
 
 def ring_from_plane(

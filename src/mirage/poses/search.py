@@ -19,14 +19,14 @@ from functools import cached_property
 
 import numpy as np
 
-from mirage.circle import circular_distance
-from mirage.contracts import FloatArray
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import FloatArray
+from mirage.distributed.threads import map_in_threads
 from mirage.poses.crowds import crowd_weights
 from mirage.poses.curve import START_WIDTH, Curve, even_and_odd, fit_curve
 from mirage.poses.held_out import HeldOutRidge
 from mirage.poses.splits import splits
 from mirage.poses.starts import first_guesses
-from mirage.threads import map_in_threads
 
 EVENED = 0.5  # how far photos that crowd count less where curves compare
 DIMS = 60  # principal coordinates of either part in a full fit

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mirage.circle import wrap
-from mirage.contracts import FloatArray
+from mirage.core.angles import wrap
+from mirage.core.contracts import FloatArray
 
 _HARMONICS = 6  # of twice the azimuth, which are the same for both views
 _DIRECTIONS, _MIXTURES = 10, 6

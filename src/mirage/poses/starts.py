@@ -9,8 +9,8 @@ from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import eigsh
 
 from mirage import kmeans
-from mirage.circle import wrap
-from mirage.contracts import FloatArray
+from mirage.core.angles import wrap
+from mirage.core.contracts import FloatArray
 
 _NEIGHBOURS = (8, 20)  # of a photo in the graph; few follow the curve, many bridge its gaps
 _PLANES = 3  # even and odd coordinates of each kind: all pairs are tried

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 
-from mirage.circle import wrap
-from mirage.contracts import FloatArray, check_shape
+from mirage.core.angles import wrap
+from mirage.core.contracts import FloatArray, check_shape
 
 
 @dataclass(frozen=True)

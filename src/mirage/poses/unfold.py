@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage.contracts import FloatArray, IntArray
+from mirage.core.contracts import FloatArray, IntArray
+from mirage.distributed.threads import map_in_threads
 from mirage.poses.curve import fit_curve
 from mirage.poses.facing import facing_side, stillest_at_zero
 from mirage.poses.held_out import HeldOutRidge
 from mirage.poses.search import DIMS, Photos
-from mirage.threads import map_in_threads
 
 FACING_DIMS = (30, 60, 100)  # of the odd part, for the facing; taken in turn
 _SAMPLE = 2000  # photos of an attempt

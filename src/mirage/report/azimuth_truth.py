@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mirage.circle import (
+from mirage.core.angles import (
     RingAlignment,
     align_rings,
     bin_medians,
@@ -21,8 +21,8 @@ from mirage.circle import (
     retime,
     wrap,
 )
-from mirage.contracts import FloatArray, check_shape
-from mirage.errors import require_items
+from mirage.core.contracts import FloatArray, check_shape
+from mirage.core.errors import require_items
 from mirage.report.intervals import Statistic, bootstrap
 
 NUM_BINS = 24  # of the true azimuth, by which timing is told and re-timed

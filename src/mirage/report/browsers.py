@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from mirage.circle import in_degrees
-from mirage.contracts import ByteArray, FloatArray, IntArray, check_shape
+from mirage.core.angles import in_degrees
+from mirage.core.contracts import ByteArray, FloatArray, IntArray, check_shape
 from mirage.report.canvas import palette
 from mirage.report.ring import spread
 from mirage.report.tables import format_cell

@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mirage.contracts import ByteArray, FloatArray, check_shape
+from mirage.core.contracts import ByteArray, FloatArray, check_shape
 
 PAPER, INK, MUTED, RULE, ACCENT = "#fcfcfa", "#1c2024", "#6a7178", "#dcdcd6", "#c2410c"
 MARGIN = 24  # pixels round a panel

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 from PIL import Image
 
-from mirage.contracts import FloatArray, check_shape
+from mirage.core.contracts import FloatArray, check_shape
 from mirage.report.axes import add_axes, add_legend, new_figure, to_picture
 from mirage.report.canvas import ACCENT, INK, RULE
 

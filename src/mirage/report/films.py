@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mirage.contracts import ByteArray, check_shape
-from mirage.errors import MirageError
-from mirage.files import replacing
+from mirage.core.contracts import ByteArray, check_shape
+from mirage.core.errors import MirageError
+from mirage.core.files import replacing
 from mirage.report.canvas import enlarge
 
 _LOG = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from mirage.circle import in_degrees
-from mirage.contracts import ByteArray, FloatArray, IntArray, check_shape
+from mirage.core.angles import in_degrees
+from mirage.core.contracts import ByteArray, FloatArray, IntArray, check_shape
 from mirage.report.canvas import Row, Tile, draw_rows, enlarge
 
 _DOUBT_SIDE = 128  # a caption of pose, azimuth and confidence needs this width, pixels

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm, t
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 
 # numpy's mean, median and the like: values [R, N] with axis=1 → [R]
 Statistic = Callable[..., Any]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-from mirage.contracts import ByteArray, FloatArray, check_shape
+from mirage.core.contracts import ByteArray, FloatArray, check_shape
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709
 _GAMMA = 2.2  # light is about this power of a grey level

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from mirage.circle import in_degrees
-from mirage.contracts import ByteArray, FloatArray, IntArray, Orbit
-from mirage.errors import MirageError
+from mirage.core.angles import in_degrees
+from mirage.core.contracts import ByteArray, FloatArray, IntArray, Orbit
+from mirage.core.errors import MirageError
 from mirage.report.sprites import GUTTER, grid, page_frame, position, sprite
 from mirage.report.tables import Cell
 

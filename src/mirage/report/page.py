@@ -13,7 +13,7 @@ from pathlib import Path
 import jinja2
 from PIL import Image
 
-from mirage.files import replacing
+from mirage.core.files import replacing
 from mirage.report.browsers import PartBrowser, PoseBrowser
 from mirage.report.orbit_view import OrbitView, orbit_context
 from mirage.report.solid_view import SolidView, solid_contexts

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from mirage.circle import in_degrees
-from mirage.contracts import ByteArray, Orbit
-from mirage.errors import MirageError
+from mirage.core.angles import in_degrees
+from mirage.core.contracts import ByteArray, Orbit
+from mirage.core.errors import MirageError
 from mirage.report.canvas import GAP, Row, Tile, draw_rows, enlarge
 
 _TURNING = 6  # objects that turn together

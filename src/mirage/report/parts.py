@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from mirage.contracts import ByteArray, FloatArray, IntArray, check_shape
+from mirage.core.contracts import ByteArray, FloatArray, IntArray, check_shape
 from mirage.report.canvas import Row, Tile, beside, draw_rows, enlarge, palette, resize_map
 from mirage.report.ring import FULL_CIRCLE, compass
 

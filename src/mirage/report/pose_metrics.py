@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import entropy
 
-from mirage.circle import RingAlignment
-from mirage.contracts import FloatArray, check_shape
-from mirage.errors import require_items
+from mirage.core.angles import RingAlignment
+from mirage.core.contracts import FloatArray, check_shape
+from mirage.core.errors import require_items
 
 
 def _contingency(found: npt.ArrayLike, true: npt.ArrayLike) -> FloatArray:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
-from mirage.circle import bin_medians, circular_difference, in_degrees
-from mirage.contracts import FloatArray, IntArray, check_shape
+from mirage.core.angles import bin_medians, circular_difference, in_degrees
+from mirage.core.contracts import FloatArray, IntArray, check_shape
 from mirage.report.axes import add_axes, add_legend, new_figure, to_picture
 from mirage.report.azimuth_truth import NUM_BINS
 from mirage.report.canvas import ACCENT, INK, MUTED

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy.optimize import isotonic_regression
 
-from mirage.circle import in_degrees
-from mirage.contracts import ByteArray, FloatArray, IntArray, check_shape
-from mirage.errors import MirageError
+from mirage.core.angles import in_degrees
+from mirage.core.contracts import ByteArray, FloatArray, IntArray, check_shape
+from mirage.core.errors import MirageError
 from mirage.report.canvas import ACCENT, INK, MUTED, PAPER, RULE, enlarge, font
 
 FULL_CIRCLE = (0.0, 360.0)

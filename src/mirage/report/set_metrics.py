@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage.contracts import FloatArray, check_shape
-from mirage.errors import require_items
+from mirage.core.contracts import FloatArray, check_shape
+from mirage.core.errors import require_items
 
 _DEGREE = 3  # of the polynomial kernel
 

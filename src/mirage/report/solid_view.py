@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mirage.contracts import ByteArray, FloatArray, IntArray, check_shape
+from mirage.core.contracts import ByteArray, FloatArray, IntArray, check_shape
 from mirage.report.orbit_view import OrbitView
 from mirage.report.tables import Cell
 

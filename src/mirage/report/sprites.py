@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from mirage.contracts import ByteArray
+from mirage.core.contracts import ByteArray
 from mirage.report.canvas import enlarge
 
 GUTTER = 2  # pixels of its own edge round each frame of a sprite

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 
 Cell = str | int | float | None
 

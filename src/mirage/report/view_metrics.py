@@ -11,8 +11,8 @@ import torch
 from scipy.stats import wasserstein_distance
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from mirage.contracts import ByteArray, FloatArray, check_shape
-from mirage.errors import MirageError, require_items
+from mirage.core.contracts import ByteArray, FloatArray, check_shape
+from mirage.core.errors import MirageError, require_items
 
 SSIM_WINDOW = 11  # pixels: σ = 1.5 cut at 3.5 σ, so it fits images of 32 px
 NEAR = 15.0  # degrees: a view this far from the azimuth asked for is still about there

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mirage.config import ViewsConfig
-from mirage.contracts import KeptArray, PoseCondition
+from mirage.core.contracts import KeptArray, PoseCondition
 from mirage.model.cross_frame import taped
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import casts_kept

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from mirage.config import ViewsConfig
-from mirage.contracts import PoseCondition
+from mirage.core.contracts import PoseCondition
 from mirage.model.cross_frame import Sees, Sharpness
 from mirage.sampler.shared import PLAIN, Branch, SharedDenoiser
 from mirage.sampler.solve import Denoise

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from mirage.circle import circular_distance
-from mirage.contracts import ByteArray, FloatArray
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import ByteArray, FloatArray
 
 _NEAR = 10.0  # degrees
 

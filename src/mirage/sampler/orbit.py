@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mirage.circle import circular_distance
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, FloatArray, Orbit, PoseCondition, PosedPhoto, PoseRing
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import ByteArray, FloatArray, Orbit, PoseCondition, PosedPhoto, PoseRing
 from mirage.model.cross_frame import AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import casts_kept

@@ -24,8 +24,8 @@ from diffusers.utils import BaseOutput
 from PIL import Image
 
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, Framing, PosedPhoto, PoseRing
-from mirage.errors import MirageError
+from mirage.core.contracts import ByteArray, Framing, PosedPhoto, PoseRing
+from mirage.core.errors import MirageError
 from mirage.model.codec import PIXELS, Codec, Latents, Patches, load_autoencoder
 from mirage.model.conditioning import PoseEmbedding
 from mirage.model.denoiser import PoseDenoiser

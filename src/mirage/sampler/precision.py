@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from mirage.contracts import PoseCondition
-from mirage.device import computes_in_bf16, time_precisions
+from mirage.core.contracts import PoseCondition
+from mirage.distributed.device import computes_in_bf16, time_precisions
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import channels_last, in_precision
 

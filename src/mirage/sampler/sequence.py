@@ -14,8 +14,8 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
-from mirage.circle import circular_distance
-from mirage.contracts import FloatArray, IntArray, PoseCondition
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import FloatArray, IntArray, PoseCondition
 from mirage.sampler.reference import Path, Together
 from mirage.sampler.shared import Reference
 from mirage.sampler.solve import Denoise

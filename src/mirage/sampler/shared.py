@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mirage.contracts import PoseCondition
+from mirage.core.contracts import PoseCondition
 from mirage.model.cross_frame import SOFT, AttentionTape, Part, Sees, Sharpness
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import channels_last, in_precision

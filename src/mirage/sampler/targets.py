@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from mirage.circle import circular_distance, wrap
-from mirage.contracts import FloatArray, IntArray, PoseCondition, PoseRing
+from mirage.core.angles import circular_distance, wrap
+from mirage.core.contracts import FloatArray, IntArray, PoseCondition, PoseRing
 
 
 def ring_azimuths(ring: PoseRing, count: int, start: float = 0.0) -> FloatArray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mirage.contracts import FloatArray
+from mirage.core.contracts import FloatArray
 
 # What corrections are expected to be, one standard deviation: degrees, shares of half the side.
 _AZIMUTH, _SHIFT, _SCALE, _ELEVATION = 4.0, 0.05, 0.05, 3.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mirage.progress import counting
+from mirage.core.progress import counting
 from mirage.shape.cameras import OrbitCameras
 from mirage.shape.field import VoxelField
 from mirage.shape.render import pixel_places, render_rays

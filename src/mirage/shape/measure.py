@@ -11,8 +11,8 @@ from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 from torch import Tensor
 
-from mirage.contracts import FloatArray
-from mirage.errors import require_items
+from mirage.core.contracts import FloatArray
+from mirage.core.errors import require_items
 from mirage.shape.field import grid_points, sample_grid
 
 BoolArray = npt.NDArray[np.bool_]

@@ -12,9 +12,9 @@ from skimage.measure import marching_cubes
 from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
-from mirage.contracts import FloatArray
-from mirage.errors import MirageError
-from mirage.files import replacing
+from mirage.core.contracts import FloatArray
+from mirage.core.errors import MirageError
+from mirage.core.files import replacing
 from mirage.shape.field import VoxelField
 
 _COLOURS = "_LINEAR_COLOUR"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from mirage.contracts import FloatArray
+from mirage.core.contracts import FloatArray
 from mirage.shape.cameras import OrbitCameras
 from mirage.shape.field import VoxelField
 from mirage.shape.fit import FitSettings, fit_field

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mirage.contracts import FloatArray
+from mirage.core.contracts import FloatArray
 from mirage.shape.cameras import OrbitCameras, Rays
 from mirage.shape.field import VoxelField
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mirage.progress import show_progress
+from mirage.core.progress import show_progress
 from mirage.shape.cameras import OrbitCameras
 from mirage.shape.field import VoxelField, grid_points, grid_size, sample_grid, signed_distance
 from mirage.shape.hull import visual_hull

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirage.contracts import ByteArray, FloatArray, check_shape
-from mirage.errors import MirageError
+from mirage.core.contracts import ByteArray, FloatArray, check_shape
+from mirage.core.errors import MirageError
 
 LEAST_VIEWS = 6
 _LEAST_AREA = 0.005  # share of a picture: below it, a mask is empty

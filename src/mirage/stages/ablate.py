@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mirage.circle import RingAlignment
 from mirage.config import Config
-from mirage.errors import MirageError
-from mirage.ranks import join_ranks
+from mirage.core.angles import RingAlignment
+from mirage.core.errors import MirageError
+from mirage.distributed.ranks import join_ranks
 from mirage.report.sweeps import Series, draw_panels
 from mirage.report.tables import print_tables, to_markdown
 from mirage.sampler.targets import pose_azimuths

@@ -11,18 +11,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from mirage.circle import in_degrees
 from mirage.config import Config
-from mirage.contracts import ByteArray, PoseLabels
-from mirage.device import device
-from mirage.errors import MirageError
+from mirage.core.angles import in_degrees
+from mirage.core.contracts import ByteArray, PoseLabels
+from mirage.core.errors import MirageError
+from mirage.core.files import as_shown, as_text
+from mirage.core.progress import show_progress
+from mirage.distributed.device import device
 from mirage.features.backbone import Backbone, load_backbone
-from mirage.files import as_shown, as_text
 from mirage.images.decode import Photo, read_photo
 from mirage.images.manifest import open_images
 from mirage.images.sources import find_photos
 from mirage.poses.bank import PoseBank
-from mirage.progress import show_progress
 from mirage.report.tables import add_row, print_table, rich_table
 from mirage.squares import to_square
 from mirage.stages.folder import BANK_FILE, RunFolder

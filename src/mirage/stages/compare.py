@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mirage.circle import align_rings
-from mirage.errors import MirageError
-from mirage.experiment import load_config
-from mirage.files import SAVED, path_of
-from mirage.overrides import flat_values
+from mirage.config.load import load_config
+from mirage.config.overrides import flat_values
+from mirage.core.angles import align_rings
+from mirage.core.errors import MirageError
+from mirage.core.files import SAVED, path_of
+from mirage.distributed.ranks import find_ranks
 from mirage.poses.labels import read_azimuths
-from mirage.ranks import find_ranks
 from mirage.report.compared import compare_pages
 from mirage.report.page import write_page
 from mirage.report.tables import Table

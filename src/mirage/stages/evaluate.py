@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from mirage.config import Config
-from mirage.errors import MirageError
-from mirage.files import hash_file, replacing
-from mirage.ranks import Ranks, join_ranks
+from mirage.core.errors import MirageError
+from mirage.core.files import hash_file, replacing
+from mirage.distributed.ranks import Ranks, join_ranks
 from mirage.report.tables import Table, print_tables, to_markdown
 from mirage.sampler.targets import pose_azimuths
 from mirage.stages.folder import (

@@ -18,10 +18,10 @@ from typing import Any
 
 from PIL import Image
 
-from mirage.errors import MirageError
-from mirage.files import replacing
-from mirage.locks import held
-from mirage.ranks import Ranks
+from mirage.core.errors import MirageError
+from mirage.core.files import replacing
+from mirage.core.locks import held
+from mirage.distributed.ranks import Ranks
 
 STAGES = (
     "images", "autoencoder", "poses", "train", "refine", "model", "views", "shape", "evaluate",
@@ -120,7 +120,7 @@ class RunFolder:
         return True
 
     def held(self, what: str) -> AbstractContextManager[None]:
-        """Hold a stage, or a folder below it, for this command alone; see `mirage.locks`.
+        """Hold a stage, or a folder below it, for this command alone; see `mirage.core.locks`.
 
         The lock is in the run's own folder, for a stage's may be set aside or be another run's.
         """

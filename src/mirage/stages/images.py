@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mirage.config import Config, ImagesConfig, TurntableConfig
-from mirage.contracts import HELDOUT
-from mirage.errors import MirageError
-from mirage.files import path_of
+from mirage.core.contracts import HELDOUT
+from mirage.core.errors import MirageError
+from mirage.core.files import path_of
+from mirage.distributed.ranks import join_ranks
 from mirage.images.manifest import (
     build_manifest,
     identify_images,
@@ -16,7 +17,6 @@ from mirage.images.manifest import (
 )
 from mirage.images.remote import absolute
 from mirage.images.sources import open_source
-from mirage.ranks import join_ranks
 from mirage.stages.folder import STAGES, RunFolder, hash_of
 
 

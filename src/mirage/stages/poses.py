@@ -12,12 +12,15 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from mirage.config import Config
-from mirage.contracts import TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
-from mirage.device import device
-from mirage.errors import MirageError
+from mirage.core.contracts import TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
+from mirage.core.errors import MirageError
+from mirage.core.files import hash_file
+from mirage.core.progress import show_progress
+from mirage.distributed.device import device
+from mirage.distributed.ranks import Ranks, join_ranks
+from mirage.distributed.threads import threads_of_machine
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.features.extract import extract_features
-from mirage.files import hash_file
 from mirage.images.manifest import ImageSet, open_images
 from mirage.parts.groups import TwoGroups, find_two_groups
 from mirage.poses.bank import PoseBank
@@ -25,8 +28,6 @@ from mirage.poses.describe import Described, describe
 from mirage.poses.fit import fit_bank
 from mirage.poses.labels import read_labels, write_labels
 from mirage.poses.stability import FEWEST_PHOTOS
-from mirage.progress import show_progress
-from mirage.ranks import Ranks, join_ranks
 from mirage.stages.folder import (
     BANK_FILE,
     LABELS_FILE,
@@ -39,7 +40,6 @@ from mirage.stages.folder import (
 from mirage.stages.learn.pretrained import find_pretrained, match_pretrained
 from mirage.stages.show.pose_doubts import find_doubts
 from mirage.stages.show.pose_pictures import draw_poses
-from mirage.threads import threads_of_machine
 
 WORK = "work"
 _VERSION = 2  # of what is found by the same settings in the same photos: raised when it changes

@@ -13,8 +13,8 @@ from callbacks.artifacts import Bundle
 from callbacks.names import AUTOENCODER, EVALUATE, TRAIN, VIEWS
 from callbacks.tracking import Record
 from mirage.config import Config
-from mirage.contracts import HELDOUT
-from mirage.files import hash_file
+from mirage.core.contracts import HELDOUT
+from mirage.core.files import hash_file
 from mirage.images.manifest import MANIFEST, open_images
 from mirage.sampler.pipeline import BANK
 from mirage.stages.folder import BANK_FILE, LABELS_FILE, SUMMARY_FILE, RunFolder, read_json

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from mirage.config import Config, ViewsConfig
-from mirage.contracts import FloatArray
-from mirage.device import device
-from mirage.errors import MirageError
-from mirage.progress import show_progress
-from mirage.ranks import join_ranks
+from mirage.core.contracts import FloatArray
+from mirage.core.errors import MirageError
+from mirage.core.progress import show_progress
+from mirage.distributed.device import device
+from mirage.distributed.ranks import join_ranks
 from mirage.shape.reconstruct import reconstruct
 from mirage.stages import views as views_stage
 from mirage.stages.folder import RunFolder, hash_of, read_json

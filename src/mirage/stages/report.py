@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mirage.config import Config
-from mirage.ranks import find_ranks
+from mirage.distributed.ranks import find_ranks
 from mirage.report.page import write_page
 from mirage.stages.folder import RunFolder
 from mirage.stages.show.run_page import page_of_run, read_figures

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from mirage.cluster.launch import launch_all
 from mirage.config import PlotConfig
-from mirage.errors import MirageError
-from mirage.experiment import save_config
-from mirage.files import replacing
-from mirage.launch import launch_all
+from mirage.config.load import save_config
+from mirage.core.errors import MirageError
+from mirage.core.files import replacing
+from mirage.distributed.ranks import find_ranks
 from mirage.multirun import Job, Multirun
-from mirage.ranks import find_ranks
 from mirage.stages.swept.job import LOG, RunCommand, alone, run_job
 from mirage.stages.swept.shared import share_stages
 from mirage.stages.swept.table import draw, figure_names, tabulate, to_markdown, write_csv

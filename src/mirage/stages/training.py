@@ -8,13 +8,13 @@ from pathlib import Path
 import lightning
 
 from mirage.config import Config
+from mirage.distributed.ranks import join_ranks
 from mirage.images.manifest import open_images
 from mirage.model.codec import Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.pretrained import start_from
 from mirage.poses.bank import PoseBank
-from mirage.ranks import join_ranks
 from mirage.sampler.pipeline import export_pipeline, load_pipeline
 from mirage.stages.folder import BANK_FILE, SUMMARY_FILE, RunFolder, hash_of, read_json
 from mirage.stages.learn.fitting import set_aside_other

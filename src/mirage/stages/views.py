@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mirage.config import Config
-from mirage.errors import MirageError
-from mirage.progress import counting
-from mirage.ranks import join_ranks
+from mirage.core.errors import MirageError
+from mirage.core.progress import counting
+from mirage.distributed.ranks import join_ranks
 from mirage.report.films import save_webp
 from mirage.report.panels import contact_sheet, turning_sheet
 from mirage.stages.folder import RunFolder, hash_of, save_picture, write_json

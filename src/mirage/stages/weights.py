@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mirage.config import Config, ViewsConfig
-from mirage.files import hash_files
+from mirage.core.files import hash_files
 from mirage.sampler.pipeline import read_settings
 from mirage.stages.folder import RunFolder
 from mirage.stages.learn.pretrained import find_pretrained

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.images.turntable.objects import CATEGORIES, build_meshes, sample_objects
 
 

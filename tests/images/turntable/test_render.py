@@ -16,7 +16,7 @@ from PIL import Image
 from processes import PATIENCE
 
 from mirage.config import TurntableConfig
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.images.turntable.objects import sample_objects
 from mirage.images.turntable.pictures import render
 from mirage.images.turntable.render import name_set, render_set, sample_azimuths

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mirage.contracts import ByteArray
+from mirage.core.contracts import ByteArray
 from mirage.images.turntable.objects import (
     CATEGORIES,
     ObjectSpec,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.stages.learn.checkpoints import BEFORE, LAST, WholeCheckpoints, newest_whole
 
 

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from mirage.config import Config, ImagesConfig
-from mirage.contracts import ByteArray, FloatArray, IntArray
+from mirage.core.contracts import ByteArray, FloatArray, IntArray
 from mirage.squares import to_frame, to_square
 from mirage.stages.folder import RunFolder
 from mirage.stages.learn import framed

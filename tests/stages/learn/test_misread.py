@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from mirage.config import BackboneConfig
-from mirage.contracts import ByteArray, PoseLabels
-from mirage.errors import MirageError
+from mirage.core.contracts import ByteArray, PoseLabels
+from mirage.core.errors import MirageError
 from mirage.stages.learn.misread import misread, spoil
 
 NUM = 40

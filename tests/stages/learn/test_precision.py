@@ -9,10 +9,10 @@ import pytest
 import torch
 from processes import share_out
 
-from mirage import device
 from mirage.config import TrainConfig
+from mirage.distributed import device
+from mirage.distributed.ranks import Ranks
 from mirage.model.denoiser import PoseDenoiser
-from mirage.ranks import Ranks
 from mirage.stages.learn import precision
 from mirage.stages.learn.checkpoints import LAST
 from mirage.stages.learn.precision import PRECISION, settle_precision, time_training

@@ -15,7 +15,7 @@ from callbacks.ema import WarmupEMA
 from datamodules.pairs import PairedImages, TurnedPhotos
 from datamodules.posed import PosedImages
 from mirage.config import TrainConfig
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.paired import PairedDiffusion

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tiny_runs import mirage
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.poses.labels import read_azimuths
 from mirage.stages.folder import RunFolder
 from mirage.stages.measure.known_azimuths import KnownAzimuths, measure_truth

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from made_up_photos import labels_of
 
-from mirage.circle import circular_distance
-from mirage.contracts import HELDOUT, TRAIN, ByteArray, IntArray
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import HELDOUT, TRAIN, ByteArray, IntArray
 from mirage.stages.measure import second_reader
 from mirage.stages.measure.second_reader import fit_reader
 

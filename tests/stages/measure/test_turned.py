@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.stages.measure.turned import TurnedObject
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from mirage.config import ViewsConfig
-from mirage.contracts import Orbit, PosedPhoto, PoseRing
+from mirage.core.contracts import Orbit, PosedPhoto, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.orbit import sample_orbit
 from mirage.stages.measure.view_cost import measure_cost

@@ -13,7 +13,7 @@ import pytest
 from made_up_photos import MadeUpBackbone, MadeUpBank, MadeUpImages, flat_photo, labels_of
 
 from mirage.config import Config, ViewsConfig
-from mirage.contracts import PosedPhoto
+from mirage.core.contracts import PosedPhoto
 from mirage.model.denoiser import PoseDenoiser
 from mirage.stages.measure import view_figures
 from mirage.stages.measure.turned import TurnedObject

@@ -9,7 +9,7 @@ import pytest
 from processes import share_out
 
 from mirage.config import Config
-from mirage.contracts import ByteArray, FloatArray, PosedPhoto, PoseRing
+from mirage.core.contracts import ByteArray, FloatArray, PosedPhoto, PoseRing
 from mirage.stages.measure import view_turns
 from mirage.stages.measure.view_cases import Case
 from mirage.stages.measure.view_turns import measure_turns, turn_tables

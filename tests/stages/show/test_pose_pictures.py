@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from mirage.config import BackboneConfig
-from mirage.contracts import ByteArray, FloatArray, IntArray, PoseLabels, PoseRing
+from mirage.core.contracts import ByteArray, FloatArray, IntArray, PoseLabels, PoseRing
 from mirage.stages.show.gallery import GALLERY, Gallery
 from mirage.stages.show.pose_panels import pose_files
 from mirage.stages.show.pose_pictures import draw_poses, look_at, surest_photos

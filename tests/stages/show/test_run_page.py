@@ -10,8 +10,8 @@ import pytest
 from made_up_runs import FOUND, make_gallery, make_run
 from PIL import Image
 
-from mirage.errors import MirageError
-from mirage.experiment import load_config
+from mirage.config.load import load_config
+from mirage.core.errors import MirageError
 from mirage.stages.evaluate import TURNED
 from mirage.stages.measure.turned import TurnedObject
 from mirage.stages.show.gallery import GALLERY, Gallery

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mirage.config import Config
-from mirage.errors import MirageError
-from mirage.ranks import Ranks
+from mirage.core.errors import MirageError
+from mirage.distributed.ranks import Ranks
 from mirage.stages.swept.job import run_job
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mirage.config import ViewsConfig
-from mirage.contracts import Orbit, PoseLabels
+from mirage.core.contracts import Orbit, PoseLabels
 from mirage.stages.turn.best_of import best_of, sample_settings
 
 ASKED = np.array([0.0, 90.0, 180.0])

@@ -11,8 +11,8 @@ import torch
 from made_up_solids import field_of, van, views_of
 
 from mirage.config import ShapeConfig
-from mirage.contracts import Orbit
-from mirage.errors import MirageError
+from mirage.core.contracts import Orbit
+from mirage.core.errors import MirageError
 from mirage.stages.turn.object_views import draft_of_object, object_views, settings_of
 
 SIDE = 32

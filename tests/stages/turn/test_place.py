@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image, ImageDraw
 
-from mirage.contracts import FloatArray, Frame, Window
+from mirage.core.contracts import FloatArray, Frame, Window
 from mirage.parts.framing import differ, object_frame
 from mirage.squares import to_square
 from mirage.stages.turn.place import place

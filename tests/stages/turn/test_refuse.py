@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from mirage.config import BackboneConfig
-from mirage.contracts import ByteArray, FloatArray, Framing, PoseLabels, PoseRing
-from mirage.errors import MirageError
+from mirage.core.contracts import ByteArray, FloatArray, Framing, PoseLabels, PoseRing
+from mirage.core.errors import MirageError
 from mirage.stages.folder import RunFolder
 from mirage.stages.turn import refuse
 from mirage.stages.turn.refuse import Judge, RefusedPictures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage.contracts import FloatArray
+from mirage.core.contracts import FloatArray
 from mirage.images.turntable.palette import sample_paint
 from mirage.images.turntable.textures import sample_texture
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirage.contracts import FloatArray
+from mirage.core.contracts import FloatArray
 from mirage.images.turntable.palette import sample_contrast, sample_paint, shade
 from mirage.images.turntable.solids import PAINT, BoolArray, Colour, ColouredMesh, lathe, sweep
 

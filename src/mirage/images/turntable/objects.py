@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 from mirage.images.turntable.cars import CarDesign, build_car, sample_car
 from mirage.images.turntable.chairs import ChairDesign, build_chair, sample_chair
 from mirage.images.turntable.mugs import MugDesign, build_mug, sample_mug

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mirage.contracts import FloatArray, IntArray
+from mirage.core.contracts import FloatArray, IntArray
 from mirage.images.turntable.solids import BoolArray, ColouredMesh
 
 

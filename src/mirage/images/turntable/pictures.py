@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mirage.contracts import ByteArray
+from mirage.core.contracts import ByteArray
 from mirage.images.turntable.objects import ObjectSpec, build_meshes, view_scene
 
 if TYPE_CHECKING:

@@ -23,11 +23,11 @@ import numpy as np
 from PIL import Image
 
 from mirage.config import TurntableConfig
-from mirage.contracts import ByteArray, FloatArray
-from mirage.errors import MirageError
+from mirage.core.contracts import ByteArray, FloatArray
+from mirage.core.errors import MirageError
+from mirage.core.progress import show_progress
 from mirage.images.turntable.objects import ObjectSpec, sample_objects
 from mirage.images.turntable.pictures import render
-from mirage.progress import show_progress
 
 TABLE = "objects.csv"
 _AZIMUTH_STREAM = 0x417A  # keeps the azimuths' random numbers apart from the objects'

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mirage.contracts import FloatArray
+from mirage.core.contracts import FloatArray
 from mirage.images.turntable.clutter import paint_clutter
 from mirage.images.turntable.palette import from_hsv
 from mirage.images.turntable.solids import Colour

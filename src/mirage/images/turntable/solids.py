@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mirage.contracts import ByteArray, FloatArray, IntArray, check_shape
+from mirage.core.contracts import ByteArray, FloatArray, IntArray, check_shape
 
 BoolArray = npt.NDArray[np.bool_]
 Colour = tuple[int, int, int]

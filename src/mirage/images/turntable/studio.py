@@ -13,8 +13,8 @@ import pyvista as pv
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from mirage.contracts import ByteArray, FloatArray
-from mirage.errors import MirageError
+from mirage.core.contracts import ByteArray, FloatArray
+from mirage.core.errors import MirageError
 from mirage.images.turntable.scene import (
     FIELD_OF_VIEW,
     Scene,

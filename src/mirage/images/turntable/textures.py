@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirage.contracts import ByteArray, FloatArray
+from mirage.core.contracts import ByteArray, FloatArray
 from mirage.images.turntable.palette import sample_contrast, sample_paint
 from mirage.images.turntable.solids import BoolArray, Colour, ColouredMesh
 

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from mirage.errors import MirageError
-from mirage.files import replacing
+from mirage.core.errors import MirageError
+from mirage.core.files import replacing
 
 LAST, BEFORE, BEST = "last.ckpt", "before.ckpt", "best.ckpt"
 

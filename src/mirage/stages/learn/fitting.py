@@ -22,9 +22,9 @@ from callbacks.history import MetricsFile
 from callbacks.pace import Pace
 from callbacks.stopping import StoppedError, StopWhenTold
 from callbacks.tracking import Record, finish, refusals_told, wandb_logger
-from mirage.device import fast_kernels
-from mirage.errors import MirageError
-from mirage.ranks import ALONE, Ranks, find_ranks
+from mirage.core.errors import MirageError
+from mirage.distributed.device import fast_kernels
+from mirage.distributed.ranks import ALONE, Ranks, find_ranks
 from mirage.stages.learn.checkpoints import (
     LAST,
     WholeCheckpoints,

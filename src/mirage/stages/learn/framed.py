@@ -9,14 +9,14 @@ import numpy as np
 
 from datamodules.cache import build_cache, open_cache
 from mirage.config import Config
-from mirage.contracts import TRAIN, FloatArray, Frame, Framing, IntArray
-from mirage.device import device
+from mirage.core.contracts import TRAIN, FloatArray, Frame, Framing, IntArray
+from mirage.core.progress import show_progress
+from mirage.distributed.device import device
+from mirage.distributed.ranks import join_ranks
 from mirage.features.backbone import load_backbone
 from mirage.images.manifest import ImageSet, open_images
 from mirage.parts.framing import border_share, find_frames, target_frame, usual_frame
 from mirage.poses.bank import PoseBank
-from mirage.progress import show_progress
-from mirage.ranks import join_ranks
 from mirage.stages.folder import BANK_FILE, RunFolder, hash_of
 
 _FRAMES = "frames.npy"  # in poses/

@@ -11,9 +11,11 @@ import torch
 
 from datamodules.cache import build_cache, open_cache
 from mirage.config import Config, ModelConfig
-from mirage.contracts import TRAIN, ByteArray, IntArray, KeptArray
-from mirage.device import device
-from mirage.files import hash_files
+from mirage.core.contracts import TRAIN, ByteArray, IntArray, KeptArray
+from mirage.core.files import hash_files
+from mirage.core.progress import show_progress
+from mirage.distributed.device import device
+from mirage.distributed.ranks import join_ranks
 from mirage.images.manifest import ImageSet
 from mirage.model.codec import (
     Codec,
@@ -23,8 +25,6 @@ from mirage.model.codec import (
     load_autoencoder,
     shipped_autoencoders,
 )
-from mirage.progress import show_progress
-from mirage.ranks import join_ranks
 from mirage.stages.folder import hash_of
 
 _BATCH = 16  # photos encoded at once

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from mirage.circle import circular_distance
-from mirage.contracts import ByteArray, IntArray, PoseLabels
-from mirage.errors import MirageError
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import ByteArray, IntArray, PoseLabels
+from mirage.core.errors import MirageError
+from mirage.core.progress import show_progress
 from mirage.features.backbone import Backbone
 from mirage.images.manifest import ImageSet
 from mirage.poses.bank import PoseBank
-from mirage.progress import show_progress
 
 _WRONG = 30.0  # degrees from what the photo itself is read as
 _SIDES = (4, 12)  # pixels a side that a spoiled photo is left with

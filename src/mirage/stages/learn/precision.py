@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mirage.contracts import PoseCondition
-from mirage.device import computes_in_bf16, device, time_precisions
-from mirage.files import replacing
+from mirage.core.contracts import PoseCondition
+from mirage.core.files import replacing
+from mirage.distributed.device import computes_in_bf16, device, time_precisions
+from mirage.distributed.ranks import ALONE, Ranks
 from mirage.model.denoiser import PoseDenoiser
-from mirage.ranks import ALONE, Ranks
 from mirage.stages.learn.checkpoints import LAST
 from mirage.stages.learn.fitting import Training
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mirage.pretrained
-from mirage.contracts import PoseLabels
-from mirage.errors import MirageError
+from mirage.core.contracts import PoseLabels
+from mirage.core.errors import MirageError
 from mirage.poses.bank import PoseBank
 from mirage.poses.match import BankMatch, match_banks
 from mirage.sampler.pipeline import BANK

@@ -16,16 +16,23 @@ import torch
 from datamodules.cache import build_cache, open_cache
 from datamodules.labelled import LabelledImages
 from datamodules.pairs import TurnedPhotos
-from mirage.circle import circular_distance
 from mirage.config import Config
-from mirage.contracts import ByteArray, FloatArray, IntArray, KeptArray, PoseCondition, PoseLabels
-from mirage.device import device
-from mirage.errors import MirageError
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import (
+    ByteArray,
+    FloatArray,
+    IntArray,
+    KeptArray,
+    PoseCondition,
+    PoseLabels,
+)
+from mirage.core.errors import MirageError
+from mirage.core.progress import show_progress
+from mirage.distributed.device import device
+from mirage.distributed.ranks import join_ranks
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import ready
 from mirage.model.paired import PairedDiffusion
-from mirage.progress import show_progress
-from mirage.ranks import join_ranks
 from mirage.sampler.each import turn_each
 from mirage.sampler.precision import faster_precision
 from mirage.sampler.targets import nearest_pose

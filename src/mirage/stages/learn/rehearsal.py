@@ -20,20 +20,20 @@ from lightning.pytorch.callbacks import Callback
 
 from callbacks.ema import WarmupEMA
 from datamodules.posed import PosedImages
+from mirage.cluster.launch import sbatch_header
 from mirage.config import Config
-from mirage.contracts import TRAIN, PosedPhoto
-from mirage.device import device, fast_kernels
-from mirage.errors import MirageError
+from mirage.core.contracts import TRAIN, PosedPhoto
+from mirage.core.errors import MirageError
+from mirage.core.machine import allowed_processors
+from mirage.distributed.device import device, fast_kernels
+from mirage.distributed.ranks import find_ranks
 from mirage.images.manifest import ImageSet, open_images
-from mirage.launch import sbatch_header
-from mirage.machine import allowed_processors
 from mirage.model.codec import PIXELS, Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.paired import PairedDiffusion
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
-from mirage.ranks import find_ranks
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
 from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder

@@ -14,17 +14,17 @@ from callbacks.orbits import OrbitViews, ReadPoses
 from callbacks.poses import PoseRecord
 from datamodules.posed import PosedImages
 from mirage.config import Config, ViewsConfig
-from mirage.contracts import ByteArray, PosedPhoto, PoseLabels
-from mirage.device import device
-from mirage.errors import MirageError
-from mirage.experiment import build_targets
+from mirage.config.load import build_targets
+from mirage.core.contracts import ByteArray, PosedPhoto, PoseLabels
+from mirage.core.errors import MirageError
+from mirage.distributed.device import device
+from mirage.distributed.ranks import find_ranks
 from mirage.features.backbone import load_backbone
 from mirage.images.manifest import ImageSet
 from mirage.model.codec import PIXELS, Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.poses.bank import PoseBank
-from mirage.ranks import find_ranks
 from mirage.stages.folder import BANK_FILE, RunFolder
 from mirage.stages.learn.checkpoints import BEST, LAST, is_whole, step_of
 from mirage.stages.learn.fitting import METRICS, averaged_weights, fit, resumable_trainer

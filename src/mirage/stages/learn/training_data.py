@@ -12,15 +12,23 @@ from datamodules.labelled import LabelledImages
 from datamodules.pairs import PairedImages, TurnedPhotos
 from datamodules.posed import PosedImages
 from mirage.config import Config
-from mirage.contracts import HELDOUT, TRAIN, ByteArray, Framing, IntArray, KeptArray, PoseLabels
-from mirage.device import device
-from mirage.errors import MirageError
+from mirage.core.contracts import (
+    HELDOUT,
+    TRAIN,
+    ByteArray,
+    Framing,
+    IntArray,
+    KeptArray,
+    PoseLabels,
+)
+from mirage.core.errors import MirageError
+from mirage.distributed.device import device
+from mirage.distributed.ranks import find_ranks, join_ranks
 from mirage.features.backbone import load_backbone
 from mirage.images.manifest import ImageSet, open_images
 from mirage.model.codec import PIXELS, Codec, Patches
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
-from mirage.ranks import find_ranks, join_ranks
 from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder
 from mirage.stages.learn.framed import framed_key, open_framed
 from mirage.stages.learn.latents import keep_latents

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mirage.contracts import HELDOUT, FloatArray, IntArray
-from mirage.errors import MirageError
+from mirage.core.contracts import HELDOUT, FloatArray, IntArray
+from mirage.core.errors import MirageError
 from mirage.images.listing import read_listing, read_number, same_spelling
 from mirage.images.manifest import open_images
 from mirage.poses.labels import read_labels

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirage.circle import circular_distance
-from mirage.contracts import TRAIN, ByteArray, FloatArray, IntArray, PoseLabels, PoseRing
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import TRAIN, ByteArray, FloatArray, IntArray, PoseLabels, PoseRing
+from mirage.core.progress import show_progress
 from mirage.images.manifest import ImageSet
-from mirage.progress import show_progress
 from mirage.report.view_metrics import colour_sketch
 
 _MOST = 200  # photos of a pose that are looked through, drawn at random: bounds time and memory

@@ -13,10 +13,11 @@ import numpy as np
 from PIL import Image
 
 from mirage import kmeans
-from mirage.circle import RingAlignment, align_rings
 from mirage.config import Config
-from mirage.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
-from mirage.device import device
+from mirage.core.angles import RingAlignment, align_rings
+from mirage.core.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
+from mirage.core.progress import show_progress
+from mirage.distributed.device import device
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.manifest import ImageSet, open_images
 from mirage.images.turntable.objects import CATEGORIES, ObjectSpec, sample_objects
@@ -25,7 +26,6 @@ from mirage.parts.silhouette import SIDE, find_silhouettes
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.poses.ring import ring_from_distances
-from mirage.progress import show_progress
 from mirage.report import pose_metrics as metrics
 from mirage.squares import to_square
 from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder

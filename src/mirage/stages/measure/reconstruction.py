@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mirage.contracts import ByteArray, FloatArray
-from mirage.device import device
+from mirage.core.contracts import ByteArray, FloatArray
+from mirage.core.progress import show_progress
+from mirage.distributed.device import device
 from mirage.features.backbone import Backbone
 from mirage.model.codec import Latents, downscale, encode
-from mirage.progress import show_progress
 from mirage.report import view_metrics as metrics
 from mirage.report.canvas import Row, Tile, draw_rows, enlarge
 from mirage.report.intervals import bootstrap

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mirage.circle import circular_distance
-from mirage.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
+from mirage.core.progress import show_progress
 from mirage.images.manifest import ImageSet
-from mirage.progress import show_progress
 
 _SIDE = 48  # pixels
 _BINS = 36  # of the circle

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mirage.contracts import ByteArray, FloatArray, IntArray
+from mirage.core.contracts import ByteArray, FloatArray, IntArray
 from mirage.stages.folder import open_picture, read_json, save_picture, write_json
 
 FACTS = "turned.json"

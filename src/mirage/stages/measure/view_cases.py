@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from mirage.circle import RingAlignment
 from mirage.config import Config
-from mirage.contracts import ByteArray, FloatArray, PosedPhoto
+from mirage.core.angles import RingAlignment
+from mirage.core.contracts import ByteArray, FloatArray, PosedPhoto
 from mirage.stages.folder import RunFolder
 from mirage.stages.measure.pose_figures import fresh_photo, fresh_specs
 from mirage.stages.turn.references import Reference, find_references

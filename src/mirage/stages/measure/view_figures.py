@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from mirage.circle import circular_distance
 from mirage.config import Config
-from mirage.contracts import ByteArray, FloatArray, PoseLabels
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import ByteArray, FloatArray, PoseLabels
+from mirage.core.progress import counting
+from mirage.distributed.ranks import join_ranks
 from mirage.images.manifest import ImageSet
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
-from mirage.progress import counting
-from mirage.ranks import join_ranks
 from mirage.report import view_metrics as metrics
 from mirage.sampler.targets import nearest_pose
 from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirage.contracts import HELDOUT, FloatArray
+from mirage.core.contracts import HELDOUT, FloatArray
+from mirage.core.progress import show_progress
 from mirage.images.manifest import ImageSet
-from mirage.progress import show_progress
 from mirage.report.set_metrics import frechet_distance, kernel_distance
 from mirage.report.view_metrics import pool
 from mirage.stages.measure.view_cases import Case

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mirage.contracts import FloatArray
+from mirage.core.contracts import FloatArray
 from mirage.report.intervals import Interval, Statistic, bootstrap, jackknife
 from mirage.stages.measure.view_cost import Cost
 from mirage.stages.measure.view_sets import SetFigure

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from mirage.config import Config
-from mirage.contracts import ByteArray, FloatArray
-from mirage.ranks import ALONE, Ranks
+from mirage.core.contracts import ByteArray, FloatArray
+from mirage.distributed.ranks import ALONE, Ranks
 from mirage.report.intervals import bootstrap
 from mirage.report.tables import Table
 from mirage.report.view_metrics import turn_steps

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from mirage.circle import in_degrees
-from mirage.contracts import ByteArray, PoseLabels
-from mirage.errors import MirageError
+from mirage.core.angles import in_degrees
+from mirage.core.contracts import ByteArray, PoseLabels
+from mirage.core.errors import MirageError
+from mirage.core.files import as_shown
 from mirage.features.backbone import Backbone
-from mirage.files import as_shown
 from mirage.images.manifest import ImageSet
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels

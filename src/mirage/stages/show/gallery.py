@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mirage.contracts import ByteArray, IntArray
-from mirage.errors import MirageError
-from mirage.files import replacing
+from mirage.core.contracts import ByteArray, IntArray
+from mirage.core.errors import MirageError
+from mirage.core.files import replacing
 
 GALLERY = "gallery.npz"
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mirage.circle import in_degrees
-from mirage.contracts import ByteArray, IntArray, PoseLabels
+from mirage.core.angles import in_degrees
+from mirage.core.contracts import ByteArray, IntArray, PoseLabels
+from mirage.core.progress import show_progress
 from mirage.features.backbone import Backbone
 from mirage.images.manifest import ImageSet
 from mirage.poses.bank import PoseBank
-from mirage.progress import show_progress
 from mirage.report.galleries import Doubt, doubtful_photos, flip_pairs
 from mirage.report.panels import montage
 from mirage.report.parts import SeenPhotos, frequent_parts, part_masks, part_rows

@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 
 from callbacks.history import read_history
-from mirage.circle import circular_distance
 from mirage.config import Config
-from mirage.errors import MirageError
-from mirage.experiment import config_text, config_words
+from mirage.config.load import config_text, config_words
+from mirage.core.angles import circular_distance
+from mirage.core.errors import MirageError
 from mirage.report.browsers import PartBrowser, PoseBrowser
 from mirage.report.canvas import enlarge
 from mirage.report.curves import training_curve

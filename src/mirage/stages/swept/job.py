@@ -11,9 +11,9 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from mirage.config import Config
-from mirage.errors import MirageError
-from mirage.files import refusals_told
-from mirage.ranks import find_ranks
+from mirage.core.errors import MirageError
+from mirage.core.files import refusals_told
+from mirage.distributed.ranks import find_ranks
 
 LOG = "log.txt"
 RunCommand = Callable[[str, Config], None]

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from mirage.cluster.launch import launch_all
 from mirage.config import Config
-from mirage.files import SHARED, replacing
-from mirage.launch import launch_all
-from mirage.locks import held
+from mirage.core.files import SHARED, replacing
+from mirage.core.locks import held
 from mirage.multirun import Job, Multirun
 from mirage.stages.folder import RunFolder
 from mirage.stages.images import images_key

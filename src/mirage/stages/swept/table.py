@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mirage.config import Config, PlotConfig
-from mirage.files import replacing
+from mirage.core.files import replacing
 from mirage.multirun import Job, Multirun
 from mirage.report.sweeps import Series, draw_panels
 from mirage.stages.evaluate import FIGURES

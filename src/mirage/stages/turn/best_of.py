@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mirage.circle import circular_distance
 from mirage.config import ViewsConfig
-from mirage.contracts import FloatArray, Orbit, PoseLabels
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import FloatArray, Orbit, PoseLabels
 from mirage.report.view_metrics import colour_distance
 
 _POSE, _COLOUR = 15.0, 0.02  # degrees and colour distance that count as much

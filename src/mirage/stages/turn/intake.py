@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, FloatArray, PosedPhoto, PoseLabels, Window
+from mirage.core.contracts import ByteArray, FloatArray, PosedPhoto, PoseLabels, Window
 from mirage.parts.backdrop import plain_background
 from mirage.parts.framing import find_frames, within
 from mirage.parts.silhouette import find_silhouettes

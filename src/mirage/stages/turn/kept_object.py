@@ -11,9 +11,9 @@ import torch
 import trimesh
 from PIL import Image, ImageSequence
 
-from mirage.contracts import ByteArray, FloatArray
-from mirage.errors import MirageError
-from mirage.files import replacing
+from mirage.core.contracts import ByteArray, FloatArray
+from mirage.core.errors import MirageError
+from mirage.core.files import replacing
 from mirage.report.films import save_gif
 from mirage.report.solid_view import Surface
 from mirage.shape.mesh import save_mesh, surface

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mirage.circle import circular_distance
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, FloatArray, IntArray, Orbit, PoseLabels
-from mirage.errors import MirageError
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import ByteArray, FloatArray, IntArray, Orbit, PoseLabels
+from mirage.core.errors import MirageError
 from mirage.report.films import save_gif, save_mp4
 from mirage.report.panels import contact_sheet
 from mirage.report.view_metrics import colour_distance

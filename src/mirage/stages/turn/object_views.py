@@ -6,10 +6,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from mirage.circle import circular_distance
 from mirage.config import ShapeConfig
-from mirage.contracts import ByteArray, FloatArray, Orbit
-from mirage.device import device
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import ByteArray, FloatArray, Orbit
+from mirage.distributed.device import device
 from mirage.parts.orbit_silhouette import find_orbit_silhouettes, shared_backdrop
 from mirage.shape.fit import FitSettings
 from mirage.shape.reconstruct import reconstruct, turning

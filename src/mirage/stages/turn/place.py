@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mirage.contracts import FloatArray, Frame, Window
+from mirage.core.contracts import FloatArray, Frame, Window
 from mirage.parts.framing import differ, object_frame, within
 
 _ROUNDS = 3  # a small object is only coarsely seen before the photo is cut

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from mirage.config import Config
-from mirage.contracts import HELDOUT, PosedPhoto
-from mirage.errors import MirageError
-from mirage.files import as_shown, path_of
+from mirage.core.contracts import HELDOUT, PosedPhoto
+from mirage.core.errors import MirageError
+from mirage.core.files import as_shown, path_of
+from mirage.core.progress import show_progress
 from mirage.images.decode import photo_name, read_photo
 from mirage.images.manifest import ImageSet, open_images
 from mirage.images.sources import find_photos
 from mirage.poses.bank import PoseBank
-from mirage.progress import show_progress
 from mirage.stages.folder import RunFolder, read_json
 from mirage.stages.show.explain import picture_name
 from mirage.stages.turn.intake import Intake, Look

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from mirage.circle import in_degrees
-from mirage.contracts import ByteArray, FloatArray, Framing, PoseLabels
-from mirage.errors import MirageError
+from mirage.core.angles import in_degrees
+from mirage.core.contracts import ByteArray, FloatArray, Framing, PoseLabels
+from mirage.core.errors import MirageError
 from mirage.features.backbone import Backbone
 from mirage.images.manifest import ImageSet
 from mirage.parts.framing import border_share

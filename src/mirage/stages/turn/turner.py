@@ -7,14 +7,14 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from mirage.config import ViewsConfig
-from mirage.contracts import ByteArray, FloatArray, Framing, PoseLabels
-from mirage.device import device
-from mirage.errors import MirageError
+from mirage.core.contracts import ByteArray, FloatArray, Framing, PoseLabels
+from mirage.core.errors import MirageError
+from mirage.distributed.device import device
+from mirage.distributed.ranks import join_ranks
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import ready
 from mirage.poses.bank import PoseBank
-from mirage.ranks import join_ranks
 from mirage.sampler.pipeline import BANK, load_pipeline
 from mirage.sampler.precision import faster_precision
 from mirage.stages.turn.view_reader import ViewReader

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from mirage.circle import wrap
 from mirage.config import Config, ViewsConfig
-from mirage.contracts import ByteArray, FloatArray, Orbit, PoseRing
+from mirage.core.angles import wrap
+from mirage.core.contracts import ByteArray, FloatArray, Orbit, PoseRing
 from mirage.sampler.orbit import Turn, sample_orbits
 from mirage.sampler.targets import ring_azimuths
 from mirage.stages.turn.best_of import Scores, best_of, sample_settings

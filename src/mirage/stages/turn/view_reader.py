@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from mirage.contracts import ByteArray, Frame, Framing, PoseLabels
-from mirage.device import device
+from mirage.core.contracts import ByteArray, Frame, Framing, PoseLabels
+from mirage.distributed.device import device
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.parts.framing import find_frames
 from mirage.poses.bank import PoseBank

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from mirage.ranks import find_ranks
+from mirage.distributed.ranks import find_ranks
 
 _SECONDS, _ROUNDS = 1.0, 5  # to time a precision: at most, about
 

@@ -20,10 +20,10 @@ from held_training import Held
 from processes import PATIENCE
 from tiny_runs import mirage
 
+from mirage.cluster.launch import launch_all, sbatch_header
+from mirage.cluster.slurm import complaint
 from mirage.config import Config, LauncherConfig
-from mirage.errors import MirageError
-from mirage.launch import launch_all, sbatch_header
-from mirage.slurm import complaint
+from mirage.core.errors import MirageError
 
 LONG = ["train.steps=60", "train.checkpoint_minutes=0", "train.validate_every=60", "views.steps=2"]
 TWO_NODES = ["launcher=slurm", "launcher.nodes=2", "launcher.cpus_per_task=1"]
@@ -214,7 +214,9 @@ def test_what_slurm_and_a_job_complain_of_is_told(
 def test_points_run_as_jobs_and_one_that_is_cancelled_is_told_of(
     cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mirage.slurm._FOR_FILES", 1.0)  # on one machine they are seen at once
+    monkeypatch.setattr(
+        "mirage.cluster.slurm._FOR_FILES", 1.0
+    )  # on one machine they are seen at once
     launcher = LauncherConfig(kind="slurm", cpus_per_task=1, at_once=2)
     configs = [Config(run=str(tmp_path / name), launcher=launcher) for name in ("a", "b", "c")]
     outcomes = launch_all(_tell, configs, tmp_path)

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from mirage import progress
-from mirage.progress import choose, chosen, counting, show_progress
+from mirage.core import progress
+from mirage.core.progress import choose, chosen, counting, show_progress
 
 
 class Time:

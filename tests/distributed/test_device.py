@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mirage.device import computes_in_bf16, fast_kernels
+from mirage.distributed.device import computes_in_bf16, fast_kernels
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 

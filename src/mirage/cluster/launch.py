@@ -16,10 +16,7 @@ from typing import Any
 
 from submitit.core.utils import DelayedSubmission
 
-from mirage.config import Config
-from mirage.errors import MirageError
-from mirage.progress import choose, chosen, tell_json
-from mirage.slurm import (
+from mirage.cluster.slurm import (
     as_from_outside,
     batch_file,
     complaint,
@@ -28,6 +25,9 @@ from mirage.slurm import (
     open_executor,
     wait_for,
 )
+from mirage.config import Config
+from mirage.core.errors import MirageError
+from mirage.core.progress import choose, chosen, tell_json
 
 LOGS = "slurm"  # in the folder that jobs write to: <job>_<rank>_log.out
 
@@ -39,7 +39,7 @@ class Resumable:
     """What a job does; put back in the queue, it is done once more, and finds what is done.
 
     Attributes:
-        style: how it tells of its progress, one of `mirage.progress.STYLES`.
+        style: how it tells of its progress, one of `mirage.core.progress.STYLES`.
     """
 
     work: Callable[[Config], Any]

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, TypeVar
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 
 T = TypeVar("T")
 

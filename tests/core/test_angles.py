@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirage.circle import (
+from mirage.core.angles import (
     RingAlignment,
     align_rings,
     circular_difference,
@@ -14,7 +14,7 @@ from mirage.circle import (
     in_degrees,
     wrap,
 )
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 
 RNG = np.random.default_rng(0)
 

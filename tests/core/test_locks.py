@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from mirage.locks import held
+from mirage.core.locks import held
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from mirage.locks import held
+from mirage.core.locks import held
 with held(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 
 SAVED = "config.yaml"  # in the folder of a run: its configuration
 SHARED = "_shared"  # in a sweep's: runs of which only the stages are made that jobs have in common

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mirage import slurm
-from mirage.slurm import as_from_outside
+from mirage.cluster import slurm
+from mirage.cluster.slurm import as_from_outside
 
 
 @pytest.fixture

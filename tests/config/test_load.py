@@ -16,16 +16,16 @@ from omegaconf import OmegaConf
 
 import experiments
 from mirage.config import Config
-from mirage.errors import MirageError
-from mirage.experiment import (
+from mirage.config.load import (
     _composed,
     config_text,
     list_experiments,
     load_config,
     save_config,
 )
-from mirage.files import SAVED
-from mirage.overrides import known_keys
+from mirage.config.overrides import known_keys
+from mirage.core.errors import MirageError
+from mirage.core.files import SAVED
 
 FOLDER = Path(str(experiments.__file__)).parent
 

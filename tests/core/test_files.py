@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from safetensors import SafetensorError
 
-from mirage.errors import MirageError
-from mirage.files import (
+from mirage.core.errors import MirageError
+from mirage.core.files import (
     as_shown,
     as_text,
     file_named,

@@ -18,8 +18,8 @@ import yaml
 from omegaconf import OmegaConf
 
 from mirage.config import SweptConfig
-from mirage.errors import MirageError
-from mirage.files import path_of
+from mirage.core.errors import MirageError
+from mirage.core.files import path_of
 
 PARTS = ("backbone", "ablation", "launcher")  # folders of experiments/ for parts of `Config`
 GROUPS = ("experiment", *PARTS)  # `backbone=effnet_lite` picks a file

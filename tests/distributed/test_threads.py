@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from mirage.ranks import find_ranks
-from mirage.threads import (
+from mirage.distributed.ranks import find_ranks
+from mirage.distributed.threads import (
     compute_pool,
     in_order,
     map_in_threads,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mirage import machine
-from mirage.machine import allowed_memory, allowed_processors, heed_limits
-from mirage.threads import num_processors
+from mirage.core import machine
+from mirage.core.machine import allowed_memory, allowed_processors, heed_limits
+from mirage.distributed.threads import num_processors
 
 Groups = Callable[[str, dict[str, str]], None]
 

@@ -32,9 +32,7 @@ from mirage.config import (
     LauncherConfig,
     ViewsConfig,
 )
-from mirage.errors import MirageError
-from mirage.files import SAVED, path_of, replacing
-from mirage.overrides import (
+from mirage.config.overrides import (
     GROUPS,
     check_words,
     flat_values,
@@ -42,6 +40,8 @@ from mirage.overrides import (
     known_keys,
     read_override,
 )
+from mirage.core.errors import MirageError
+from mirage.core.files import SAVED, path_of, replacing
 
 _NETWORK = tuple(
     f"model.{name}"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mirage.contracts import (
+from mirage.core.contracts import (
     Frame,
     Framing,
     Orbit,
@@ -17,7 +17,7 @@ from mirage.contracts import (
     PoseRing,
     check_shape,
 )
-from mirage.errors import MirageError
+from mirage.core.errors import MirageError
 
 
 def labels(**changes: np.ndarray) -> PoseLabels:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mirage.contracts import FloatArray, check_shape
-from mirage.errors import MirageError
+from mirage.core.contracts import FloatArray, check_shape
+from mirage.core.errors import MirageError
 
 
 def wrap(degrees: npt.ArrayLike) -> FloatArray:

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from processes import PATIENCE
 
-from mirage.errors import MirageError
-from mirage.ranks import ALONE, Ranks, find_ranks, join_ranks
+from mirage.core.errors import MirageError
+from mirage.distributed.ranks import ALONE, Ranks, find_ranks, join_ranks
 
 SCRIPT = """
 import os, signal, sys, time
 from pathlib import Path
-from mirage.errors import MirageError
-from mirage.ranks import join_ranks
+from mirage.core.errors import MirageError
+from mirage.distributed.ranks import join_ranks
 signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends the other one, sooner or later
 ranks = join_ranks()
 from torch.distributed.distributed_c10d import _get_default_group

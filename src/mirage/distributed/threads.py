@@ -13,8 +13,8 @@ from typing import TypeVar
 import torch
 from threadpoolctl import ThreadpoolController
 
-from mirage.machine import allowed_processors, reachable_processors
-from mirage.ranks import Ranks, find_ranks
+from mirage.core.machine import allowed_processors, reachable_processors
+from mirage.distributed.ranks import Ranks, find_ranks
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
