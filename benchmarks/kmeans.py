@@ -1,4 +1,4 @@
-"""Time mirage.kmeans.fit against scikit-learn's Lloyd and FAISS on all points.
+"""Time mirage.features.kmeans.fit against scikit-learn's Lloyd and FAISS on all points.
 
 All start from the same points, run at most the same number of iterations on the same threads and
 must end at the same inertia. `python benchmarks/kmeans.py --help` lists the options.
@@ -23,10 +23,10 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from mirage import kmeans
+from mirage.features import kmeans
 
 TOLERANCE = 1e-4  # of the inertia
-OURS = "mirage.kmeans.fit"
+OURS = "mirage.features.kmeans.fit"
 
 
 def make_points(num_points: int, dim: int) -> np.ndarray:

@@ -38,7 +38,7 @@ from mirage.commands import COMMANDS, options
 from mirage.config import Config, ShapeConfig
 from mirage.config.overrides import flat_values
 from mirage.core.errors import MirageError
-from mirage.images.sources import open_source
+from mirage.images.sources.registry import open_source
 from mirage.multirun import Multirun
 from mirage.poses.bank import PoseBank
 from mirage.shape.reconstruct import reconstruct
@@ -61,7 +61,7 @@ RESOLVED = {
     "--multirun": "a sweep of hours",
     "launcher=": "needs a Slurm cluster; tests/cluster/test_launch.py has one",
     "workspace ": "needs W&B's server; tests/callbacks/test_workspace.py stands in for it",
-    "s3://": "needs a bucket; tests/images/test_remote.py has servers",
+    "s3://": "needs a bucket; tests/images/sources/test_remote.py has servers",
     "evaluate.truth=": "needs azimuths of photos; the demo below is measured against a table",
     "poses.count=": "finds poses anew, as the quick start does",
 }

@@ -205,7 +205,7 @@ def test_features_are_those_of_the_cpu(where: torch.device, precision: str) -> N
 @pytest.mark.parametrize("spherical", [False, True])
 def test_clusters_are_as_tight_as_on_the_cpu(where: torch.device, spherical: bool) -> None:
     pytest.importorskip("faiss")
-    from mirage import kmeans
+    from mirage.features import kmeans
 
     random = np.random.default_rng(0)
     centres = random.normal(size=(12, 16))

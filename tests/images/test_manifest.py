@@ -20,13 +20,13 @@ from mirage.config import ImagesConfig, TurntableConfig
 from mirage.core.contracts import HELDOUT, TRAIN
 from mirage.core.errors import MirageError
 from mirage.images import decode, manifest, survey
-from mirage.images.entry import Entry, Source
 from mirage.images.manifest import (
     build_manifest,
     open_images,
     source_fingerprint,
 )
-from mirage.images.sources import FolderSource
+from mirage.images.sources.registry import FolderSource
+from mirage.images.sources.source import Entry, Source
 from mirage.images.split import highest_heldout, object_hashes
 
 

@@ -14,7 +14,7 @@ from mirage.config import ImagesConfig
 from mirage.core.errors import MirageError
 from mirage.distributed.ranks import ALONE, Ranks
 from mirage.images import survey
-from mirage.images.entry import Entry, Source
+from mirage.images.sources.source import Entry, Source
 from mirage.images.survey import Survey
 
 

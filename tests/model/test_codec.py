@@ -17,6 +17,7 @@ from tiny_autoencoders import tiny_deterministic, tiny_kl
 from torch import Tensor
 
 from mirage.core.errors import MirageError
+from mirage.images.squares import to_square
 from mirage.model.codec import (
     PIXELS,
     Latents,
@@ -27,7 +28,6 @@ from mirage.model.codec import (
     shipped_autoencoders,
 )
 from mirage.report.view_metrics import psnr
-from mirage.squares import to_square
 
 
 def pictures() -> Tensor:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mirage.kmeans import assign
+from mirage.features.kmeans import assign
 from mirage.poses.clusters import SoftPoses, fit_mirrored_poses, fit_poses, soft_poses, softness_of
 
 CENTRES = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]], np.float32)

@@ -19,10 +19,10 @@ from mirage.parts.codebook import PartCodebook
 from mirage.parts.foreground import Foreground
 from mirage.poses import fit as fitting
 from mirage.poses.bank import PoseBank
-from mirage.poses.closure import Closure
+from mirage.poses.circle.closure import Closure
+from mirage.poses.circle.discovery import Circle, discover_circle
 from mirage.poses.describe import Sampled
 from mirage.poses.descriptor import LayoutEncoder
-from mirage.poses.discovery import Circle, discover_circle
 from mirage.poses.fit import fit_bank
 from mirage.poses.reader import CircleReader, fit_reader
 

@@ -7,8 +7,8 @@ import pytest
 from made_up_circles import azimuths, folded, whole
 
 from mirage.core.angles import circular_distance
+from mirage.poses.circle.timing import Timing
 from mirage.poses.reader import ARC, CircleReader, CurveReader, fit_reader
-from mirage.poses.timing import Timing
 
 TRUE = azimuths(900)
 POINTS, MIRRORED = folded(TRUE)

@@ -19,11 +19,11 @@ from tiny_autoencoders import tiny_kl
 from mirage.config import ModelConfig, ViewsConfig
 from mirage.core.contracts import PosedPhoto, PoseRing
 from mirage.core.errors import MirageError
+from mirage.images.squares import to_square
 from mirage.model.codec import Latents, Patches
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.pipeline import BANK, MiragePipeline, export_pipeline, load_pipeline, read_fit
-from mirage.squares import to_square
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 AZIMUTHS = [0.0, 45.0, 200.0]

@@ -26,18 +26,18 @@ from mirage.core.errors import MirageError
 from mirage.core.files import facts_of, files_at, fingerprint, path_of, replacing
 from mirage.distributed.ranks import ALONE, Ranks
 from mirage.distributed.threads import in_order
-from mirage.images.below import photos_below
 from mirage.images.column import Column
 from mirage.images.copies import first_of_same_bytes, looks, usable_photos
 from mirage.images.decode import UndecodableError, decode, reads_heic
-from mirage.images.entry import HEIC_SUFFIXES, SUFFIXES, Entry, Source
-from mirage.images.remote import absolute, is_url
-from mirage.images.shards import ShardsSource
-from mirage.images.sources import open_source
+from mirage.images.sources.folder import photos_below
+from mirage.images.sources.registry import open_source
+from mirage.images.sources.remote import absolute, is_url
+from mirage.images.sources.shards import ShardsSource
+from mirage.images.sources.source import HEIC_SUFFIXES, SUFFIXES, Entry, Source
 from mirage.images.split import highest_heldout, object_hashes
+from mirage.images.squares import to_frame, to_square
 from mirage.images.survey import Survey
 from mirage.images.turntable.render import name_set, render_set
-from mirage.squares import to_frame, to_square
 
 MANIFEST, REJECTED, SOURCE = "manifest.parquet", "rejected.csv", "source.json"
 # A column that a manifest does not have yet is read as unknown.

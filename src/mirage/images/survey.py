@@ -25,8 +25,8 @@ from mirage.core.progress import counting
 from mirage.distributed.ranks import ALONE, Ranks
 from mirage.distributed.threads import in_order
 from mirage.images.decode import UndecodableError, decode
-from mirage.images.entry import Entry, Source
 from mirage.images.likeness import sketch
+from mirage.images.sources.source import Entry, Source
 
 _BLOCK = 4096  # photos
 _FACTS = pa.schema(

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 import mirage.pretrained
 from mirage.core.errors import MirageError
 from mirage.core.hub import hub_answers
+from mirage.images.squares import go_on
 from mirage.model.inference import channels_last, in_precision, ready
-from mirage.squares import go_on
 
 _AROUND = 2  # rows of latents above and below those that are decoded
 _AT_ONCE = 16  # pictures decoded together, which bounds memory

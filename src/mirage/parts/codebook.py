@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from scipy.sparse.linalg import eigsh
 from torch import Tensor
 
-from mirage import kmeans
 from mirage.config import PartsConfig
 from mirage.core.contracts import FloatArray, check_shape
 from mirage.core.errors import MirageError
+from mirage.features import kmeans
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirage import kmeans
 from mirage.core.contracts import FloatArray, check_shape
+from mirage.features import kmeans
 
 _RESTARTS = 10
 

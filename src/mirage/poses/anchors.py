@@ -15,7 +15,7 @@ import numpy as np
 from mirage.core.angles import circular_difference, circular_distance, in_degrees, wrap
 from mirage.core.contracts import FloatArray
 from mirage.core.errors import MirageError
-from mirage.poses.timing import Timing
+from mirage.poses.circle.timing import Timing
 
 _KEY = "configuration key poses.anchors"
 _AT_END = 15.0  # degrees of 0° or 180° within which a pose may be its own mirror image

@@ -12,18 +12,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
 
-from mirage import kmeans
 from mirage.config import BackboneConfig
 from mirage.core.angles import circular_mean, wrap
 from mirage.core.contracts import FloatArray, IntArray, PoseLabels, PoseRing, check_shape
 from mirage.core.errors import MirageError
+from mirage.features import kmeans
 from mirage.parts.codebook import PartCodebook
 from mirage.parts.foreground import Foreground
+from mirage.poses.circle.timing import Timing
 from mirage.poses.clusters import soft_poses
 from mirage.poses.descriptor import LayoutEncoder
 from mirage.poses.reader import CircleReader
 from mirage.poses.stability import CountChoice, CountTrial
-from mirage.poses.timing import Timing
 
 _FORMAT = "mirage-pose-bank-2"
 _LARGEST = "encoder.basis"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirage import kmeans
 from mirage.core.contracts import FloatArray, IntArray
+from mirage.features import kmeans
 
 _ROUNDS = 10  # of the refinement of paired poses
 

@@ -27,10 +27,10 @@ from mirage.features.extract import ImageBatch
 from mirage.features.sample import draw_sample
 from mirage.parts.codebook import PartCodebook, fit_codebook
 from mirage.parts.foreground import Foreground, fit_foreground
+from mirage.poses.circle.outline import NUM_FIGURES, outline_figures
 from mirage.poses.descriptor import LayoutEncoder, fit_layout_encoder, pool_layout
 from mirage.poses.encoder_file import load_encoder, save_encoder
 from mirage.poses.erase import mean_colours
-from mirage.poses.outline import NUM_FIGURES, outline_figures
 
 _CHUNK = 256  # photos of the sample turned into layouts at once
 _MASK_SAMPLE = 256  # photos whose edges tell object from background

@@ -7,20 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from mirage import kmeans
 from mirage.config import BackboneConfig, PosesConfig
 from mirage.core.contracts import FloatArray, IntArray
 from mirage.core.errors import MirageError
+from mirage.features import kmeans
 from mirage.poses.anchors import check_anchors, place_anchors
 from mirage.poses.bank import PoseBank, join_circle
-from mirage.poses.clock import Clock, fit_clock
+from mirage.poses.circle.clock import Clock, fit_clock
+from mirage.poses.circle.discovery import Circle, discover_circle
+from mirage.poses.circle.search import Photos
 from mirage.poses.clusters import fit_mirrored_poses, fit_poses, softness_of
 from mirage.poses.describe import Sampled
 from mirage.poses.descriptor import LayoutEncoder
-from mirage.poses.discovery import Circle, discover_circle
 from mirage.poses.reader import ARC, CircleReader, CurveReader, fit_reader
 from mirage.poses.ring import ring_from_distances, ring_from_plane
-from mirage.poses.search import Photos
 from mirage.poses.stability import CountChoice, choose_count
 
 # Of the circle joined to the descriptor, whose own length is about 1: large enough that poses are

@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from mirage.core.angles import circular_distance, circular_mean, retime, wrap
 from mirage.core.contracts import FloatArray, check_shape
-from mirage.poses.curve import fit_series, kernel, principal_axes, stations
+from mirage.poses.circle.curve import fit_series, kernel, principal_axes, stations
 
 _STATIONS = 180  # azimuths at which a reading weighs the curve
 _HARMONICS = 10

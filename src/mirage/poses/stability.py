@@ -8,9 +8,9 @@ from itertools import permutations
 
 import numpy as np
 
-from mirage import kmeans
 from mirage.core.contracts import FloatArray, IntArray
 from mirage.core.errors import MirageError
+from mirage.features import kmeans
 
 CANDIDATES = (4, 6, 8, 10, 12, 16, 20, 24, 30, 36, 48, 60, 72)
 _FEWEST = 20  # photos a pose must have on average

@@ -26,12 +26,12 @@ from PIL import Image
 from mirage.config import ViewsConfig
 from mirage.core.contracts import ByteArray, Framing, PosedPhoto, PoseRing
 from mirage.core.errors import MirageError
+from mirage.images.squares import to_rgb, to_square
 from mirage.model.codec import PIXELS, Codec, Latents, Patches, load_autoencoder
 from mirage.model.conditioning import PoseEmbedding
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
-from mirage.squares import to_rgb, to_square
 
 BANK = "bank.safetensors"
 # Of `ViewsConfig`, what belongs to the weights and travels with them where it is not the default.

@@ -21,10 +21,10 @@ from mirage.distributed.device import device
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.decode import Photo, read_photo
 from mirage.images.manifest import open_images
-from mirage.images.sources import find_photos
+from mirage.images.sources.registry import find_photos
+from mirage.images.squares import to_square
 from mirage.poses.bank import PoseBank
 from mirage.report.tables import add_row, print_table, rich_table
-from mirage.squares import to_square
 from mirage.stages.folder import BANK_FILE, RunFolder
 from mirage.stages.show.explain import Explainer
 

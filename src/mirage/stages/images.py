@@ -15,8 +15,8 @@ from mirage.images.manifest import (
     open_images,
     source_fingerprint,
 )
-from mirage.images.remote import absolute
-from mirage.images.sources import open_source
+from mirage.images.sources.registry import open_source
+from mirage.images.sources.remote import absolute
 from mirage.stages.folder import STAGES, RunFolder, hash_of
 
 

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from mirage.core.contracts import FloatArray, Frame, Window
+from mirage.images.squares import to_square
 from mirage.parts.framing import differ, object_frame
-from mirage.squares import to_square
 from mirage.stages.turn.place import place
 
 USUAL = Frame(0.5, 0.55, 0.7, 0.7)

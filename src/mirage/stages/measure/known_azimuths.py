@@ -15,8 +15,8 @@ from PIL import Image
 
 from mirage.core.contracts import HELDOUT, FloatArray, IntArray
 from mirage.core.errors import MirageError
-from mirage.images.listing import read_listing, read_number, same_spelling
 from mirage.images.manifest import open_images
+from mirage.images.sources.listing import read_listing, read_number, same_spelling
 from mirage.poses.labels import read_labels
 from mirage.report import pose_metrics as metrics
 from mirage.report.azimuth_truth import (

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mirage import kmeans
 from mirage.config import Config
 from mirage.core.angles import RingAlignment, align_rings
 from mirage.core.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
 from mirage.core.progress import show_progress
 from mirage.distributed.device import device
+from mirage.features import kmeans
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.manifest import ImageSet, open_images
+from mirage.images.squares import to_square
 from mirage.images.turntable.objects import CATEGORIES, ObjectSpec, sample_objects
 from mirage.images.turntable.pictures import render, render_mask
 from mirage.parts.silhouette import SIDE, find_silhouettes
@@ -27,7 +28,6 @@ from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.poses.ring import ring_from_distances
 from mirage.report import pose_metrics as metrics
-from mirage.squares import to_square
 from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder
 
 _TRUE_BINS = 24  # true azimuths are compared with clusters in bins of 15°

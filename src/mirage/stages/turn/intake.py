@@ -8,10 +8,10 @@ from PIL import Image
 
 from mirage.config import ViewsConfig
 from mirage.core.contracts import ByteArray, FloatArray, PosedPhoto, PoseLabels, Window
+from mirage.images.squares import to_frame, to_square
 from mirage.parts.backdrop import plain_background
 from mirage.parts.framing import find_frames, within
 from mirage.parts.silhouette import find_silhouettes
-from mirage.squares import to_frame, to_square
 from mirage.stages.turn.place import place
 from mirage.stages.turn.refuse import Judge
 from mirage.stages.turn.turner import Turner

@@ -17,7 +17,7 @@ from mirage.core.files import as_shown, path_of
 from mirage.core.progress import show_progress
 from mirage.images.decode import photo_name, read_photo
 from mirage.images.manifest import ImageSet, open_images
-from mirage.images.sources import find_photos
+from mirage.images.sources.registry import find_photos
 from mirage.poses.bank import PoseBank
 from mirage.stages.folder import RunFolder, read_json
 from mirage.stages.show.explain import picture_name

@@ -11,9 +11,9 @@ from torch import Tensor
 from mirage.core.contracts import ByteArray, Frame, Framing, PoseLabels
 from mirage.distributed.device import device
 from mirage.features.backbone import Backbone, load_backbone
+from mirage.images.squares import to_square
 from mirage.parts.framing import find_frames
 from mirage.poses.bank import PoseBank
-from mirage.squares import to_square
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,64 @@
+"""Discoveries that agree make a score near 1; photos on no curve make none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from made_up_circles import ODD, azimuths, folded, whole
+
+from mirage.core.angles import align_rings, circular_distance, circular_mean
+from mirage.core.contracts import FloatArray
+from mirage.poses.circle import discovery
+from mirage.poses.circle.discovery import discover_circle, pin_ring
+
+
+def test_discoveries_agree_on_a_circle() -> None:
+    true = azimuths(400)
+    points, mirrored = folded(true)
+    circle = discover_circle(points, mirrored, seed=0, num_discoveries=2)
+    assert circle is not None and circle.score > 0.8
+    assert len(circle.reader.members) == 2
+    read = circle.reader.azimuths(points)
+    assert np.median(align_rings(read, true).error(read, true)) < 6.0
+    assert np.median(circle.reader.confidence(points)) > 0.9  # all members lie on one ring
+
+
+def test_an_arc_is_told_from_a_circle() -> None:
+    points, mirrored = whole(azimuths(200, 20.0, 140.0))
+    arc = discover_circle(points, mirrored, seed=0, num_discoveries=1)
+    assert arc is not None and arc.score < 0.5
+    low, high = arc.closure.span
+    assert high - low < 300.0  # of a circle that goes all round it is 360
+
+
+def test_a_cloud_is_no_circle() -> None:
+    cloud = np.random.default_rng(0).normal(size=(300, 6))
+    assert discover_circle(cloud, cloud * ODD, seed=0, num_discoveries=2) is None
+
+
+@pytest.mark.parametrize(("end", "way"), [(0, 1), (180, 1), (0, -1), (180, -1)])
+def test_a_ring_has_one_end_at_0_and_runs_one_way_however_it_was_found(end: int, way: int) -> None:
+    true = azimuths(300)
+    pinned, other = pin_ring(true), pin_ring(end + way * true)
+    assert circular_distance(pinned, other).max() < 1e-9
+    assert circular_mean(pinned) <= 90.0
+
+
+def test_searches_that_put_photos_elsewhere_leave_a_low_score(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Photos lie on two circles at once, apart by more than 30° for half of them."""
+    one = azimuths(400)
+    other = one + np.random.default_rng(1).normal(0.0, 50.0, 400)
+    points, mirrored = (
+        np.concatenate(parts, axis=1) for parts in zip(whole(one), whole(other), strict=True)
+    )
+
+    def find(descriptors: FloatArray, _: FloatArray, seed: int, __: float) -> FloatArray:
+        plane = descriptors[:, 6 * seed : 6 * seed + 2]  # each search finds another circle
+        return np.rad2deg(np.arctan2(plane[:, 1], plane[:, 0])) % 360.0
+
+    monkeypatch.setattr(discovery, "find_azimuths", find)
+    circle = discover_circle(points, mirrored, seed=0, num_discoveries=2)
+    assert circle is not None
+    assert circle.closure.score > 0.9 and circle.score < 0.5
