@@ -17,11 +17,11 @@ import numpy as np
 
 from mirage.core.angles import circular_difference, circular_distance, wrap
 from mirage.core.contracts import FloatArray, IntArray
+from mirage.drawing.azimuth_truth import AzimuthTruth, error_figures
 from mirage.images.manifest import open_images
 from mirage.poses.anchors import place_anchors
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
-from mirage.report.azimuth_truth import AzimuthTruth, error_figures
 from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder
 from mirage.stages.measure.known_azimuths import KnownAzimuths
 

@@ -18,10 +18,10 @@ import skimage
 from PIL import Image
 
 from mirage.core.contracts import HELDOUT, ByteArray
+from mirage.drawing.tables import print_tables
 from mirage.images.manifest import open_images
 from mirage.images.squares import to_rgb, to_square
 from mirage.model.codec import load_autoencoder
-from mirage.report.tables import print_tables
 from mirage.stages.folder import RunFolder
 from mirage.stages.measure.reconstruction import (
     SHRUNK,

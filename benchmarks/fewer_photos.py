@@ -18,11 +18,11 @@ import numpy as np
 
 from mirage.config.load import load_config
 from mirage.distributed.device import device
+from mirage.drawing.azimuth_truth import AzimuthTruth, error_figures
 from mirage.features.backbone import load_backbone
 from mirage.images.manifest import open_images
 from mirage.poses.describe import describe
 from mirage.poses.fit import fit_bank
-from mirage.report.azimuth_truth import AzimuthTruth, error_figures
 from mirage.stages.folder import RunFolder
 from mirage.stages.measure.known_azimuths import KnownAzimuths
 

@@ -22,13 +22,13 @@ import torch._dynamo  # before VTK's window: its LLVM and triton's do not load i
 from mirage.config.load import load_config
 from mirage.core.contracts import PosedPhoto
 from mirage.core.errors import MirageError
+from mirage.drawing.tables import Table, print_tables
 from mirage.images.turntable.objects import ObjectSpec, build_meshes, sample_objects
 from mirage.images.turntable.occupancy import occupancy
 from mirage.images.turntable.pictures import studio_of
 from mirage.images.turntable.scene import FIELD_OF_VIEW
 from mirage.images.turntable.solids import block
 from mirage.images.turntable.studio import Studio
-from mirage.report.tables import Table, print_tables
 from mirage.shape.cameras import OrbitCameras
 from mirage.shape.field import VoxelField, grid_points
 from mirage.shape.fit import FitSettings, fit_field

@@ -16,8 +16,8 @@ from callbacks.review import Reading, ReviewRow, log_views, review_rows
 from callbacks.tracking import runs_of
 from mirage.config import ViewsConfig
 from mirage.core.contracts import ByteArray, Orbit, PosedPhoto, PoseLabels, PoseRing
-from mirage.report.films import save_gif
-from mirage.report.panels import contact_sheet
+from mirage.drawing.films import save_gif
+from mirage.drawing.panels import contact_sheet
 from mirage.sampler.orbit import Turn, sample_orbits
 from mirage.sampler.targets import nearest_pose, ring_azimuths
 

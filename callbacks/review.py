@@ -16,7 +16,7 @@ from callbacks.tracking import kept_with, videos
 from mirage.config import ViewsConfig
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import ByteArray, FloatArray, IntArray, Orbit
-from mirage.report.view_metrics import colour_distance
+from mirage.metrics.views import colour_distance
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ from mirage.config.load import load_config, save_config
 from mirage.core.contracts import HELDOUT, PosedPhoto, PoseLabels, PoseRing
 from mirage.core.errors import MirageError
 from mirage.distributed.device import device
+from mirage.drawing.panels import contact_sheet
 from mirage.images.manifest import MANIFEST, SOURCE, open_images
 from mirage.model.codec import PIXELS, Codec, Latents, Patches
 from mirage.model.cost import count_cost, measure_speed
@@ -51,7 +52,6 @@ from mirage.model.lit import PoseDiffusion
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels, write_labels
 from mirage.recipes import latent_shape
-from mirage.report.panels import contact_sheet
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.pipeline import BANK, export_pipeline
 from mirage.sampler.targets import ring_azimuths

@@ -13,8 +13,8 @@ from callbacks.review import Reading, log_views, review_rows
 from callbacks.tracking import Record, recording
 from mirage.config import ViewsConfig
 from mirage.core.contracts import Orbit
-from mirage.report.films import save_gif
-from mirage.report.view_metrics import colour_distance
+from mirage.drawing.films import save_gif
+from mirage.metrics.views import colour_distance
 
 pytestmark = pytest.mark.usefixtures("nobody")
 

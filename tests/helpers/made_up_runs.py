@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 
 from mirage.config.load import load_config, save_config
-from mirage.report.films import save_gif
+from mirage.diagnostics.gallery import GALLERY, Gallery
+from mirage.drawing.films import save_gif
 from mirage.stages.folder import RunFolder, write_json
-from mirage.stages.show.gallery import GALLERY, Gallery
 
 FOUND: dict[str, Any] = {
     "num_images": 90,

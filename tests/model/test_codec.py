@@ -18,6 +18,7 @@ from torch import Tensor
 
 from mirage.core.errors import MirageError
 from mirage.images.squares import to_square
+from mirage.metrics.views import psnr
 from mirage.model.codec import (
     PIXELS,
     Latents,
@@ -27,7 +28,6 @@ from mirage.model.codec import (
     load_autoencoder,
     shipped_autoencoders,
 )
-from mirage.report.view_metrics import psnr
 
 
 def pictures() -> Tensor:

@@ -18,10 +18,10 @@ from mirage.config import BackboneConfig, PartsConfig, PosesConfig
 from mirage.core.angles import align_rings
 from mirage.core.contracts import ByteArray, FloatArray, IntArray, PoseLabels
 from mirage.features.backbone import Backbone
+from mirage.metrics.poses import homogeneity
 from mirage.poses.bank import PoseBank
 from mirage.poses.describe import Described, Read, describe
 from mirage.poses.fit import fit_bank
-from mirage.report.pose_metrics import homogeneity
 
 SIDE, PATCH, BATCH = 60, 4, 50
 GREY, NOSE, TAIL, WHEEL = (120, 120, 120), (250, 60, 60), (60, 250, 60), (20, 20, 90)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from made_up_pages import make_orbit, make_page
 
+from mirage.drawing.tables import Table
 from mirage.report.compared import compare_pages
 from mirage.report.orbit_view import OrbitView
 from mirage.report.page import ReportPage
-from mirage.report.tables import Table
 
 SETTINGS = Table("Settings that differ", ("", "a", "b"), [["train.steps", "1", "2"]])
 

@@ -14,11 +14,11 @@ from made_up_pages import HOSTILE, make_orbit, make_page
 from PIL import Image
 
 from mirage.core.errors import MirageError
+from mirage.drawing import sprites
+from mirage.drawing.tables import Cell, Table, format_cell
 from mirage.report import page as pages
-from mirage.report import sprites
 from mirage.report.orbit_view import OrbitView
 from mirage.report.page import Panel, ReportPage, write_page
-from mirage.report.tables import Cell, Table, format_cell
 
 
 class Reader(HTMLParser):

@@ -15,9 +15,9 @@ import pytest
 from made_up_pages import CUBE, HOSTILE, make_page, make_ring, make_view
 from PIL import Image
 
+from mirage.drawing.tables import Table
 from mirage.report.compared import compare_pages
 from mirage.report.page import ReportPage, write_page
-from mirage.report.tables import Table
 
 pytestmark = pytest.mark.browser
 PATIENCE = 120_000  # ms that one step may take on a busy machine

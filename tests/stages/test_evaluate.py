@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mirage.report.tables import print_tables
+from mirage.drawing.tables import print_tables
 from mirage.stages.evaluate import tables_of
 from mirage.stages.measure.view_tables import view_tables
 

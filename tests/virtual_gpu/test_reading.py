@@ -123,7 +123,7 @@ def test_the_figures_of_an_evaluation(gpu: VirtualGPU, bank: PoseBank) -> None:
     lines = {line.split(":")[0] for line in tally.syncs}
     assert lines <= {
         "src/mirage/sampler/orbit.py", "src/mirage/poses/descriptor.py",
-        "src/mirage/report/view_metrics.py", "src/mirage/stages/measure/view_cost.py",
+        "src/mirage/metrics/views.py", "src/mirage/stages/measure/view_cost.py",
         "src/mirage/stages/turn/view_reader.py",
     }, f"{tally}"  # fmt: skip
     own = measured("cpu", bank)

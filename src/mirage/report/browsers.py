@@ -10,9 +10,9 @@ from PIL import Image
 
 from mirage.core.angles import in_degrees
 from mirage.core.contracts import ByteArray, FloatArray, IntArray, check_shape
-from mirage.report.canvas import palette
-from mirage.report.ring import spread
-from mirage.report.tables import format_cell
+from mirage.drawing.canvas import palette
+from mirage.drawing.ring import spread
+from mirage.drawing.tables import format_cell
 
 _RADIUS = 42.0  # of the ring, percent of its box
 _WIDEST = 24.0  # degrees of the ring that a thumbnail takes at most

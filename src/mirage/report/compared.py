@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from mirage.drawing.tables import Cell, Table
 from mirage.report.orbit_view import OrbitView
 from mirage.report.page import Listing, Panel, ReportPage
-from mirage.report.tables import Cell, Table
 
 
 def compare_pages(

@@ -11,8 +11,8 @@ from PIL import Image
 from mirage.core.angles import in_degrees
 from mirage.core.contracts import ByteArray, FloatArray, IntArray, Orbit
 from mirage.core.errors import MirageError
-from mirage.report.sprites import GUTTER, grid, page_frame, position, sprite
-from mirage.report.tables import Cell
+from mirage.drawing.sprites import GUTTER, grid, page_frame, position, sprite
+from mirage.drawing.tables import Cell
 
 
 @dataclass(frozen=True)

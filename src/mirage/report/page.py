@@ -14,11 +14,11 @@ import jinja2
 from PIL import Image
 
 from mirage.core.files import replacing
+from mirage.drawing.sprites import data_uri, frame_height
+from mirage.drawing.tables import Cell, Table, format_cell
 from mirage.report.browsers import PartBrowser, PoseBrowser
 from mirage.report.orbit_view import OrbitView, orbit_context
 from mirage.report.solid_view import SolidView, solid_contexts
-from mirage.report.sprites import data_uri, frame_height
-from mirage.report.tables import Cell, Table, format_cell
 
 _SCRIPTS = ("turn.js", "filter.js", "browse.js", "solid.js")
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mirage.core.contracts import ByteArray, FloatArray, IntArray, check_shape
+from mirage.drawing.tables import Cell
 from mirage.report.orbit_view import OrbitView
-from mirage.report.tables import Cell
 
 _STEPS = 32767  # whole numbers that a coordinate in [-1, 1] is kept as
 

@@ -15,8 +15,8 @@ from mirage.config import Config
 from mirage.core.angles import RingAlignment
 from mirage.core.errors import MirageError
 from mirage.distributed.ranks import join_ranks
-from mirage.report.sweeps import Series, draw_panels
-from mirage.report.tables import print_tables, to_markdown
+from mirage.drawing.sweeps import Series, draw_panels
+from mirage.drawing.tables import print_tables, to_markdown
 from mirage.sampler.targets import pose_azimuths
 from mirage.stages.evaluate import FIGURES
 from mirage.stages.folder import RunFolder, hash_of, read_json, replacing, save_picture, write_json

@@ -17,16 +17,16 @@ from mirage.core.contracts import ByteArray, PoseLabels
 from mirage.core.errors import MirageError
 from mirage.core.files import as_shown, as_text
 from mirage.core.progress import show_progress
+from mirage.diagnostics.explain import Explainer
 from mirage.distributed.device import device
+from mirage.drawing.tables import add_row, print_table, rich_table
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.decode import Photo, read_photo
 from mirage.images.manifest import open_images
 from mirage.images.sources.registry import find_photos
 from mirage.images.squares import to_square
 from mirage.poses.bank import PoseBank
-from mirage.report.tables import add_row, print_table, rich_table
 from mirage.stages.folder import BANK_FILE, RunFolder
-from mirage.stages.show.explain import Explainer
 
 T = TypeVar("T")
 

@@ -21,11 +21,11 @@ from mirage.core.contracts import HELDOUT, TRAIN, ByteArray
 from mirage.core.errors import MirageError
 from mirage.distributed.device import device
 from mirage.distributed.ranks import find_ranks, join_ranks
+from mirage.drawing.tables import print_tables
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.manifest import open_images
 from mirage.model.autoencoder import AutoencoderTraining, build_autoencoder, reconstruct_noise
 from mirage.model.codec import load_autoencoder
-from mirage.report.tables import print_tables
 from mirage.stages.folder import RunFolder, hash_of, read_json, save_picture, write_json
 from mirage.stages.learn.fitting import averaged_weights, fit, resumable_trainer, set_aside_other
 from mirage.stages.learn.precision import settle_precision

@@ -11,12 +11,12 @@ from mirage.core.angles import align_rings
 from mirage.core.errors import MirageError
 from mirage.core.files import SAVED, path_of
 from mirage.distributed.ranks import find_ranks
+from mirage.drawing.tables import Table
 from mirage.poses.labels import read_azimuths
 from mirage.report.compared import compare_pages
 from mirage.report.page import write_page
-from mirage.report.tables import Table
+from mirage.report.run_page import page_of_run
 from mirage.stages.folder import LABELS_FILE, RunFolder
-from mirage.stages.show.run_page import page_of_run
 
 PAGE = "index.html"
 _TELLING, _COMMON = 20, 1000  # photos that two runs have in common: at least, and as many as help

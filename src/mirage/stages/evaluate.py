@@ -16,8 +16,9 @@ from typing import Any
 from mirage.config import Config
 from mirage.core.errors import MirageError
 from mirage.core.files import hash_file, replacing
+from mirage.diagnostics.pose_panels import draw_reliability
 from mirage.distributed.ranks import Ranks, join_ranks
-from mirage.report.tables import Table, print_tables, to_markdown
+from mirage.drawing.tables import Table, print_tables, to_markdown
 from mirage.sampler.targets import pose_azimuths
 from mirage.stages.folder import (
     SUMMARY_FILE,
@@ -35,7 +36,6 @@ from mirage.stages.measure.view_figures import COPY, NEAREST, RunPhotos, measure
 from mirage.stages.measure.view_tables import view_tables
 from mirage.stages.measure.view_turns import measure_turns, turn_tables
 from mirage.stages.record import record_evaluation
-from mirage.stages.show.pose_panels import draw_reliability
 from mirage.stages.turn.turner import Turner
 from mirage.stages.turn.turning import with_mode
 

@@ -16,6 +16,8 @@ from mirage.core.contracts import TRAIN, ByteArray, FloatArray, IntArray, PoseLa
 from mirage.core.errors import MirageError
 from mirage.core.files import hash_file
 from mirage.core.progress import show_progress
+from mirage.diagnostics.pose_doubts import find_doubts
+from mirage.diagnostics.pose_pictures import draw_poses
 from mirage.distributed.device import device
 from mirage.distributed.ranks import Ranks, join_ranks
 from mirage.distributed.threads import threads_of_machine
@@ -38,8 +40,6 @@ from mirage.stages.folder import (
     write_json,
 )
 from mirage.stages.learn.pretrained import find_pretrained, match_pretrained
-from mirage.stages.show.pose_doubts import find_doubts
-from mirage.stages.show.pose_pictures import draw_poses
 
 WORK = "work"
 _VERSION = 2  # of what is found by the same settings in the same photos: raised when it changes

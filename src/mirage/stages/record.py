@@ -18,7 +18,8 @@ from callbacks.objects import log_objects
 from callbacks.review import Reading, log_views, review_rows
 from callbacks.tracking import log_pictures, recording
 from mirage.config import Config
-from mirage.report.panels import contact_sheet
+from mirage.diagnostics.pose_panels import pose_files
+from mirage.drawing.panels import contact_sheet
 from mirage.stages.folder import SUMMARY_FILE, RunFolder, read_json
 from mirage.stages.provenance import (
     find_code,
@@ -27,7 +28,6 @@ from mirage.stages.provenance import (
     poses_bundle,
     record_of,
 )
-from mirage.stages.show.pose_panels import pose_files
 from mirage.stages.turn.kept_object import FACTS, FILM, MESHES
 from mirage.stages.turn.kept_views import read_orbit
 

@@ -7,8 +7,8 @@ from typing import Any
 from mirage.config import Config
 from mirage.distributed.ranks import find_ranks
 from mirage.report.page import write_page
+from mirage.report.run_page import page_of_run, read_figures
 from mirage.stages.folder import RunFolder
-from mirage.stages.show.run_page import page_of_run, read_figures
 
 
 def run(config: Config, folder: RunFolder) -> str:

@@ -10,8 +10,8 @@ from mirage.config import Config
 from mirage.core.errors import MirageError
 from mirage.core.progress import counting
 from mirage.distributed.ranks import join_ranks
-from mirage.report.films import save_webp
-from mirage.report.panels import contact_sheet, turning_sheet
+from mirage.drawing.films import save_webp
+from mirage.drawing.panels import contact_sheet, turning_sheet
 from mirage.stages.folder import RunFolder, hash_of, save_picture, write_json
 from mirage.stages.turn.kept_views import SHEET, is_made, read_orbit, save_views
 from mirage.stages.turn.references import Reference, find_references

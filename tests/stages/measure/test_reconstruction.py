@@ -8,7 +8,7 @@ import torch
 from made_up_photos import MadeUpBackbone
 from tiny_autoencoders import tiny_deterministic, tiny_kl
 
-from mirage.report.view_metrics import psnr
+from mirage.metrics.views import psnr
 from mirage.stages.measure.reconstruction import (
     draw_reconstructions,
     figures_of,

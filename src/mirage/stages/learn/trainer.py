@@ -17,6 +17,7 @@ from mirage.config import Config, ViewsConfig
 from mirage.config.load import build_targets
 from mirage.core.contracts import ByteArray, PosedPhoto, PoseLabels
 from mirage.core.errors import MirageError
+from mirage.diagnostics.pose_panels import pose_files
 from mirage.distributed.device import device
 from mirage.distributed.ranks import find_ranks
 from mirage.features.backbone import load_backbone
@@ -31,7 +32,6 @@ from mirage.stages.learn.fitting import METRICS, averaged_weights, fit, resumabl
 from mirage.stages.learn.framed import open_framed
 from mirage.stages.learn.precision import settle_precision
 from mirage.stages.provenance import poses_bundle, record_of
-from mirage.stages.show.pose_panels import pose_files
 
 VALIDATION_REFERENCES = 4  # turned at every validation, to be looked at
 _VALIDATION_VIEWS = 8

@@ -15,17 +15,17 @@ from PIL import Image
 
 from mirage.core.contracts import HELDOUT, FloatArray, IntArray
 from mirage.core.errors import MirageError
-from mirage.images.manifest import open_images
-from mirage.images.sources.listing import read_listing, read_number, same_spelling
-from mirage.poses.labels import read_labels
-from mirage.report import pose_metrics as metrics
-from mirage.report.azimuth_truth import (
+from mirage.drawing.azimuth_truth import (
     AzimuthTruth,
     error_figures,
     error_intervals,
     timing_figures,
 )
-from mirage.report.pose_plots import found_against_true
+from mirage.drawing.pose_plots import found_against_true
+from mirage.images.manifest import open_images
+from mirage.images.sources.listing import read_listing, read_number, same_spelling
+from mirage.metrics import poses as metrics
+from mirage.poses.labels import read_labels
 from mirage.stages.folder import LABELS_FILE, RunFolder
 
 _CLOSE = 15.0  # degrees of error that count as right in the reliability

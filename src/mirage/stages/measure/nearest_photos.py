@@ -16,7 +16,7 @@ from mirage.core.angles import circular_distance
 from mirage.core.contracts import TRAIN, ByteArray, FloatArray, IntArray, PoseLabels, PoseRing
 from mirage.core.progress import show_progress
 from mirage.images.manifest import ImageSet
-from mirage.report.view_metrics import colour_sketch
+from mirage.metrics.views import colour_sketch
 
 _MOST = 200  # photos of a pose that are looked through, drawn at random: bounds time and memory
 _BATCH = 256  # photos decoded at once

@@ -23,11 +23,11 @@ from mirage.images.manifest import ImageSet, open_images
 from mirage.images.squares import to_square
 from mirage.images.turntable.objects import CATEGORIES, ObjectSpec, sample_objects
 from mirage.images.turntable.pictures import render, render_mask
+from mirage.metrics import poses as metrics
 from mirage.parts.silhouette import SIDE, find_silhouettes
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.poses.ring import ring_from_distances
-from mirage.report import pose_metrics as metrics
 from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder
 
 _TRUE_BINS = 24  # true azimuths are compared with clusters in bins of 15°

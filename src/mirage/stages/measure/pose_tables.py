@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mirage.report.tables import Cell, Table
+from mirage.drawing.tables import Cell, Table
 
 _FIGURES = ("ring_score", "mask_iou", "nmi", "purity", "homogeneity", "left_right", "front_rear",
             "false_outliers", "outliers_found")  # fmt: skip

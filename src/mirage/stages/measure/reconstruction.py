@@ -15,12 +15,12 @@ from PIL import Image
 from mirage.core.contracts import ByteArray, FloatArray
 from mirage.core.progress import show_progress
 from mirage.distributed.device import device
+from mirage.drawing.canvas import Row, Tile, draw_rows, enlarge
+from mirage.drawing.tables import Table
 from mirage.features.backbone import Backbone
+from mirage.metrics import views as metrics
+from mirage.metrics.intervals import bootstrap
 from mirage.model.codec import Latents, downscale, encode
-from mirage.report import view_metrics as metrics
-from mirage.report.canvas import Row, Tile, draw_rows, enlarge
-from mirage.report.intervals import bootstrap
-from mirage.report.tables import Table
 
 SHRUNK = "shrunk to as many numbers"
 _AT_ONCE = 8  # photos

@@ -19,9 +19,9 @@ from mirage.core.contracts import ByteArray, FloatArray, PoseLabels
 from mirage.core.progress import counting
 from mirage.distributed.ranks import join_ranks
 from mirage.images.manifest import ImageSet
+from mirage.metrics import views as metrics
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
-from mirage.report import view_metrics as metrics
 from mirage.sampler.targets import nearest_pose
 from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder
 from mirage.stages.learn.framed import open_framed

@@ -10,8 +10,8 @@ import numpy as np
 from mirage.core.contracts import HELDOUT, FloatArray
 from mirage.core.progress import show_progress
 from mirage.images.manifest import ImageSet
-from mirage.report.set_metrics import frechet_distance, kernel_distance
-from mirage.report.view_metrics import pool
+from mirage.metrics.sets import frechet_distance, kernel_distance
+from mirage.metrics.views import pool
 from mirage.stages.measure.view_cases import Case
 from mirage.stages.turn.turner import Turner
 

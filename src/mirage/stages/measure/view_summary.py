@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mirage.core.contracts import FloatArray
-from mirage.report.intervals import Interval, Statistic, bootstrap, jackknife
+from mirage.metrics.intervals import Interval, Statistic, bootstrap, jackknife
 from mirage.stages.measure.view_cost import Cost
 from mirage.stages.measure.view_sets import SetFigure
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mirage.report.tables import Table
+from mirage.drawing.tables import Table
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ import numpy as np
 from mirage.config import Config
 from mirage.core.contracts import ByteArray, FloatArray
 from mirage.distributed.ranks import ALONE, Ranks
-from mirage.report.intervals import bootstrap
-from mirage.report.tables import Table
-from mirage.report.view_metrics import turn_steps
+from mirage.drawing.tables import Table
+from mirage.metrics.intervals import bootstrap
+from mirage.metrics.views import turn_steps
 from mirage.sampler.targets import nearest_pose, ring_azimuths
 from mirage.stages.measure.view_cases import Case
 from mirage.stages.turn.turner import Turner

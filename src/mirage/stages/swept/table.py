@@ -13,8 +13,8 @@ import numpy as np
 
 from mirage.config import Config, PlotConfig
 from mirage.core.files import replacing
+from mirage.drawing.sweeps import Series, draw_panels
 from mirage.multirun import Job, Multirun
-from mirage.report.sweeps import Series, draw_panels
 from mirage.stages.evaluate import FIGURES
 from mirage.stages.folder import SUMMARY_FILE, RunFolder, read_json, save_picture
 

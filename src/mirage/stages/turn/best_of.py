@@ -10,7 +10,7 @@ import numpy as np
 from mirage.config import ViewsConfig
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import FloatArray, Orbit, PoseLabels
-from mirage.report.view_metrics import colour_distance
+from mirage.metrics.views import colour_distance
 
 _POSE, _COLOUR = 15.0, 0.02  # degrees and colour distance that count as much
 _VARIED = 0.9  # share of the photo's noise in further samples, which would else be the first again

@@ -14,7 +14,7 @@ from PIL import Image, ImageSequence
 from mirage.core.contracts import ByteArray, FloatArray
 from mirage.core.errors import MirageError
 from mirage.core.files import replacing
-from mirage.report.films import save_gif
+from mirage.drawing.films import save_gif
 from mirage.report.solid_view import Surface
 from mirage.shape.mesh import save_mesh, surface
 from mirage.shape.reconstruct import Reconstruction, turning

@@ -12,9 +12,9 @@ from mirage.config import ViewsConfig
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import ByteArray, FloatArray, IntArray, Orbit, PoseLabels
 from mirage.core.errors import MirageError
-from mirage.report.films import save_gif, save_mp4
-from mirage.report.panels import contact_sheet
-from mirage.report.view_metrics import colour_distance
+from mirage.drawing.films import save_gif, save_mp4
+from mirage.drawing.panels import contact_sheet
+from mirage.metrics.views import colour_distance
 from mirage.stages.folder import open_picture, read_json, write_json
 from mirage.stages.turn.best_of import Scores
 from mirage.stages.turn.references import Reference

@@ -15,12 +15,12 @@ from mirage.core.contracts import HELDOUT, PosedPhoto
 from mirage.core.errors import MirageError
 from mirage.core.files import as_shown, path_of
 from mirage.core.progress import show_progress
+from mirage.diagnostics.explain import picture_name
 from mirage.images.decode import photo_name, read_photo
 from mirage.images.manifest import ImageSet, open_images
 from mirage.images.sources.registry import find_photos
 from mirage.poses.bank import PoseBank
 from mirage.stages.folder import RunFolder, read_json
-from mirage.stages.show.explain import picture_name
 from mirage.stages.turn.intake import Intake, Look
 from mirage.stages.turn.refuse import Judge, RefusedPictures
 from mirage.stages.turn.turner import Turner

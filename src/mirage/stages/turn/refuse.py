@@ -8,12 +8,12 @@ from pathlib import Path
 from mirage.core.angles import in_degrees
 from mirage.core.contracts import ByteArray, FloatArray, Framing, PoseLabels
 from mirage.core.errors import MirageError
+from mirage.diagnostics.explain import Explainer, picture_name
 from mirage.features.backbone import Backbone
 from mirage.images.manifest import ImageSet
 from mirage.parts.framing import border_share
 from mirage.poses.bank import PoseBank
 from mirage.stages.folder import RunFolder
-from mirage.stages.show.explain import Explainer, picture_name
 
 SURE_ENOUGH = 0.05  # below this confidence no pose is sure
 CUT_OFF = 0.25  # share of the border; above it, and above what the run's photos have, is cut off
