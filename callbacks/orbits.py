@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from callbacks.review import Reading, ReviewRow, log_views, review_rows
-from callbacks.tracking import runs_of
 from mirage.config import ViewsConfig
 from mirage.core.contracts import ByteArray, Orbit, PosedPhoto, PoseLabels, PoseRing
 from mirage.drawing.films import save_gif
 from mirage.drawing.panels import contact_sheet
 from mirage.sampler.orbit import Turn, sample_orbits
 from mirage.sampler.targets import nearest_pose, ring_azimuths
+from mirage.tracking.logger import runs_of
+from mirage.tracking.review import Reading, ReviewRow, log_views, review_rows
 
 ReadPoses = Callable[[ByteArray], PoseLabels | None]
 

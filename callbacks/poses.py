@@ -8,9 +8,9 @@ from pathlib import Path
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-from callbacks.artifacts import Bundle, use_bundle
-from callbacks.names import STEP, define
-from callbacks.tracking import log_pictures, runs_of
+from mirage.tracking.artifacts import Bundle, use_bundle
+from mirage.tracking.logger import log_pictures, runs_of
+from mirage.tracking.names import STEP, define
 
 
 class PoseRecord(Callback):

@@ -192,7 +192,7 @@ def _doctor(typed: _Typed) -> None:
 
 
 def _workspace(typed: _Typed) -> None:
-    from callbacks.workspace import apply
+    from mirage.tracking.workspace import apply
 
     _tell("workspace", lambda: apply(typed.words))
 

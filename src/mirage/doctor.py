@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-from callbacks.wandb_key import has_wandb_key
 from mirage.core.machine import allowed_memory, allowed_processors
+from mirage.tracking.key import has_wandb_key
 
 _HUB, _HUB_SECONDS = "https://huggingface.co", 2.0
 _DINOV2 = "models--timm--vit_small_patch14_reg4_dinov2.lvd142m"  # as the hub's cache names it

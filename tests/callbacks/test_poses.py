@@ -14,9 +14,9 @@ import wandb
 from offline_runs import read_runs
 from PIL import Image
 
-from callbacks.artifacts import Bundle
 from callbacks.poses import PoseRecord
-from callbacks.tracking import Record, wandb_logger
+from mirage.tracking.artifacts import Bundle
+from mirage.tracking.logger import Record, wandb_logger
 
 pytestmark = pytest.mark.usefixtures("nobody")
 

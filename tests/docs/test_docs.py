@@ -31,7 +31,6 @@ from made_up_solids import field_of, van, views_of
 from PIL import Image
 from tiny_runs import BRIEF, TINY, TINY_AUTOENCODER, mirage
 
-from callbacks import workspace
 from mirage import cli, multirun
 from mirage.cluster import launch
 from mirage.commands import COMMANDS, options
@@ -46,6 +45,7 @@ from mirage.stages.measure import pose_figures
 from mirage.stages.turn import refuse
 from mirage.stages.turn.kept_object import save_object
 from mirage.stages.turn.object_views import settings_of
+from mirage.tracking import workspace
 
 QUICK_START = "mirage run images.path=FOLDER run=runs/mine"
 # A part of a command → why it is resolved and not run.
@@ -60,7 +60,7 @@ RESOLVED = {
     "sweep ": "a sweep of hours",
     "--multirun": "a sweep of hours",
     "launcher=": "needs a Slurm cluster; tests/cluster/test_launch.py has one",
-    "workspace ": "needs W&B's server; tests/callbacks/test_workspace.py stands in for it",
+    "workspace ": "needs W&B's server; tests/tracking/test_workspace.py stands in for it",
     "s3://": "needs a bucket; tests/images/sources/test_remote.py has servers",
     "evaluate.truth=": "needs azimuths of photos; the demo below is measured against a table",
     "poses.count=": "finds poses anew, as the quick start does",

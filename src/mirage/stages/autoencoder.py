@@ -39,8 +39,8 @@ from mirage.stages.measure.reconstruction import (
     shrink,
     table_of,
 )
-from mirage.stages.provenance import record_of
-from mirage.stages.record import record_autoencoder
+from mirage.tracking.provenance import record_of
+from mirage.tracking.record import record_autoencoder
 
 STAGE = "autoencoder"
 MODEL = "model"  # what diffusers reads, in the stage's folder

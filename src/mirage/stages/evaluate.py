@@ -35,9 +35,9 @@ from mirage.stages.measure.view_cases import view_cases
 from mirage.stages.measure.view_figures import COPY, NEAREST, RunPhotos, measure_views
 from mirage.stages.measure.view_tables import view_tables
 from mirage.stages.measure.view_turns import measure_turns, turn_tables
-from mirage.stages.record import record_evaluation
 from mirage.stages.turn.turner import Turner
 from mirage.stages.turn.turning import with_mode
+from mirage.tracking.record import record_evaluation
 
 FIGURES, TABLES, TURNED = "figures.json", "tables.md", "turned"
 RELIABILITY, AZIMUTHS = "reliability.png", "azimuths.png"

@@ -60,7 +60,7 @@ def run(config: Config, folder: RunFolder) -> str:
     found = folder.make("poses", key, ranks, discover)
     if ranks.is_first:
         if found:
-            from mirage.stages.record import record_poses  # takes seconds
+            from mirage.tracking.record import record_poses  # takes seconds
 
             record_poses(config, folder)
         shutil.rmtree(folder["poses"] / WORK, ignore_errors=True)

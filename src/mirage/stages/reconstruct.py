@@ -62,7 +62,7 @@ def run(config: Config, folder: RunFolder) -> str:
     refused = {name: why for of_rank in ranks.gather(wrong) for name, why in of_rank.items()}
     targets = [folder["shape"] / s.name for s in orbits if s.name not in refused]
     if any(ranks.gather(new > 0)) and weights.own and ranks.is_first:
-        from mirage.stages.record import record_objects  # takes seconds
+        from mirage.tracking.record import record_objects  # takes seconds
 
         record_objects(config, folder, targets)
     if refused:

@@ -25,7 +25,7 @@ from mirage.stages.learn.refine import refine
 from mirage.stages.learn.rehearsal import rehearse
 from mirage.stages.learn.trainer import checkpoint_to_export, fit_denoiser, load_averaged
 from mirage.stages.learn.training_data import TrainingData, keep_images
-from mirage.stages.record import record_model
+from mirage.tracking.record import record_model
 
 # These do not change what training computes, or only how far it goes.
 _MAY_CHANGE = (

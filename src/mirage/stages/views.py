@@ -69,7 +69,7 @@ def turn_references(
                 count(1)
     some_made = any(ranks.gather(bool(missing)))
     if some_made and weights.own and ranks.is_first:
-        from mirage.stages.record import record_views  # takes seconds
+        from mirage.tracking.record import record_views  # takes seconds
 
         record_views(config, folder, [folder["views"] / r.name for r in references])
 

@@ -21,7 +21,6 @@ from callbacks.ema import WarmupEMA
 from callbacks.history import MetricsFile
 from callbacks.pace import Pace
 from callbacks.stopping import StoppedError, StopWhenTold
-from callbacks.tracking import Record, finish, refusals_told, wandb_logger
 from mirage.core.errors import MirageError
 from mirage.distributed.device import fast_kernels
 from mirage.distributed.ranks import ALONE, Ranks, find_ranks
@@ -32,6 +31,7 @@ from mirage.stages.learn.checkpoints import (
     newest_whole,
     step_of,
 )
+from mirage.tracking.logger import Record, finish, refusals_told, wandb_logger
 
 METRICS = "metrics.csv"
 _PRECISIONS: dict[str, Literal["bf16-mixed", "32-true"]] = {"bf16": "bf16-mixed", "fp32": "32-true"}

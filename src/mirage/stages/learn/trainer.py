@@ -31,7 +31,7 @@ from mirage.stages.learn.checkpoints import BEST, LAST, is_whole, step_of
 from mirage.stages.learn.fitting import METRICS, averaged_weights, fit, resumable_trainer
 from mirage.stages.learn.framed import open_framed
 from mirage.stages.learn.precision import settle_precision
-from mirage.stages.provenance import poses_bundle, record_of
+from mirage.tracking.provenance import poses_bundle, record_of
 
 VALIDATION_REFERENCES = 4  # turned at every validation, to be looked at
 _VALIDATION_VIEWS = 8

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from offline_runs import OfflineRun, read_runs
 
-from callbacks.artifacts import Bundle, fingerprint_of, log_bundle, use_bundle
-from callbacks.tracking import Record, recording
+from mirage.tracking.artifacts import Bundle, fingerprint_of, log_bundle, use_bundle
+from mirage.tracking.logger import Record, recording
 
 pytestmark = pytest.mark.usefixtures("nobody")
 

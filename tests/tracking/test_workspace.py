@@ -11,8 +11,8 @@ import wandb
 import wandb_workspaces.workspaces as ws
 from tiny_runs import mirage
 
-from callbacks.names import LOGGED, STEP
-from callbacks.workspace import build
+from mirage.tracking.names import LOGGED, STEP
+from mirage.tracking.workspace import build
 
 pytestmark = pytest.mark.usefixtures("nobody")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import wandb
 
-from callbacks.names import STEP
-from callbacks.tracking import kept_with, videos
+from mirage.tracking.logger import kept_with, videos
+from mirage.tracking.names import STEP
 
 
 def log_objects(

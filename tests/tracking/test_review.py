@@ -9,12 +9,12 @@ import pytest
 from offline_runs import read_runs
 from PIL import Image
 
-from callbacks.review import Reading, log_views, review_rows
-from callbacks.tracking import Record, recording
 from mirage.config import ViewsConfig
 from mirage.core.contracts import Orbit
 from mirage.drawing.films import save_gif
 from mirage.metrics.views import colour_distance
+from mirage.tracking.logger import Record, recording
+from mirage.tracking.review import Reading, log_views, review_rows
 
 pytestmark = pytest.mark.usefixtures("nobody")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callbacks.names import LOGGED, as_markdown, named, to_name
+from mirage.tracking.names import LOGGED, as_markdown, named, to_name
 
 DOCS = Path(__file__).parents[2] / "docs" / "dashboards.md"
 

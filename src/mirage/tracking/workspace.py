@@ -6,10 +6,10 @@ from typing import Any
 
 import wandb
 
-from callbacks.names import STEP, named
-from callbacks.tracking import PROJECT
-from callbacks.wandb_key import has_wandb_key
 from mirage.core.errors import MirageError
+from mirage.tracking.key import has_wandb_key
+from mirage.tracking.logger import PROJECT
+from mirage.tracking.names import STEP, named
 
 _POSES = ("ring", "montage", "parts", "part_masks", "pairs", "sizes", "stability", "doubts")
 _ROWS = ("none", "start", "soft", "hard", "copy_the_reference", "nearest_training_image")

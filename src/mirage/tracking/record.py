@@ -12,24 +12,24 @@ from typing import Any
 
 import numpy as np
 
-from callbacks.artifacts import Bundle, fingerprint_of, log_bundle, use_bundle
-from callbacks.evaluation import log_evaluation
-from callbacks.objects import log_objects
-from callbacks.review import Reading, log_views, review_rows
-from callbacks.tracking import log_pictures, recording
 from mirage.config import Config
 from mirage.diagnostics.pose_panels import pose_files
 from mirage.drawing.panels import contact_sheet
 from mirage.stages.folder import SUMMARY_FILE, RunFolder, read_json
-from mirage.stages.provenance import (
+from mirage.stages.turn.kept_object import FACTS, FILM, MESHES
+from mirage.stages.turn.kept_views import read_orbit
+from mirage.tracking.artifacts import Bundle, fingerprint_of, log_bundle, use_bundle
+from mirage.tracking.evaluation import log_evaluation
+from mirage.tracking.logger import log_pictures, recording
+from mirage.tracking.objects import log_objects
+from mirage.tracking.provenance import (
     find_code,
     model_bundle,
     num_steps,
     poses_bundle,
     record_of,
 )
-from mirage.stages.turn.kept_object import FACTS, FILM, MESHES
-from mirage.stages.turn.kept_views import read_orbit
+from mirage.tracking.review import Reading, log_views, review_rows
 
 _FOUND = ("num_images", "num_poses", "ring_score", "mean_confidence", "outliers")
 _SHOWN = 100  # references in the picture of views, and films; W&B cuts longer lists

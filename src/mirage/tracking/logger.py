@@ -13,9 +13,9 @@ from typing import Any
 import wandb
 from lightning.pytorch.loggers import Logger, WandbLogger
 
-from callbacks.names import define
-from callbacks.wandb_key import has_wandb_key
 from mirage.core.errors import MirageError
+from mirage.tracking.key import has_wandb_key
+from mirage.tracking.names import define
 
 PROJECT = "mirage"
 _ID, _PLACE = "wandb_id.txt", "wandb_place.txt"  # of a W&B run, and where its folder was

@@ -11,12 +11,12 @@ import numpy as np
 import wandb
 from PIL import Image
 
-from callbacks.names import STEP
-from callbacks.tracking import kept_with, videos
 from mirage.config import ViewsConfig
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import ByteArray, FloatArray, IntArray, Orbit
 from mirage.metrics.views import colour_distance
+from mirage.tracking.logger import kept_with, videos
+from mirage.tracking.names import STEP
 
 
 @dataclass(frozen=True)

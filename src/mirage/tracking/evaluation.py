@@ -8,8 +8,8 @@ from typing import Any
 
 import wandb
 
-from callbacks.names import STEP, to_name
-from callbacks.tracking import kept_with, log_pictures
+from mirage.tracking.logger import kept_with, log_pictures
+from mirage.tracking.names import STEP, to_name
 
 
 def log_evaluation(run: Any, figures: dict[str, Any], pictures: Sequence[Path], step: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from callbacks.wandb_key import has_wandb_key
+from mirage.tracking.key import has_wandb_key
 
 pytestmark = pytest.mark.usefixtures("nobody")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import wandb
 
-from callbacks.tracking import data_folder, kept_with
+from mirage.tracking.logger import data_folder, kept_with
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,15 @@ from offline_runs import OfflineRun, read_runs
 from PIL import Image
 from tiny_runs import TINY_AUTOENCODER, mirage
 
-from callbacks.names import LOGGED
 from mirage.config import Config, PosesConfig
 from mirage.config.load import load_config
 from mirage.shape.fit import FitSettings
 from mirage.shape.reconstruct import reconstruct
 from mirage.stages.folder import RunFolder
-from mirage.stages.provenance import find_code, provenance
-from mirage.stages.record import record_evaluation, record_objects, record_poses
 from mirage.stages.turn.kept_object import save_object
+from mirage.tracking.names import LOGGED
+from mirage.tracking.provenance import find_code, provenance
+from mirage.tracking.record import record_evaluation, record_objects, record_poses
 
 # One step in ten is logged; a second part of training, so that all there is to log is logged.
 WORDS = [

@@ -17,13 +17,13 @@ from PIL import Image
 
 from callbacks.history import MetricsFile
 from callbacks.orbits import OrbitViews
-from callbacks.tracking import Record, recording, wandb_logger
 from datamodules.posed import PosedImages
 from mirage.config import TrainConfig, ViewsConfig
 from mirage.core.contracts import PosedPhoto, PoseRing
 from mirage.core.errors import MirageError
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
+from mirage.tracking.logger import Record, recording, wandb_logger
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 MakeData = Callable[[int], PosedImages]

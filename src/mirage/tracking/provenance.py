@@ -9,15 +9,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from callbacks.artifacts import Bundle
-from callbacks.names import AUTOENCODER, EVALUATE, TRAIN, VIEWS
-from callbacks.tracking import Record
 from mirage.config import Config
 from mirage.core.contracts import HELDOUT
 from mirage.core.files import hash_file
 from mirage.images.manifest import MANIFEST, open_images
 from mirage.sampler.pipeline import BANK
 from mirage.stages.folder import BANK_FILE, LABELS_FILE, SUMMARY_FILE, RunFolder, read_json
+from mirage.tracking.artifacts import Bundle
+from mirage.tracking.logger import Record
+from mirage.tracking.names import AUTOENCODER, EVALUATE, TRAIN, VIEWS
 
 
 def record_of(config: Config, folder: RunFolder, stage: str) -> Record:
