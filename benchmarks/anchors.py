@@ -18,12 +18,12 @@ import numpy as np
 from mirage.core.angles import circular_difference, circular_distance, wrap
 from mirage.core.contracts import FloatArray, IntArray
 from mirage.drawing.azimuth_truth import AzimuthTruth, error_figures
+from mirage.evaluation.known_azimuths import KnownAzimuths
 from mirage.images.manifest import open_images
 from mirage.poses.anchors import place_anchors
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
-from mirage.stages.folder import BANK_FILE, LABELS_FILE, RunFolder
-from mirage.stages.measure.known_azimuths import KnownAzimuths
+from mirage.runs.folder import BANK_FILE, LABELS_FILE, RunFolder
 
 _FEWEST = 20  # photos of a pose that a median is taken of
 

@@ -19,11 +19,7 @@ from PIL import Image
 
 from mirage.core.contracts import HELDOUT, ByteArray
 from mirage.drawing.tables import print_tables
-from mirage.images.manifest import open_images
-from mirage.images.squares import to_rgb, to_square
-from mirage.model.codec import load_autoencoder
-from mirage.stages.folder import RunFolder
-from mirage.stages.measure.reconstruction import (
+from mirage.evaluation.reconstruction import (
     SHRUNK,
     draw_reconstructions,
     figures_of,
@@ -32,6 +28,10 @@ from mirage.stages.measure.reconstruction import (
     shrink,
     table_of,
 )
+from mirage.images.manifest import open_images
+from mirage.images.squares import to_rgb, to_square
+from mirage.model.codec import load_autoencoder
+from mirage.runs.folder import RunFolder
 
 PHOTOS = 100  # held-out ones of a run, the same as `mirage autoencoder` measures
 THINGS = (

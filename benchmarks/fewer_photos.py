@@ -19,12 +19,12 @@ import numpy as np
 from mirage.config.load import load_config
 from mirage.distributed.device import device
 from mirage.drawing.azimuth_truth import AzimuthTruth, error_figures
+from mirage.evaluation.known_azimuths import KnownAzimuths
 from mirage.features.backbone import load_backbone
 from mirage.images.manifest import open_images
 from mirage.poses.describe import describe
 from mirage.poses.fit import fit_bank
-from mirage.stages.folder import RunFolder
-from mirage.stages.measure.known_azimuths import KnownAzimuths
+from mirage.runs.folder import RunFolder
 
 _FIGURES = ("median_deg", "p90_deg", "beyond_90")
 

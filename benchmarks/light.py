@@ -28,14 +28,14 @@ from mirage.core.angles import RingAlignment, align_rings, circular_distance
 from mirage.core.contracts import ByteArray, FloatArray, PosedPhoto
 from mirage.core.progress import show_progress
 from mirage.drawing.tables import Table, print_tables
+from mirage.generation.references import Reference
+from mirage.generation.turner import Turner
+from mirage.generation.turning import turn, with_mode
 from mirage.images.turntable.objects import ObjectSpec, sample_objects
 from mirage.images.turntable.pictures import studio_of
 from mirage.images.turntable.scene import Scene
 from mirage.metrics.intervals import bootstrap
 from mirage.metrics.light import brightness, shading_error, sun_shares
-from mirage.stages.turn.references import Reference
-from mirage.stages.turn.turner import Turner
-from mirage.stages.turn.turning import turn, with_mode
 
 _VIEWS = 24
 _TURNS = np.arange(0.0, 181.0, 30.0)  # degrees from the photo, of the figures by azimuth

@@ -17,12 +17,12 @@ import torch
 import torch._dynamo
 
 from mirage.core.contracts import FloatArray
+from mirage.generation.object_views import shrink_masks
+from mirage.generation.turner import Turner
 from mirage.images.turntable.objects import sample_objects
 from mirage.images.turntable.pictures import studio_of
 from mirage.parts.orbit_silhouette import find_orbit_silhouettes
 from mirage.parts.silhouette import find_silhouettes
-from mirage.stages.turn.object_views import shrink_masks
-from mirage.stages.turn.turner import Turner
 
 _VIEWS = 24
 

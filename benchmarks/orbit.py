@@ -40,6 +40,7 @@ from mirage.core.contracts import ByteArray, FloatArray, PoseCondition, PosedPho
 from mirage.model.codec import PIXELS
 from mirage.model.cross_frame import hard_attention
 from mirage.model.denoiser import PoseDenoiser
+from mirage.pretrained.catalog import find_pretrained
 from mirage.sampler.noise import image_key, reference_noise, view_noise
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.pipeline import load_pipeline
@@ -47,7 +48,6 @@ from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import karras_sigmas
 from mirage.sampler.solve import SOLVERS
 from mirage.sampler.targets import between_poses, ring_azimuths
-from mirage.stages.learn.pretrained import find_pretrained
 
 TOLERANCE = 1e-4  # of the clean estimates, which lie in about [-1, 1]
 OURS = "mirage.sampler.orbit"

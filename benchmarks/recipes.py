@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 
 from mirage.config.load import load_config
-from mirage.recipes import known_recipes
+from mirage.training.recipes import known_recipes
 
 PEAKS = {"RTX 3090": 71, "RTX 4090": 165, "A100": 312, "H100": 989}  # TFLOP/s
 

@@ -23,6 +23,10 @@ from mirage.config.load import load_config
 from mirage.core.contracts import PosedPhoto
 from mirage.core.errors import MirageError
 from mirage.drawing.tables import Table, print_tables
+from mirage.generation.object_views import object_views
+from mirage.generation.references import Reference
+from mirage.generation.turner import Turner
+from mirage.generation.turning import make_views
 from mirage.images.turntable.objects import ObjectSpec, build_meshes, sample_objects
 from mirage.images.turntable.occupancy import occupancy
 from mirage.images.turntable.pictures import studio_of
@@ -36,10 +40,6 @@ from mirage.shape.measure import Likeness, Solid, compare, outline, psnr
 from mirage.shape.reconstruct import reconstruct, turning
 from mirage.shape.render import render_views
 from mirage.shape.views import ObjectViews
-from mirage.stages.turn.object_views import object_views
-from mirage.stages.turn.references import Reference
-from mirage.stages.turn.turner import Turner
-from mirage.stages.turn.turning import make_views
 
 _REACH, _SIDE = 1.2, 72  # of the grid that shapes are compared on: half sides, cubes
 _VIEWS, _HELD_OUT = 24, 8

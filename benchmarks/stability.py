@@ -31,7 +31,7 @@ from mirage.images.manifest import ImageSet, open_images
 from mirage.poses.bank import PoseBank
 from mirage.poses.describe import describe
 from mirage.poses.fit import fit_bank
-from mirage.stages.folder import RunFolder
+from mirage.runs.folder import RunFolder
 
 _RELATIVE = 1e-6
 

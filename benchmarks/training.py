@@ -49,8 +49,8 @@ from mirage.images.manifest import build_manifest, open_images
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.unet import build_unet
-from mirage.stages.learn.fitting import make_trainer
-from mirage.stages.learn.precision import settle_precision
+from mirage.training.fitting import make_trainer
+from mirage.training.precision import settle_precision
 
 OURS = "mirage train"
 NUM_POSES = 24

@@ -34,7 +34,7 @@ from lightning.pytorch.callbacks import Callback
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-import mirage.stages.images as images_stage
+import mirage.commands.images as images_stage
 from callbacks.ema import WarmupEMA
 from datamodules.labelled import LabelledImages
 from datamodules.posed import PosedImages
@@ -46,16 +46,12 @@ from mirage.distributed.device import device
 from mirage.drawing.panels import contact_sheet
 from mirage.images.manifest import MANIFEST, SOURCE, open_images
 from mirage.model.codec import PIXELS, Codec, Latents, Patches
-from mirage.model.cost import count_cost, measure_speed
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels, write_labels
-from mirage.recipes import latent_shape
-from mirage.sampler.orbit import sample_orbit
-from mirage.sampler.pipeline import BANK, export_pipeline
-from mirage.sampler.targets import ring_azimuths
-from mirage.stages.folder import (
+from mirage.pretrained.catalog import shipped
+from mirage.runs.folder import (
     BANK_FILE,
     LABELS_FILE,
     SUMMARY_FILE,
@@ -64,11 +60,15 @@ from mirage.stages.folder import (
     read_json,
     write_json,
 )
-from mirage.stages.learn.checkpoints import LAST, newest_whole
-from mirage.stages.learn.fitting import make_trainer
-from mirage.stages.learn.pretrained import shipped
-from mirage.stages.learn.trainer import load_averaged
-from mirage.stages.learn.training_data import keep_images
+from mirage.sampler.orbit import sample_orbit
+from mirage.sampler.pipeline import BANK, export_pipeline
+from mirage.sampler.targets import ring_azimuths
+from mirage.training.checkpoints import LAST, newest_whole
+from mirage.training.cost import count_cost, measure_speed
+from mirage.training.data import keep_images
+from mirage.training.fitting import make_trainer
+from mirage.training.recipes import latent_shape
+from mirage.training.trainer import load_averaged
 
 REHEARSE = bool(os.environ.get("GPU_CHECK_REHEARSE"))
 SECONDS = float(os.environ.get("GPU_CHECK_SECONDS", 120))

@@ -18,8 +18,8 @@ from tiny_runs import mirage
 from mirage import Mirage, MirageError
 from mirage.config.load import load_config, save_config
 from mirage.core.contracts import PoseRing
+from mirage.generation import refuse
 from mirage.poses.bank import PoseBank
-from mirage.stages.turn import refuse
 
 TURN = ["views.count=4", "views.seed=3", "reference_pose=1"]
 SAME: dict[str, Any] = {"count": 4, "seed": 3, "reference_pose": 1}

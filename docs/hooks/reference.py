@@ -8,7 +8,7 @@ from pathlib import Path
 from keys import Key, sections
 
 import experiments
-from mirage.commands import COMMANDS, MULTIRUN, Command, options
+from mirage.commands.registry import COMMANDS, MULTIRUN, Command, options
 from mirage.config import Config, SweepConfig
 from mirage.config.load import list_experiments
 
@@ -71,6 +71,6 @@ def experiment_files() -> str:
 # What of the repository a page links to → what stands there on the site.
 GENERATED = {
     "src/mirage/config/": configuration,
-    "src/mirage/commands.py": commands,
+    "src/mirage/commands/registry.py": commands,
     "experiments/": experiment_files,
 }

@@ -12,7 +12,7 @@ from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 
-from mirage.commands import COMMANDS, MULTIRUN, QUIET, command_help, general_help, options
+from mirage.commands.registry import COMMANDS, MULTIRUN, QUIET, command_help, general_help, options
 from mirage.config import Config
 from mirage.core.errors import MirageError
 from mirage.core.files import path_of, refusals_told
@@ -138,7 +138,7 @@ def _work_on_a_run(typed: _Typed) -> None:
 
 def _assign(typed: _Typed) -> None:
     from mirage.config.load import load_config
-    from mirage.stages.folder import RunFolder
+    from mirage.runs.folder import RunFolder
 
     photos = [word for word in typed.words if not _is_override(word)]
     config = load_config([word for word in typed.words if word not in photos])
@@ -147,8 +147,8 @@ def _assign(typed: _Typed) -> None:
 
 
 def _sweep(typed: _Typed) -> None:
-    from mirage.agents import write_for_agents
-    from mirage.multirun import load_multirun
+    from mirage.sweeps.agents import write_for_agents
+    from mirage.sweeps.multirun import load_multirun
 
     def sweep() -> str:
         asked = load_multirun(typed.words, typed.name)
@@ -185,7 +185,7 @@ def _experiments(typed: _Typed) -> None:
 
 
 def _doctor(typed: _Typed) -> None:
-    from mirage import doctor
+    from mirage.commands.registry import doctor
 
     typed.none_but_options()
     doctor.run()
@@ -214,7 +214,7 @@ def run_command(name: str, config: Config) -> None:
     """Run the stages of a command; each ends with a line that says what it wrote."""
     from mirage.config.load import save_config
     from mirage.distributed.ranks import find_ranks
-    from mirage.stages.folder import RunFolder
+    from mirage.runs.folder import RunFolder
 
     speaks = find_ranks().is_first
     if config.dry_run and name != "train":
@@ -237,10 +237,10 @@ def run_command(name: str, config: Config) -> None:
 
 def _settle(config: Config, speaks: bool) -> Config:
     """The configuration with the recipe that the run gets, now that its photos are known."""
-    from mirage.circumstances import settle
     from mirage.config.load import save_config
     from mirage.images.manifest import open_images
-    from mirage.stages.folder import RunFolder
+    from mirage.runs.folder import RunFolder
+    from mirage.training.circumstances import settle
 
     folder = RunFolder(Path(config.run))
     if not folder.is_done("images"):
@@ -255,11 +255,11 @@ def _settle(config: Config, speaks: bool) -> Config:
 
 def _require_autoencoder(config: Config) -> None:
     """Raise MirageError where training would, hours later, for want of an autoencoder."""
-    from mirage.stages.folder import RunFolder
+    from mirage.runs.folder import RunFolder
 
     if config.model.autoencoder is None or RunFolder(Path(config.run)).is_done("model"):
         return
-    from mirage.stages.learn.latents import open_codec
+    from mirage.training.latents import open_codec
 
     open_codec(config)
 

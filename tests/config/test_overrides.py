@@ -10,7 +10,7 @@ from mirage.config import Config
 from mirage.config.load import config_words, load_config, save_config
 from mirage.config.overrides import flat_values, known_keys, read_override
 from mirage.core.errors import MirageError
-from mirage.multirun import load_multirun
+from mirage.sweeps.multirun import load_multirun
 
 ODD = ["2024_05_01", "007", "12:30", "on", "~x", "1e3", "null ", "runs/mine #2", "Müller", "a, b",
        "it's", "c\\d\\", "[front] {2}", "(a=b)", "'quoted'", "'a','b", "a&b: c", "%s", "!x",

@@ -31,20 +31,21 @@ from made_up_solids import field_of, van, views_of
 from PIL import Image
 from tiny_runs import BRIEF, TINY, TINY_AUTOENCODER, mirage
 
-from mirage import cli, multirun
+from mirage import cli
 from mirage.cluster import launch
-from mirage.commands import COMMANDS, options
+from mirage.commands.registry import COMMANDS, options
 from mirage.config import Config, ShapeConfig
 from mirage.config.overrides import flat_values
 from mirage.core.errors import MirageError
+from mirage.evaluation import pose_figures
+from mirage.generation import refuse
+from mirage.generation.kept_object import save_object
+from mirage.generation.object_views import settings_of
 from mirage.images.sources.registry import open_source
-from mirage.multirun import Multirun
 from mirage.poses.bank import PoseBank
 from mirage.shape.reconstruct import reconstruct
-from mirage.stages.measure import pose_figures
-from mirage.stages.turn import refuse
-from mirage.stages.turn.kept_object import save_object
-from mirage.stages.turn.object_views import settings_of
+from mirage.sweeps import multirun
+from mirage.sweeps.multirun import Multirun
 from mirage.tracking import workspace
 
 QUICK_START = "mirage run images.path=FOLDER run=runs/mine"
@@ -53,10 +54,10 @@ RESOLVED = {
     "experiment=": "a training of minutes to hours",
     "train.steps=": "a training of hours",
     "refine.photos=": "a training of hours",
-    "model.autoencoder=": "a training of hours; tests/stages/test_road.py has a short one",
-    "autoencoder ": "a training of an hour; tests/stages/test_autoencoder.py has a short one",
-    "reconstruct ": "an object of minutes; tests/stages/test_reconstruct.py makes one",
-    "ablate ": "an ablation of minutes; tests/stages/test_road.py runs one",
+    "model.autoencoder=": "a training of hours; tests/commands/test_road.py has a short one",
+    "autoencoder ": "a training of an hour; tests/commands/test_autoencoder.py has a short one",
+    "reconstruct ": "an object of minutes; tests/commands/test_reconstruct.py makes one",
+    "ablate ": "an ablation of minutes; tests/commands/test_road.py runs one",
     "sweep ": "a sweep of hours",
     "--multirun": "a sweep of hours",
     "launcher=": "needs a Slurm cluster; tests/cluster/test_launch.py has one",
@@ -300,7 +301,7 @@ def test_a_long_command_of_the_docs_gets_to_its_start(
     monkeypatch.setattr(cli, "_require_autoencoder", lambda config: None)
     monkeypatch.setattr(launch, "submit", lambda name, work, config: note(name, config))
     monkeypatch.setattr(workspace, "_require_library", lambda: sys.exit(note("workspace") or 0))
-    # The first points are laid out, as tests/test_multirun.py lays out all.
+    # The first points are laid out, as tests/sweeps/test_multirun.py lays out all.
     monkeypatch.setattr(multirun, "show_progress", lambda points, _: islice(points, 2))
     for path in world.iterdir():
         if path.name != "runs":

@@ -18,7 +18,7 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config as load_site
 from reference import GENERATED, commands, configuration, experiment_files
 
-from mirage.commands import COMMANDS
+from mirage.commands.registry import COMMANDS
 from mirage.config import Config, SweepConfig
 from mirage.config.load import list_experiments
 from mirage.config.overrides import flat_values

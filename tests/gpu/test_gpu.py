@@ -17,7 +17,6 @@ from tiny_autoencoders import tiny_kl
 
 from callbacks.ema import WarmupEMA
 from datamodules.posed import PosedImages
-from mirage.circumstances import look_around
 from mirage.config import BackboneConfig, Config, TrainConfig, ViewsConfig
 from mirage.core.contracts import PoseCondition, PosedPhoto, PoseRing
 from mirage.features.backbone import load_backbone
@@ -28,8 +27,9 @@ from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
 from mirage.shape.fit import FitSettings
 from mirage.shape.reconstruct import reconstruct
-from mirage.stages.learn.fitting import make_trainer
-from mirage.stages.learn.precision import settle_precision
+from mirage.training.circumstances import look_around
+from mirage.training.fitting import make_trainer
+from mirage.training.precision import settle_precision
 
 pytestmark = pytest.mark.gpu
 MakeDenoiser = Callable[..., PoseDenoiser]

@@ -11,7 +11,7 @@ from PIL import Image
 from mirage.config.load import load_config, save_config
 from mirage.diagnostics.gallery import GALLERY, Gallery
 from mirage.drawing.films import save_gif
-from mirage.stages.folder import RunFolder, write_json
+from mirage.runs.folder import RunFolder, write_json
 
 FOUND: dict[str, Any] = {
     "num_images": 90,

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mirage.images.turntable.objects import ObjectSpec, sample_objects
 from mirage.images.turntable.pictures import render
-from mirage.stages.folder import write_json
+from mirage.runs.folder import write_json
 
 CARS = sample_objects("cars", 4, 11, "evaluate")
 

@@ -9,8 +9,8 @@ import torch
 
 from mirage.core.angles import circular_distance
 from mirage.poses.bank import PoseBank
+from mirage.pretrained.catalog import shipped
 from mirage.sampler.pipeline import BANK
-from mirage.stages.learn.pretrained import shipped
 
 
 def test_a_small_file_reads_photos_as_the_large_one_does(tmp_path: Path) -> None:

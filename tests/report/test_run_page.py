@@ -10,12 +10,12 @@ import pytest
 from made_up_runs import FOUND, make_gallery, make_run
 from PIL import Image
 
+from mirage.commands.evaluate import TURNED
 from mirage.config.load import load_config
 from mirage.core.errors import MirageError
 from mirage.diagnostics.gallery import GALLERY, Gallery
+from mirage.evaluation.turned import TurnedObject
 from mirage.report.run_page import _summary, _tables, page_of_run
-from mirage.stages.evaluate import TURNED
-from mirage.stages.measure.turned import TurnedObject
 
 CHANGED = [
     "train.learning_rate=3e-5", "train.steps=77", "poses.count=[4,8]", "backbone=effnet_lite",

@@ -17,10 +17,10 @@ from tiny_runs import TINY_AUTOENCODER, mirage
 
 from mirage.config import Config, PosesConfig
 from mirage.config.load import load_config
+from mirage.generation.kept_object import save_object
+from mirage.runs.folder import RunFolder
 from mirage.shape.fit import FitSettings
 from mirage.shape.reconstruct import reconstruct
-from mirage.stages.folder import RunFolder
-from mirage.stages.turn.kept_object import save_object
 from mirage.tracking.names import LOGGED
 from mirage.tracking.provenance import find_code, provenance
 from mirage.tracking.record import record_evaluation, record_objects, record_poses

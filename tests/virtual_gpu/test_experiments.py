@@ -27,7 +27,7 @@ from mirage.model.codec import PIXELS, Codec, Latents
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.paired import PairedDiffusion
-from mirage.stages.learn.fitting import make_trainer
+from mirage.training.fitting import make_trainer
 
 pytestmark = pytest.mark.virtual_gpu
 EXPERIMENTS = sorted((Path(__file__).parents[2] / "experiments" / "experiment").glob("*.yaml"))

@@ -13,16 +13,16 @@ from virtual_gpu import Tally, VirtualGPU, to_numpy
 
 from mirage.config import Config, ModelConfig, ViewsConfig
 from mirage.core.contracts import PosedPhoto
+from mirage.evaluation import view_figures
+from mirage.evaluation.view_cases import Case
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.features.extract import extract_features
+from mirage.generation.references import Reference
+from mirage.generation.turner import Turner
 from mirage.model.denoiser import PoseDenoiser
 from mirage.poses.bank import PoseBank
+from mirage.pretrained.catalog import shipped
 from mirage.sampler.pipeline import BANK
-from mirage.stages.learn.pretrained import shipped
-from mirage.stages.measure import view_figures
-from mirage.stages.measure.view_cases import Case
-from mirage.stages.turn.references import Reference
-from mirage.stages.turn.turner import Turner
 
 pytestmark = pytest.mark.virtual_gpu
 
@@ -123,8 +123,8 @@ def test_the_figures_of_an_evaluation(gpu: VirtualGPU, bank: PoseBank) -> None:
     lines = {line.split(":")[0] for line in tally.syncs}
     assert lines <= {
         "src/mirage/sampler/orbit.py", "src/mirage/poses/descriptor.py",
-        "src/mirage/metrics/views.py", "src/mirage/stages/measure/view_cost.py",
-        "src/mirage/stages/turn/view_reader.py",
+        "src/mirage/metrics/views.py", "src/mirage/generation/cost.py",
+        "src/mirage/generation/view_reader.py",
     }, f"{tally}"  # fmt: skip
     own = measured("cpu", bank)
     assert [row["mode"] for row in found["views"]] == [row["mode"] for row in own["views"]]

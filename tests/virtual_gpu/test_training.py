@@ -14,12 +14,12 @@ from torch import Tensor
 from virtual_gpu import VirtualGPU
 
 from callbacks.ema import WarmupEMA
+from mirage.commands.registry import train as training
 from mirage.config.load import load_config
-from mirage.model import cost
 from mirage.model.lit import PoseDiffusion
+from mirage.runs.folder import RunFolder
 from mirage.sampler.pipeline import load_pipeline
-from mirage.stages import training
-from mirage.stages.folder import RunFolder
+from mirage.training import cost
 
 pytestmark = pytest.mark.virtual_gpu
 SMALL = ("model.channels=[32,32]", "data.batch_size=4", "train.validate_every=1000")

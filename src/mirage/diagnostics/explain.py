@@ -22,7 +22,7 @@ from mirage.features.backbone import Backbone
 from mirage.images.manifest import ImageSet
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
-from mirage.stages.folder import LABELS_FILE, SUMMARY_FILE, RunFolder, read_json, save_picture
+from mirage.runs.folder import LABELS_FILE, SUMMARY_FILE, RunFolder, read_json, save_picture
 
 FOLDER = "assign"
 _EXAMPLES = 4  # photos of the pose

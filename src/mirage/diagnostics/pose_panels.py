@@ -11,7 +11,7 @@ from PIL import Image
 
 from mirage.drawing.pose_plots import reliability_plot
 from mirage.report.page import Panel
-from mirage.stages.folder import open_picture
+from mirage.runs.folder import open_picture
 
 
 @dataclass(frozen=True)

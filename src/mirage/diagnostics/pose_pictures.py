@@ -25,7 +25,7 @@ from mirage.drawing.ring import FULL_CIRCLE, ring_picture
 from mirage.features.backbone import Backbone
 from mirage.images.manifest import ImageSet
 from mirage.poses.bank import PoseBank
-from mirage.stages.folder import save_picture
+from mirage.runs.folder import save_picture
 
 _SIDE = 96  # of a thumbnail, pixels
 _DOUBT_SIDE = 128

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from callbacks.history import read_history
+from mirage.commands.evaluate import AZIMUTHS, FIGURES, TURNED, reliability_of
 from mirage.config import Config
 from mirage.config.load import config_text, config_words
 from mirage.core.angles import circular_distance
@@ -20,18 +21,17 @@ from mirage.drawing.canvas import enlarge
 from mirage.drawing.curves import training_curve
 from mirage.drawing.ring import FULL_CIRCLE, arc_of
 from mirage.drawing.tables import Table
+from mirage.evaluation.pose_tables import truth_tables
+from mirage.evaluation.turned import FACTS, TurnedObject
+from mirage.evaluation.view_tables import view_tables
+from mirage.generation.kept_object import FACTS as SHAPE_FACTS
+from mirage.generation.kept_object import KeptObject, read_film
+from mirage.generation.kept_views import read_orbit
 from mirage.report.browsers import PartBrowser, PoseBrowser
 from mirage.report.orbit_view import OrbitView
 from mirage.report.page import Listing, Panel, ReportPage
 from mirage.report.solid_view import SolidView
-from mirage.stages.evaluate import AZIMUTHS, FIGURES, TURNED, reliability_of
-from mirage.stages.folder import RunFolder, open_picture, read_json
-from mirage.stages.measure.pose_tables import truth_tables
-from mirage.stages.measure.turned import FACTS, TurnedObject
-from mirage.stages.measure.view_tables import view_tables
-from mirage.stages.turn.kept_object import FACTS as SHAPE_FACTS
-from mirage.stages.turn.kept_object import KeptObject, read_film
-from mirage.stages.turn.kept_views import read_orbit
+from mirage.runs.folder import RunFolder, open_picture, read_json
 
 # Figures of single objects as the page names them.
 _TOLD = {

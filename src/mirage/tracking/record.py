@@ -15,9 +15,9 @@ import numpy as np
 from mirage.config import Config
 from mirage.diagnostics.pose_panels import pose_files
 from mirage.drawing.panels import contact_sheet
-from mirage.stages.folder import SUMMARY_FILE, RunFolder, read_json
-from mirage.stages.turn.kept_object import FACTS, FILM, MESHES
-from mirage.stages.turn.kept_views import read_orbit
+from mirage.generation.kept_object import FACTS, FILM, MESHES
+from mirage.generation.kept_views import read_orbit
+from mirage.runs.folder import SUMMARY_FILE, RunFolder, read_json
 from mirage.tracking.artifacts import Bundle, fingerprint_of, log_bundle, use_bundle
 from mirage.tracking.evaluation import log_evaluation
 from mirage.tracking.logger import log_pictures, recording

@@ -1,0 +1,34 @@
+"""report: what the other stages left → one HTML page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mirage.config import Config
+from mirage.distributed.ranks import find_ranks
+from mirage.report.page import write_page
+from mirage.report.run_page import page_of_run, read_figures
+from mirage.runs.folder import RunFolder
+
+
+def run(config: Config, folder: RunFolder) -> str:
+    """Write the page; returns the closing line with the main figures."""
+    page = page_of_run(config, folder)
+    path = folder["report"] / "index.html"
+    if find_ranks().is_first:
+        write_page(path, page)
+    return f"report: {path}{_headline(read_figures(folder))}"
+
+
+def _headline(figures: dict[str, Any] | None) -> str:
+    if figures is None:
+        return ""
+    parts = []
+    poses = figures["poses"]
+    error = poses.get("image_azimuth_error") or poses.get("truth", {}).get("error")
+    if error:
+        parts.append(f"azimuth error {error['median_deg']:.1f}° (median)")
+    for row in figures["views"]:
+        if "psnr" in row:
+            parts.append(f"{row['mode']} {row['psnr']:.1f} dB")
+    return " · " + " · ".join(parts) if parts else ""

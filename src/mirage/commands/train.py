@@ -1,0 +1,118 @@
+"""train: images with their poses → checkpoints, and the exported pipeline in model/."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import lightning
+
+from mirage.config import Config
+from mirage.distributed.ranks import join_ranks
+from mirage.images.manifest import open_images
+from mirage.model.codec import Codec
+from mirage.model.denoiser import PoseDenoiser
+from mirage.model.lit import PoseDiffusion
+from mirage.model.pretrained import start_from
+from mirage.poses.bank import PoseBank
+from mirage.pretrained.catalog import find_pretrained
+from mirage.runs.folder import BANK_FILE, SUMMARY_FILE, RunFolder, hash_of, read_json
+from mirage.sampler.pipeline import export_pipeline, load_pipeline
+from mirage.tracking.record import record_model
+from mirage.training.data import TrainingData, keep_images
+from mirage.training.dry_run import rehearse
+from mirage.training.fitting import set_aside_other
+from mirage.training.framed import find_framing
+from mirage.training.latents import identify_autoencoder
+from mirage.training.refine import refine
+from mirage.training.trainer import checkpoint_to_export, fit_denoiser, load_averaged
+
+# These do not change what training computes, or only how far it goes.
+_MAY_CHANGE = (
+    "steps", "checkpoint_minutes", "validate_every", "callbacks", "compile", "gpu_memory",
+)  # fmt: skip
+
+
+def run(config: Config, folder: RunFolder) -> str:
+    """Train, and refine where that is asked for, unless it is done; returns the closing line.
+
+    With `dry_run` it only tries, and tells what the whole would take.
+    """
+    if config.dry_run:
+        return rehearse(config, folder)
+    identity, key, exported = _keys(config, folder.key("poses"))
+    ranks = join_ranks()
+
+    def train() -> None:
+        set_aside_other(folder["train"], identity, ranks)
+        _fit(config, folder)
+
+    folder.make("train", key, ranks, train)
+    refined = config.refine.steps > 0
+
+    def export() -> None:
+        trained, which = checkpoint_to_export(folder["train"])
+        if ranks.is_first and which:
+            print(f"train: the weights are those {which}", flush=True)
+        last = refine(config, folder, trained, key) if refined else trained
+        codec, _, _ = keep_images(config, folder)
+        if ranks.is_first:
+            _export(config, folder, last, codec)
+            record_model(config, folder, exported)
+
+    folder.make("model", exported, ranks, export)
+    more = f" and {config.refine.steps} on pairs" if refined else ""
+    return f"train: {config.train.steps} steps{more} → {folder['model']}"
+
+
+def model_key(config: Config, poses: str) -> str:
+    """The hash of all that a run's trained model depends on, given that of its poses."""
+    return _keys(config, poses)[-1]
+
+
+def _keys(config: Config, poses: str) -> tuple[str, str, str]:
+    """The hashes of the training however long it is, of the training, and of the model."""
+    identity = identify(config, poses)
+    key = hash_of(identity, config.train.steps)
+    return identity, key, hash_of(key, config.refine) if config.refine.steps > 0 else key
+
+
+def identify(config: Config, poses: str) -> str:
+    """The hash of what a training must share with a checkpoint to go on from it."""
+    data, train = (
+        {k: v for k, v in asdict(section).items() if k not in _MAY_CHANGE}
+        for section in (config.data, config.train)
+    )
+    return hash_of(
+        "train", poses, config.images.framing, data, identify_autoencoder(config.model),
+        config.pretrained, train,
+    )  # fmt: skip
+
+
+def _fit(config: Config, folder: RunFolder) -> None:
+    lightning.seed_everything(config.train.seed, verbose=False)
+    data = TrainingData.gather(config, folder)
+    denoiser = PoseDenoiser.build(
+        config.model, config.data.resolution, data.bank.num_poses, data.codec
+    )
+    if config.pretrained is not None:
+        _start_from_pretrained(config, folder, denoiser)
+    module = PoseDiffusion(denoiser, config.train)
+    fit_denoiser(config, folder, folder["train"], module, data.alone(config), keep_best=True)
+
+
+def _start_from_pretrained(config: Config, folder: RunFolder, denoiser: PoseDenoiser) -> None:
+    assert config.pretrained is not None
+    trained = load_pipeline(find_pretrained(config.pretrained)).denoiser
+    related = read_json(folder["poses"] / SUMMARY_FILE)["pretrained"]
+    start_from(denoiser, trained, related["mapping"] if related["holds"] else None)
+
+
+def _export(config: Config, folder: RunFolder, checkpoint: Path, codec: Codec) -> None:
+    """model/ holds the averaged weights of the checkpoint."""
+    bank_file = folder["poses"] / BANK_FILE
+    bank = PoseBank.load(bank_file)
+    denoiser = load_averaged(config, bank.num_poses, checkpoint, codec)
+    fit = open_images(folder["images"]).fit
+    framing = find_framing(config, folder)
+    export_pipeline(denoiser, bank.ring, bank_file, folder["model"], fit, framing, config.views)

@@ -1,0 +1,230 @@
+"""How good a run's views are: every row of settings beside what can be had without a model.
+
+Objects are turned in batches, each in every row before the next, so that a load on the machine
+slows all rows alike. All figures of a row are of the same pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mirage.config import Config
+from mirage.core.angles import circular_distance
+from mirage.core.contracts import ByteArray, FloatArray, PoseLabels
+from mirage.core.progress import counting
+from mirage.distributed.ranks import join_ranks
+from mirage.evaluation.nearest_photos import NearestPhotos
+from mirage.evaluation.second_reader import SecondReader, fit_reader
+from mirage.evaluation.turned import TurnedObject
+from mirage.evaluation.view_cases import Case
+from mirage.evaluation.view_sets import halves_apart, heldout_features, set_figures
+from mirage.evaluation.view_summary import Row, difference, summarise
+from mirage.generation.cost import Cost, measure_cost
+from mirage.generation.references import Reference
+from mirage.generation.turner import Turner
+from mirage.generation.turning import TOGETHER, turn
+from mirage.images.manifest import ImageSet
+from mirage.metrics import views as metrics
+from mirage.poses.bank import PoseBank
+from mirage.poses.labels import read_labels
+from mirage.runs.folder import BANK_FILE, LABELS_FILE, RunFolder
+from mirage.sampler.targets import nearest_pose
+from mirage.training.framed import open_framed
+
+NUM_KEPT = 4  # objects: they are drawn at random, and so are the first of them
+_TOLD = ("azimuth_error", "psnr", "colour_distance")
+_Looked = tuple[dict[str, FloatArray], FloatArray]  # figures, features
+COPY, NEAREST, TRUTH = "copy the reference", "nearest training image", "true renders"
+
+
+def measure_views(
+    rows: Mapping[str, Config],
+    pairs: Sequence[tuple[str, str]],
+    photos: RunPhotos,
+    turner: Turner,
+    cases: Sequence[Case],
+    azimuths: FloatArray,
+    seed: int,
+    keep: Path | None = None,
+) -> dict[str, Any]:
+    """Rows of figures with intervals over objects, and the differences between rows.
+
+    Args:
+        rows: name → the settings that views are sampled with; COPY, NEAREST and TRUTH come beside.
+        pairs: (minus, of), names of rows whose difference is wanted.
+        photos: of the run, that views are compared with.
+        azimuths: [V] degrees on the ring that every row is asked for.
+        seed: of what is drawn: training photos, held-out photos, resamples.
+        keep: where the first few objects are kept as they were turned in every row.
+
+    Keys: views, a list of rows, each with mode, figures by name, and intervals by the same names;
+    differences, likewise, with `of` and `minus`; view_set, what the rows were measured on.
+    """
+    asked = nearest_pose(turner.bank.ring, azimuths)
+    nearest = NearestPhotos.gather(
+        photos.images, photos.labels, turner.bank.ring, asked, turner.denoiser.resolution, seed
+    )
+    heldout = heldout_features(photos.images, turner, cases, seed)
+    readers = Readers(turner, photos.second)
+    found = _measure_rows(rows, readers, cases, azimuths, nearest, keep)
+    sets = {name: set_figures(row.pooled, heldout) for name, row in found.items()}
+    return {
+        "views": [{"mode": name} | summarise(row, sets[name], seed) for name, row in found.items()],
+        "differences": [
+            {"of": of, "minus": minus}
+            | difference(found[of], found[minus], sets[of], sets[minus], seed)
+            for minus, of in pairs
+        ],
+        "view_set": {
+            "backbone": turner.backbone.config.name,
+            "objects": len(cases),
+            "views": len(azimuths),
+            "heldout_images": len(heldout),
+            "heldout_halves": halves_apart(heldout, seed),
+            "second_reader_error": None if photos.second is None else photos.second.error,
+        },
+    }
+
+
+@dataclass(frozen=True)
+class RunPhotos:
+    """A run's photos as its model sees them, and their labels; `second` has learned from both."""
+
+    images: ImageSet
+    labels: PoseLabels
+    second: SecondReader | None = None
+
+    @classmethod
+    def open(cls, config: Config, folder: RunFolder) -> RunPhotos:
+        """Read them; trains the second reader where `evaluate.second_reader` asks for it."""
+        images, _ = open_framed(config, folder)
+        labels = read_labels(folder["poses"] / LABELS_FILE)
+        if not config.evaluate.second_reader:
+            return cls(images, labels)
+        flipped = PoseBank.load(folder["poses"] / BANK_FILE).flipped(labels)
+        return cls(images, labels, fit_reader(images, labels, flipped, config.evaluate.seed))
+
+
+@dataclass(frozen=True)
+class Readers:
+    """What reads the views: the model's bank, and a second reader if there is one."""
+
+    turner: Turner
+    second: SecondReader | None = None
+
+
+def _measure_rows(
+    rows: Mapping[str, Config],
+    readers: Readers,
+    cases: Sequence[Case],
+    azimuths: FloatArray,
+    nearest: NearestPhotos,
+    keep: Path | None,
+) -> dict[str, Row]:
+    ranks, turner = join_ranks(), readers.turner
+    mine = ranks.share(len(cases))
+    for settings in list(rows.values())[:1]:  # a view for what only the first call pays
+        turn(turner, [cases[0].reference], [azimuths[:1]], settings)
+    measured: dict[int, dict[str, _Looked]] = {}
+    costs: dict[str, list[Cost]] = {name: [] for name in rows}
+    with counting("evaluate views", len(mine)) as count:
+        for start in range(0, len(mine), TOGETHER):
+            batch = mine[start : start + TOGETHER]
+            turned = {}
+            for name, settings in rows.items():
+                objects = [cases[index].reference for index in batch]
+                turned[name], cost = _turn_all(turner, objects, azimuths, settings)
+                costs[name].append(cost)
+            for place, index in enumerate(batch):
+                shown = {name: frames[place] for name, frames in turned.items()}
+                shown |= _without_a_model(cases[index], len(azimuths), nearest)
+                measured[index] = {
+                    name: _look(readers, cases[index], frames, azimuths, name)
+                    for name, frames in shown.items()
+                }
+                if keep is not None and index < NUM_KEPT:
+                    kept = _turned(cases[index], azimuths, turner, shown, measured[index])
+                    kept.save(keep / f"{index:02d}")
+                count(1)
+    everyones = ranks.gather((measured, costs))
+    figures = {index: found for part, _ in everyones for index, found in part.items()}
+    in_order = [figures[index] for index in range(len(cases))]
+    found = {name: [each[name] for each in in_order] for name in in_order[0]}
+    return {
+        row: Row(
+            {name: np.stack([figures[name] for figures, _ in parts]) for name in parts[0][0]},
+            np.stack([pooled for _, pooled in parts]),
+            [cost for _, theirs in everyones for cost in theirs.get(row, ())],
+        )
+        for row, parts in found.items()
+    }
+
+
+def _turn_all(
+    turner: Turner, objects: Sequence[Reference], azimuths: FloatArray, settings: Config
+) -> tuple[list[ByteArray], Cost]:
+    """The views of each object, [V, H, W, 3] uint8, and what one object's cost."""
+    asked = [azimuths] * len(objects)
+    orbits, cost = measure_cost(
+        turner.denoiser, lambda: turn(turner, objects, asked, settings), len(objects)
+    )
+    return [orbit.frames for orbit in orbits], cost
+
+
+def _turned(
+    case: Case, azimuths: FloatArray, turner: Turner, shown: Mapping[str, ByteArray],
+    looked: Mapping[str, _Looked],
+) -> TurnedObject:  # fmt: skip
+    """What of one object is kept: its views in each row, and the true ones."""
+    rows = {name: frames for name, frames in shown.items() if name not in (COPY, NEAREST)}
+    scores = {name: {figure: float(np.mean(values[figure])) for figure in _TOLD if figure in values}
+              for name, (values, _) in looked.items() if name in rows}  # fmt: skip
+    first, asked = case.reference.first, nearest_pose(turner.bank.ring, azimuths)
+    return TurnedObject(
+        case.reference.name, first.pixels, first.pose, azimuths, asked, rows, scores
+    )
+
+
+def _without_a_model(case: Case, views: int, nearest: NearestPhotos) -> dict[str, ByteArray]:
+    """What an object's views are compared with, [V, H, W, 3] uint8 by the row's name."""
+    photo = case.reference.first.pixels
+    shown = {COPY: np.repeat(photo[None], views, axis=0), NEAREST: nearest.views(photo)}
+    return shown if case.truth is None else shown | {TRUTH: case.truth}
+
+
+def _look(
+    readers: Readers, case: Case, frames: ByteArray, azimuths: FloatArray, row: str
+) -> _Looked:
+    """Figures of one object's views, and their pooled features [V, C]."""
+    turner, photo = readers.turner, case.reference.first.pixels
+    ring = turner.bank.ring
+    features = turner.backbone(frames)
+    poses, boxes = turner.reader.look_at(frames, features)
+    pooled = metrics.pool(features)
+    reference = metrics.pool(turner.backbone(photo[None]))
+    away = circular_distance(poses.azimuth, azimuths)
+    figures: dict[str, FloatArray] = {
+        "azimuth_error": away,
+        "within": (away <= metrics.NEAR).astype(float),
+        "target_pose_accuracy": (poses.pose == nearest_pose(ring, azimuths)).astype(float),
+        "to_reference": metrics.similarity(pooled, reference),
+        "colour_distance": metrics.colour_distance(photo, frames),
+    }
+    if readers.second is not None:
+        second = circular_distance(readers.second(frames), azimuths)
+        figures |= {"second_error": second, "second_within": (second <= metrics.NEAR).astype(float)}
+    if len(frames) > 1:
+        figures["adjacent"] = metrics.adjacent_similarity(pooled, ring.closed)
+        figures["breathing"] = metrics.breathing([box.height for box in boxes if box is not None])
+    if case.truth is not None and row != TRUTH:
+        figures |= {
+            "psnr": metrics.psnr(frames, case.truth),
+            "ssim": metrics.ssim(frames, case.truth),
+            "feature_distance": metrics.feature_distance(features, turner.backbone(case.truth)),
+        }
+    return figures, pooled

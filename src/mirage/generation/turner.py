@@ -1,0 +1,102 @@
+"""A trained model with the bank that reads poses for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from pathlib import Path
+
+from mirage.config import ViewsConfig
+from mirage.core.contracts import ByteArray, FloatArray, Framing, PoseLabels
+from mirage.core.errors import MirageError
+from mirage.distributed.device import device
+from mirage.distributed.ranks import join_ranks
+from mirage.features.backbone import Backbone, load_backbone
+from mirage.generation.view_reader import ViewReader
+from mirage.model.denoiser import PoseDenoiser
+from mirage.model.inference import ready
+from mirage.poses.bank import PoseBank
+from mirage.sampler.pipeline import BANK, load_pipeline
+from mirage.sampler.precision import faster_precision
+
+_MANY = 200  # pictures through the network, below which they have passed before measuring has paid
+
+
+@dataclass(frozen=True)
+class Turner:
+    """A trained model with the bank that reads poses for it.
+
+    Attributes:
+        fit: how the training photos became squares, as in `to_square`.
+        framing: how they show their object, and where the model wants it.
+    """
+
+    denoiser: PoseDenoiser
+    bank: PoseBank
+    backbone: Backbone
+    fit: str = "pad"
+    framing: Framing = field(default_factory=Framing)
+
+    @classmethod
+    def open(cls, model: Path) -> Turner:
+        """Load model/ and its bank onto the GPU, or the CPU where there is none."""
+        pipeline = load_pipeline(model)
+        bank = PoseBank.load(model / BANK)
+        backbone = load_backbone(bank.backbone, device())
+        denoiser = ready(pipeline.denoiser, device())
+        return cls(denoiser, bank, backbone, pipeline.fit, pipeline.framing)
+
+    def settled(self, config: ViewsConfig, pictures: int) -> ViewsConfig:
+        """With the precision that is faster here, where `config` leaves it open.
+
+        It is measured once, by a process that works alone (several might not agree), and where
+        more than a few pictures are about to pass.
+        """
+        if config.precision != "auto" or pictures < _MANY or join_ranks().world > 1:
+            return config
+        return replace(config, precision=self._faster_precision)
+
+    @cached_property
+    def _faster_precision(self) -> str:
+        chosen, why = faster_precision(self.denoiser)
+        if why:
+            print(f"views.precision=auto: {chosen}, {why}", flush=True)
+        return chosen
+
+    def weak(self, config: ViewsConfig) -> PoseDenoiser | None:
+        """The worse version of the model that `config` names, where it is made use of.
+
+        Raises:
+            MirageError: there is none, or it knows another number of poses.
+        """
+        if config.weak_guidance == 0.0 or config.weak_model is None:
+            return None
+        weak = _load_weak(config.weak_model)
+        if weak.num_poses != self.denoiser.num_poses or weak.resolution != self.denoiser.resolution:
+            raise MirageError(
+                f"the worse model has {weak.num_poses} poses at {weak.resolution} px, this one "
+                f"{self.denoiser.num_poses} at {self.denoiser.resolution} px",
+                where=f"views.weak_model={config.weak_model}",
+                todo="use a shorter training of the same run",
+            )
+        return weak
+
+    @property
+    def reader(self) -> ViewReader:
+        """What reads the model's views."""
+        return ViewReader(self.bank, self.backbone, self.framing)
+
+    def read_poses(self, views: ByteArray) -> PoseLabels:
+        """The poses of views [B, H, W, 3] uint8, of any size."""
+        return self.reader.read(views)
+
+    def read_photo(self, photo: ByteArray) -> tuple[PoseLabels, FloatArray]:
+        """The pose of one photo [H, W, 3] uint8, and its mask [h, w] in [0, 1]."""
+        features = self.backbone(photo[None])
+        return self.bank.assign(features), self.bank.masks(features)[0].cpu().numpy()
+
+
+@cache
+def _load_weak(model: str) -> PoseDenoiser:
+    weak: PoseDenoiser = ready(load_pipeline(Path(model)).denoiser, device())
+    return weak

@@ -1,0 +1,92 @@
+"""Objects as photos show them → views of them, as the configuration asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mirage.config import Config, ViewsConfig
+from mirage.core.angles import wrap
+from mirage.core.contracts import ByteArray, FloatArray, Orbit, PoseRing
+from mirage.generation.best_of import Scores, best_of, sample_settings
+from mirage.generation.kept_views import Views
+from mirage.generation.object_views import draft_of_object
+from mirage.generation.references import Reference
+from mirage.generation.turner import Turner
+from mirage.sampler.orbit import Turn, sample_orbits
+from mirage.sampler.targets import ring_azimuths
+
+# Objects that are turned together: small batches leave a GPU idle, and even a CPU takes twice as
+# long for a picture by itself; but what is turned together is lost together when a run is killed.
+TOGETHER = 8
+
+
+def make_views(turner: Turner, references: Sequence[Reference], config: Config) -> list[Views]:
+    """The objects from all round, or from where `views.azimuths` says."""
+    ring = turner.bank.ring
+    azimuths = [target_azimuths(ring, each.first.azimuth, config.views) for each in references]
+    turned = turn_and_score(turner, references, azimuths, config)
+    return [
+        Views(reference, orbit, turner.read_poses(orbit.frames), scores)
+        for reference, (orbit, scores) in zip(references, turned, strict=True)
+    ]
+
+
+def turn(
+    turner: Turner,
+    references: Sequence[Reference],
+    azimuths: Sequence[FloatArray],
+    config: Config,
+) -> list[Orbit]:
+    """The references' views, each at its azimuths on the ring, the best of `views.best_of`."""
+    return [orbit for orbit, _ in turn_and_score(turner, references, azimuths, config)]
+
+
+def turn_and_score(
+    turner: Turner,
+    references: Sequence[Reference],
+    azimuths: Sequence[FloatArray],
+    config: Config,
+) -> list[tuple[Orbit, Scores | None]]:
+    """As `turn`, with the scores that it chose by; None where there was nothing to choose."""
+    asked = sum(len(each) for each in azimuths) * config.views.steps * config.views.best_of
+    views = turner.settled(config.views, asked)
+    weak = turner.weak(views)
+    shown = [reference.photos[: views.photos] for reference in references]
+
+    def sample(
+        settings: ViewsConfig, drafts: Sequence[ByteArray | None] = (None,) * len(references)
+    ) -> list[Orbit]:
+        turns = [Turn(*each) for each in zip(shown, azimuths, drafts, strict=True)]
+        return sample_orbits(turner.denoiser, turner.bank.ring, turns, settings, weak=weak)
+
+    samples = [sample(settings) for settings in sample_settings(views)]
+    turned: list[tuple[Orbit, Scores | None]]
+    if len(samples) == 1:
+        turned = [(orbit, None) for orbit in samples[0]]
+    else:
+        turned = [
+            best_of(drawn, [turner.read_poses(orbit.frames) for orbit in drawn])
+            for drawn in zip(*samples, strict=True)
+        ]
+    if views.refine == "3d":
+        drafts = [draft_of_object(orbit, turner, config.shape) for orbit, _ in turned]
+        turned = [
+            (replace(again, num_forwards=orbit.num_forwards + again.num_forwards), scores)
+            for again, (orbit, scores) in zip(sample(views, drafts), turned, strict=True)
+        ]
+    return turned
+
+
+def target_azimuths(ring: PoseRing, own: float, config: ViewsConfig) -> FloatArray:
+    """[V] degrees on the ring: those asked for, or round from the photo's `own`."""
+    if config.azimuths is not None:
+        return wrap(np.asarray(config.azimuths, dtype=np.float64))
+    return ring_azimuths(ring, config.count, own)
+
+
+def with_mode(config: Config, mode: str) -> Config:
+    """The same configuration with another views.mode."""
+    return replace(config, views=replace(config.views, mode=mode))

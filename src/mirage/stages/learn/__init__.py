@@ -1,1 +1,0 @@
-"""What a training is made of."""

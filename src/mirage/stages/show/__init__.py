@@ -1,1 +1,0 @@
-"""Pictures of what the poses stage found."""

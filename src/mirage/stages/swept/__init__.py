@@ -1,1 +1,0 @@
-"""A sweep's jobs: what they share, each of them, and how they compare."""

@@ -1,1 +1,0 @@
-"""Photos to turn: posed, judged, placed; and the best of several views."""

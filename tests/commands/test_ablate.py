@@ -1,0 +1,38 @@
+"""The shipped ablations name settings that exist, and every row of one is another setting."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from mirage.commands.ablate import changed, run
+from mirage.config import AblationConfig, Config
+from mirage.config.load import load_config
+from mirage.core.errors import MirageError
+from mirage.runs.folder import RunFolder
+
+NAMES = sorted(
+    file.name.removesuffix(".yaml")
+    for file in (resources.files("experiments") / "ablation").iterdir()
+    if file.name.endswith(".yaml")
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_row_of_a_shipped_ablation_is_a_setting_of_its_own(name: str) -> None:
+    config = load_config(["experiment=demo", f"ablation={name}"])
+    assert config.ablation.name == name
+    views = [changed(config, row, changes).views for row, changes in config.ablation.rows.items()]
+    assert len(views) > 2 and len({str(astuple(one)) for one in views}) == len(views)
+
+
+def test_what_is_no_setting_of_views_is_told(tmp_path: Path) -> None:
+    with pytest.raises(MirageError, match=r"'odd' changes what is no setting of views.*speed"):
+        changed(Config(), "odd", {"speed": 3})
+    with pytest.raises(MirageError, match=r"configuration key views\.mode"):
+        changed(Config(), "odd", {"mode": "loud"})
+    with pytest.raises(MirageError, match="no ablation is named"):
+        run(Config(ablation=AblationConfig()), RunFolder(tmp_path))

@@ -1,0 +1,34 @@
+"""A model with its bank: where the precision of its views is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from made_up_photos import MadeUpBackbone, MadeUpBank
+
+from mirage.config import ViewsConfig
+from mirage.generation import turner as module
+from mirage.generation.turner import Turner
+from mirage.model.denoiser import PoseDenoiser
+
+
+def test_precision_is_measured_once_where_it_pays_and_is_left_open(
+    make_denoiser: Callable[..., PoseDenoiser],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    measured: list[PoseDenoiser] = []
+
+    def measure(denoiser: PoseDenoiser) -> tuple[str, str]:
+        measured.append(denoiser)
+        return "bf16", "measured"
+
+    monkeypatch.setattr(module, "faster_precision", measure)
+    turner = Turner(make_denoiser(), MadeUpBank(), MadeUpBackbone())  # type: ignore[arg-type]
+    assert turner.settled(ViewsConfig(), 10) == ViewsConfig()
+    assert turner.settled(ViewsConfig(precision="fp32"), 10_000).precision == "fp32"
+    assert not measured
+    assert [turner.settled(ViewsConfig(), 10_000).precision for _ in range(2)] == ["bf16"] * 2
+    assert len(measured) == 1
+    assert capsys.readouterr().out == "views.precision=auto: bf16, measured\n"

@@ -1,0 +1,75 @@
+"""Photos turned by weights that were trained before, in a run that trains nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_runs import mirage
+
+from mirage.api import Mirage
+from mirage.config import Config, ViewsConfig
+from mirage.config.load import load_config
+from mirage.core.contracts import PoseRing
+from mirage.core.errors import MirageError
+from mirage.generation.weights import as_advised, find_weights
+from mirage.pretrained.catalog import shipped
+from mirage.runs.folder import RunFolder
+from mirage.sampler.pipeline import BANK, export_pipeline, read_settings
+
+BRIEF = ["views.count=2", "views.steps=2", "views.mode=none", "reference_pose=0"]
+
+
+@pytest.fixture
+def car(tmp_path: Path) -> Path:
+    photo = np.full((48, 64, 3), 200, np.uint8)
+    photo[20:40, 10:54] = (180, 30, 30)
+    Image.fromarray(photo).save(tmp_path / "car.png")
+    return tmp_path / "car.png"
+
+
+def test_a_run_without_a_model_turns_photos_by_weights_that_ship(
+    car: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"run={tmp_path / 'run'}", "pretrained=turntable_cars", *BRIEF]
+    assert mirage("views", *words, f"views.reference={car}") == 0
+    assert "turntable_cars turns" in capsys.readouterr().out
+    views = tmp_path / "run" / "views" / "car"
+    assert len(json.loads((views / "views.json").read_text())["views"]) == 2
+    before = (views / "views.json").stat().st_mtime_ns
+    assert mirage("views", *words, f"views.reference={car}") == 0  # they are there
+    assert (views / "views.json").stat().st_mtime_ns == before
+    assert mirage("views", *words) == 1
+    assert "views.reference=car.jpg" in capsys.readouterr().err
+
+
+def test_a_runs_own_model_comes_first_and_with_neither_it_is_said(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    with pytest.raises(MirageError, match="needs the model"):
+        find_weights(Config(), folder)
+    config = load_config([f"run={tmp_path}", "pretrained=turntable_cars"])
+    assert find_weights(config, folder).folder == shipped()["turntable_cars"]
+    folder["model"].mkdir()
+    folder.finish("model", "trained here")
+    own = find_weights(config, folder)
+    assert own.own and own.folder == folder["model"] and own.key == "trained here"
+
+
+def test_weights_bring_what_they_are_best_turned_with(
+    make_denoiser: object, ring: PoseRing, tmp_path: Path
+) -> None:
+    bank = shipped()["turntable_cars"] / BANK
+    best = ViewsConfig(pose_guidance=3.0, mode="start", count=5, pose_interval=[0.6, 40.0])
+    export_pipeline(make_denoiser(), ring, bank, tmp_path / "model", views=best)  # type: ignore[operator]
+    assert read_settings(tmp_path / "model") == {
+        "pose_guidance": 3.0, "mode": "start", "pose_interval": [0.6, 40.0],
+    }  # fmt: skip
+    views = as_advised(Config(), tmp_path / "model").views
+    assert (views.pose_guidance, views.mode, views.count) == (3.0, "start", ViewsConfig().count)
+    asked = as_advised(load_config(["views.pose_guidance=2"]), tmp_path / "model").views
+    assert asked.pose_guidance == 2.0
+    assert Mirage.load(tmp_path / "model").config.views.pose_guidance == 3.0
+    assert read_settings(shipped()["turntable_cars"]) == {}
