@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from mirage.commands.evaluate import FIGURES
+from mirage.commands.request import Request
 from mirage.config import Config
 from mirage.core.angles import RingAlignment
 from mirage.core.errors import MirageError
@@ -30,12 +31,13 @@ FOLDER = "ablations"  # in evaluate/
 _VERSION = 2  # raised when what is measured changes
 
 
-def run(config: Config, folder: RunFolder) -> str:
+def run(request: Request) -> str:
     """Measure the rows unless they are measured; prints the tables and returns the closing line.
 
     Raises:
         MirageError: no ablation is named, or the run has not been evaluated.
     """
+    config, folder = request.config, request.folder
     ablation = config.ablation
     if not ablation.rows:
         raise MirageError(

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from mirage.config import Config
+from mirage.commands.registry import JSON
+from mirage.commands.request import Request
 from mirage.core.angles import in_degrees
 from mirage.core.contracts import ByteArray, PoseLabels
 from mirage.core.errors import MirageError
@@ -26,28 +27,22 @@ from mirage.images.manifest import open_images
 from mirage.images.sources.registry import find_photos
 from mirage.images.squares import to_square
 from mirage.poses.bank import PoseBank
-from mirage.runs.folder import BANK_FILE, RunFolder
+from mirage.runs.folder import BANK_FILE
 
 T = TypeVar("T")
 
 
-def run(
-    config: Config,
-    folder: RunFolder,
-    photos: Sequence[str],
-    as_json: bool,
-    explain: bool = False,
-) -> str:
+def run(request: Request) -> str:
     """Print path, pose, azimuth, confidence and outlier flag of each photo; the closing line.
 
-    A photo that cannot be read is listed with its reason and does not stop the others.
-
-    Args:
-        explain: also draw, for each photo, what it was judged by; the picture's path is printed.
+    A photo that cannot be read is listed with its reason and does not stop the others. With
+    `--explain` a picture of what each was judged by is drawn too, and its path is printed.
 
     Raises:
         MirageError: there is no photo, or none can be read.
     """
+    config, folder, photos = request.config, request.folder, request.operands
+    as_json, explain = JSON in request.options, "--explain" in request.options
     folder.key("poses")
     paths = find_photos(photos)
     images = open_images(folder["images"])
@@ -86,7 +81,7 @@ def run(
         return ""
     _print_table(rows)
     where = f" → {explainer.target}" if explainer is not None else ""
-    return f"assign: {len(rows)} photos read, {len(unreadable)} not{where}"
+    return f"assign: {len(rows)} photos read, {len(unreadable)} not{where}\n"
 
 
 @dataclass(frozen=True)

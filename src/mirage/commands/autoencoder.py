@@ -16,6 +16,7 @@ import lightning
 import numpy as np
 
 from datamodules.crops import CroppedPhotos, PhotoSet
+from mirage.commands.request import Request
 from mirage.config import AutoencoderConfig, Config
 from mirage.core.contracts import HELDOUT, TRAIN, ByteArray
 from mirage.core.errors import MirageError
@@ -51,8 +52,9 @@ _MAY_CHANGE = ("steps", "checkpoint_minutes", "validate_every")
 _MEASURED = 100  # held-out photos of a run, at most
 
 
-def run(config: Config, folder: RunFolder) -> str:
+def run(request: Request) -> str:
     """Train unless it is done, measure unless that is; prints a table, returns the closing line."""
+    config, folder = request.config, request.folder
     settings, ranks, where = config.autoencoder, join_ranks(), folder[STAGE]
     sources = [folder, *(RunFolder(Path(other)) for other in settings.others)]
     photos = [source.key("images") for source in sources]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mirage.commands.request import Request
 from mirage.config.load import load_config
 from mirage.config.overrides import flat_values
 from mirage.core.angles import align_rings
@@ -19,16 +20,22 @@ from mirage.report.run_page import page_of_run
 from mirage.runs.folder import LABELS_FILE, RunFolder
 
 PAGE = "index.html"
+_TARGET = "runs/compare"  # where the page goes
 _TELLING, _COMMON = 20, 1000  # photos that two runs have in common: at least, and as many as help
 
 
-def run(folders: Sequence[str], target: Path) -> str:
-    """Write the page of the runs into `target`; returns the closing line.
+def run(request: Request) -> str:
+    """Write the page of the runs that are named; returns the closing line.
 
     Raises:
         MirageError: less than two runs, a folder that is none, or one without poses.
     """
-    roots = list({path_of(folder).resolve(): path_of(folder) for folder in folders}.values())
+    request.refuse(
+        [word for word in request.overrides if not word.startswith("run=")],
+        "`mirage compare RUN RUN… run=DIR`",
+    )
+    target = path_of(([_TARGET, *request.overrides])[-1].removeprefix("run="))
+    roots = list({path_of(run).resolve(): path_of(run) for run in request.operands}.values())
     if len(roots) < 2:
         raise MirageError(
             f"{len(roots)} runs are nothing to compare",

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
+from mirage.commands.request import Request
 from mirage.core.machine import allowed_memory, allowed_processors
 from mirage.tracking.key import has_wandb_key
 
@@ -47,8 +48,9 @@ class Finding:
         return f"{line}\n{'':<11}→ {self.todo}" if self.todo else line
 
 
-def run() -> None:
+def run(request: Request) -> str:
     """Print what is found, line by line, and at last what to start with."""
+    request.refuse(request.words, "`mirage doctor`")
     good = {}
     for finding in examine():
         print(finding, flush=True)
@@ -57,6 +59,7 @@ def run() -> None:
     if find_packages().good:
         print(find_recipe(gpu), flush=True)
     print("", *advise(gpu, good["hub"], good["rendering"]), sep="\n", flush=True)
+    return ""
 
 
 def examine() -> Iterator[Finding]:

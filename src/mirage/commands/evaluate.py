@@ -13,6 +13,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from mirage.commands.request import Request
 from mirage.config import Config
 from mirage.core.errors import MirageError
 from mirage.core.files import hash_file, replacing
@@ -45,11 +46,12 @@ RELIABILITY, AZIMUTHS = "reliability.png", "azimuths.png"
 _VERSION = 4  # raised when what is measured changes, so that a run is measured anew
 
 
-def run(config: Config, folder: RunFolder) -> str:
+def run(request: Request) -> str:
     """Measure unless it is measured; prints the tables and returns the closing line.
 
     Poses are measured as soon as there are poses, views where a model is trained too.
     """
+    config, folder = request.config, request.folder
     has_model = folder.is_done("model")
     key = hash_of(
         "evaluate", _VERSION, folder.key("model") if has_model else folder.key("poses"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mirage.commands.request import Request
 from mirage.config import Config, ImagesConfig, TurntableConfig
 from mirage.core.contracts import HELDOUT
 from mirage.core.errors import MirageError
@@ -20,12 +21,13 @@ from mirage.images.sources.remote import absolute
 from mirage.runs.folder import STAGES, RunFolder, hash_of
 
 
-def run(config: Config, folder: RunFolder) -> str:
+def run(request: Request) -> str:
     """Build the manifest unless it is there; returns the closing line.
 
     Raises:
         MirageError: the run writes where its photos are, or the photos cannot be used.
     """
+    config, folder = request.config, request.folder
     _refuse_own_folder(config, folder)
     ranks = join_ranks()
     # Machines may tell the times of the same files otherwise: the first one's are what counts.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from mirage.commands.request import Request
 from mirage.config import Config
 from mirage.core.contracts import TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
 from mirage.core.errors import MirageError
@@ -47,8 +48,9 @@ _GROUPED = 256  # photos by which it is told whether all are of one kind
 _FEWEST = 12  # photos: fewer have no neighbours to tell an order by
 
 
-def run(config: Config, folder: RunFolder) -> str:
+def run(request: Request) -> str:
     """Find the poses unless they are found; returns the closing line."""
+    config, folder = request.config, request.folder
     key = poses_key(config, folder.key("images"))
     ranks = join_ranks()
 

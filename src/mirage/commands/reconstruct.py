@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mirage.commands.registry import views as views_stage
+from mirage.commands import views as views_command
+from mirage.commands.request import Request
 from mirage.config import Config, ViewsConfig
 from mirage.core.contracts import FloatArray
 from mirage.core.errors import MirageError
@@ -24,7 +25,7 @@ from mirage.runs.folder import RunFolder, hash_of, read_json
 from mirage.shape.reconstruct import reconstruct
 
 
-def run(config: Config, folder: RunFolder) -> str:
+def run(request: Request) -> str:
     """Reconstruct each object that has views from all round; returns the closing line.
 
     A photo named by `views.reference` is turned first, and held-out photos where no object has
@@ -33,6 +34,7 @@ def run(config: Config, folder: RunFolder) -> str:
     Raises:
         MirageError: an object could not be made; the others are.
     """
+    config, folder = request.config, request.folder
     weights, ranks = find_weights(config, folder), join_ranks()
     named = config.views.reference != ViewsConfig.reference
     # One looks, lest another find what the first is turning.
@@ -85,13 +87,13 @@ def _turn(config: Config, folder: RunFolder, weights: Weights, named: bool) -> N
     count = max(config.views.count, config.shape.views)
     config = replace(config, views=replace(config.views, count=count, azimuths=None))
     if named:
-        print(views_stage.run(config, folder), flush=True)
+        print(views_command.run(Request("views", given=config)), flush=True)
         return
     turner = Turner.open(weights.folder)
     found, _ = find_references(config, folder, turner, weights.own)
     references = [replace(each, name=f"{each.name}-{count}") for each in found]
     print(f"turning {len(references)} held-out photos, {count} views each", flush=True)
-    views_stage.turn_references(config, folder, turner, weights, references)
+    views_command.turn_references(config, folder, turner, weights, references)
 
 
 def _orbits(config: Config, folder: RunFolder) -> list[Path]:

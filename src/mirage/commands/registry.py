@@ -1,4 +1,8 @@
-"""The commands of `mirage`: what each runs, takes and says of itself."""
+"""The commands of `mirage`: what each takes and says of itself.
+
+Each is the `run(request)` of the module of its name, here beside this one. That imports what the
+work takes, which is seconds of imports; this does not, so that help and errors are instant.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,26 @@ from mirage.config import SWEPT_COMMANDS
 
 @dataclass(frozen=True)
 class Command:
-    """One command: the stages it runs, and what its help says."""
+    """One command.
+
+    Attributes:
+        stages: that it runs in order, each the module of its name; none: it is no work on a run
+            that stages do, but its own module's.
+        does, needs, keys, example: what its help says.
+        options: the words with a dash that it takes besides those of every command.
+        prints_result: what it prints is its result, which nothing may hide.
+    """
 
     stages: tuple[str, ...]
     does: str
     needs: str
     keys: tuple[str, ...]
     example: str
+    options: tuple[str, ...] = ()
+    prints_result: bool = False
 
 
-_ROAD = ("images", "poses", "training", "views", "evaluate", "report")
+_ROAD = ("images", "poses", "train", "views", "evaluate", "report")
 COMMANDS = {
     "images": Command(
         ("images",),
@@ -57,9 +71,11 @@ COMMANDS = {
         ("PHOTO_OR_FOLDER…", "--json",
          "--explain  (a picture of each photo's parts beside its pose's examples)"),
         "mirage assign holiday.jpg more_photos/ run=runs/mine --explain",
+        options=("--explain",),
+        prints_result=True,
     ),
     "train": Command(
-        ("training",),
+        ("train",),
         "Train the pose-conditional diffusion model; export it to model/.",
         "images, poses",
         ("train.steps=INT", "data.resolution=PIXELS", "data.batch_size=INT",
@@ -136,6 +152,7 @@ COMMANDS = {
         "nothing",
         (),
         "mirage doctor",
+        prints_result=True,
     ),
     "workspace": Command(
         (),
@@ -150,19 +167,19 @@ COMMANDS = {
         "nothing",
         (),
         "mirage experiments",
+        prints_result=True,
     ),
 }  # fmt: skip
 
 MULTIRUN = ("--multirun", "-m")  # options that make a sweep of a command
 QUIET = ("--quiet", "-q")
+JSON = "--json"
 
 
-def options(name: str) -> set[str]:
-    """The words beginning with a dash that a command takes, help apart."""
-    options = {*QUIET, "--json"}
-    if name == "assign":
-        options.add("--explain")
-    return options | set(MULTIRUN) if name in (*SWEPT_COMMANDS, "sweep") else options
+def options_of(name: str) -> tuple[str, ...]:
+    """The words with a dash that a command takes, help apart."""
+    swept = MULTIRUN if name in (*SWEPT_COMMANDS, "sweep") else ()
+    return (*QUIET, JSON, *COMMANDS[name].options, *swept)
 
 
 def general_help() -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from mirage.config import Config
+from mirage.commands.request import Request
 from mirage.distributed.ranks import find_ranks
 from mirage.report.page import write_page
 from mirage.report.run_page import page_of_run, read_figures
-from mirage.runs.folder import RunFolder
 
 
-def run(config: Config, folder: RunFolder) -> str:
+def run(request: Request) -> str:
     """Write the page; returns the closing line with the main figures."""
+    config, folder = request.config, request.folder
     page = page_of_run(config, folder)
     path = folder["report"] / "index.html"
     if find_ranks().is_first:

@@ -7,20 +7,44 @@ from functools import partial
 from pathlib import Path
 
 from mirage.cluster.launch import launch_all
+from mirage.commands.images import images_key
+from mirage.commands.poses import poses_key
+from mirage.commands.request import Request
+from mirage.commands.running import run_command
+from mirage.commands.train import model_key
 from mirage.config import PlotConfig
 from mirage.config.load import save_config
 from mirage.core.errors import MirageError
 from mirage.core.files import replacing
 from mirage.distributed.ranks import find_ranks
+from mirage.sweeps.agents import write_for_agents
 from mirage.sweeps.job import LOG, RunCommand, alone, run_job
-from mirage.sweeps.multirun import Job, Multirun
-from mirage.sweeps.shared import share_stages
+from mirage.sweeps.multirun import Job, Multirun, load_multirun
+from mirage.sweeps.shared import StageKey, share_stages
 from mirage.sweeps.table import draw, figure_names, tabulate, to_markdown, write_csv
 
+# The stages that jobs can share: a configuration, and the hash that the one before left → its key.
+_KEYS: dict[str, StageKey] = {
+    "images": lambda config, _: images_key(config),
+    "poses": poses_key,
+    "train": model_key,
+}
 TABLE, TABLE_CSV = "table.md", "table.csv"
 
 
-def run(sweep: Multirun, run_command: RunCommand) -> str:
+def run(request: Request) -> str:
+    """Run every job of the sweep that is asked for, or write it for agents of W&B; the closing line.
+
+    Raises:
+        MirageError: as of `run_sweep`, or there is no such sweep.
+    """
+    sweep = load_multirun(request.words, request.command)
+    if sweep.settings.wandb is not None:
+        return write_for_agents(sweep)
+    return run_sweep(sweep, run_command)
+
+
+def run_sweep(sweep: Multirun, run_command: RunCommand) -> str:
     """Run every job that is not done, then compare those that are; returns the closing line.
 
     A single point, which an agent of W&B asks for, is compared with nothing.
@@ -62,7 +86,7 @@ def _run_jobs(sweep: Multirun, run_command: RunCommand) -> dict[str, str]:
     """The name of every job that failed → why; in the order of the jobs."""
     for job in sweep.jobs:  # each folder is a run that can be gone on with by itself
         save_config(job.config)
-    failed = share_stages(sweep, run_command)
+    failed = share_stages(sweep, _KEYS, run_command)
     jobs = [job for job in sweep.jobs if job.name not in failed]
     task = partial(run_job, sweep.commands, run_command, sweep.run)
     ends = launch_all(task, [job.config for job in jobs], Path(sweep.run)) if jobs else []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import lightning
 
+from mirage.commands.request import Request
 from mirage.config import Config
 from mirage.distributed.ranks import join_ranks
 from mirage.images.manifest import open_images
@@ -33,11 +34,12 @@ _MAY_CHANGE = (
 )  # fmt: skip
 
 
-def run(config: Config, folder: RunFolder) -> str:
+def run(request: Request) -> str:
     """Train, and refine where that is asked for, unless it is done; returns the closing line.
 
     With `dry_run` it only tries, and tells what the whole would take.
     """
+    config, folder = request.config, request.folder
     if config.dry_run:
         return rehearse(config, folder)
     identity, key, exported = _keys(config, folder.key("poses"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from mirage.commands.request import Request
 from mirage.config import Config
 from mirage.core.errors import MirageError
 from mirage.core.progress import counting
@@ -22,12 +23,13 @@ from mirage.runs.folder import RunFolder, hash_of, save_picture, write_json
 TURNING = "turning.webp"
 
 
-def run(config: Config, folder: RunFolder) -> str:
+def run(request: Request) -> str:
     """Sample the orbits unless they are there; returns the closing line.
 
     Raises:
         MirageError: photos were refused; the others are turned before.
     """
+    config, folder = request.config, request.folder
     weights, ranks = find_weights(config, folder), join_ranks()
     if not weights.own:
         config = as_advised(config, weights.folder)

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from mirage.cluster.launch import launch_all
-from mirage.commands.images import images_key
-from mirage.commands.poses import poses_key
-from mirage.commands.train import model_key
 from mirage.config import Config
 from mirage.core.files import SHARED, replacing
 from mirage.core.locks import held
@@ -28,11 +25,7 @@ from mirage.sweeps.multirun import Job, Multirun
 
 # Commands that jobs can share → what they leave, the last of it stamped with the key of all of it.
 _LEAVES = {"images": ("images",), "poses": ("poses",), "train": ("train", "model")}
-_KEYS: dict[str, Callable[[Config, str], str]] = {  # given the hash that the one before left
-    "images": lambda config, _: images_key(config),
-    "poses": poses_key,
-    "train": model_key,
-}
+StageKey = Callable[[Config, str], str]  # of a configuration, and what the stage before left
 
 
 @dataclass(frozen=True)
@@ -64,10 +57,15 @@ class Shared:
                 temporary.symlink_to(there)
 
 
-def share_stages(sweep: Multirun, run_command: RunCommand) -> dict[str, str]:
+def share_stages(
+    sweep: Multirun, stages: Mapping[str, StageKey], run_command: RunCommand
+) -> dict[str, str]:
     """Make what jobs have in common, and link theirs there.
 
     A single point shares all that it can with those that other agents of W&B ask for.
+
+    Args:
+        stages: that jobs can share, in order, with the key of each.
 
     Returns:
         The name of a job → why what it shares could not be made.
@@ -75,7 +73,7 @@ def share_stages(sweep: Multirun, run_command: RunCommand) -> dict[str, str]:
     failed: dict[str, str] = {}
     keys = {job.name: "" for job in sweep.jobs}
     before: dict[str, list[Shared]] = {job.name: [] for job in sweep.jobs}
-    for command, key_of in _KEYS.items():
+    for command, key_of in stages.items():
         if command != "images" and not {command, "run"} & set(sweep.commands):
             break
         keys = {job.name: key_of(job.config, keys[job.name]) for job in sweep.jobs}
