@@ -34,7 +34,7 @@ from lightning.pytorch.callbacks import Callback
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-import mirage.commands.images as images_stage
+import mirage.commands.stages.images as images_stage
 from callbacks.ema import WarmupEMA
 from datamodules.labelled import LabelledImages
 from datamodules.posed import PosedImages

@@ -18,11 +18,11 @@ from mirage.commands.registry import (
     general_help,
     options_of,
 )
-from mirage.commands.request import Request
 from mirage.commands.running import execute, status_of
 from mirage.core.errors import MirageError
 from mirage.core.machine import heed_limits
 from mirage.core.progress import choose
+from mirage.runs.request import Request
 
 _NOBODY_READS = 141  # 128 + SIGPIPE, as shells tell it
 

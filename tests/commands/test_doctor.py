@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tiny_runs import mirage
 
+from mirage.commands import doctor
 from mirage.commands.doctor import (
     Finding,
     advise,
@@ -21,7 +22,6 @@ from mirage.commands.doctor import (
     find_rendering,
     find_slurm,
 )
-from mirage.commands.registry import doctor
 from mirage.config import AUTO
 from mirage.config.load import load_config
 from mirage.pretrained.catalog import shipped
@@ -106,7 +106,8 @@ def test_the_commands_advised_are_understood(
 
 def test_nothing_heavy_is_imported_before_it_speaks() -> None:
     look = (
-        "import sys, mirage.cli, mirage.commands.doctor as d; said = d.examine(); next(said), next(said); "
+        "import sys, mirage.cli, mirage.commands.doctor as d; said = d.examine(); "
+        "next(said), next(said); "
         "print({'torch', 'hydra', 'wandb', 'lightning'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)

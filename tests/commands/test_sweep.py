@@ -18,10 +18,10 @@ import pytest
 from PIL import Image
 
 from mirage.cli import main
-from mirage.commands.images import images_key
-from mirage.commands.poses import poses_key
+from mirage.commands.stages.images import images_key
+from mirage.commands.stages.poses import poses_key
+from mirage.commands.stages.train import model_key
 from mirage.commands.sweep import run
-from mirage.commands.train import model_key
 from mirage.config import Config, PlotConfig
 from mirage.config.load import load_config
 from mirage.core.errors import MirageError

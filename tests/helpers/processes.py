@@ -29,11 +29,13 @@ from mirage.distributed.ranks import Ranks
 T = TypeVar("T")
 
 PATIENCE = 600.0  # seconds that anything may take on a busy machine
-_LOADED = ["evaluate", "images", "learn.latents", "learn.refine", "learn.trainer", "poses",
-           "reconstruct", "record", "training", "views"]  # fmt: skip
+_LOADED = ["training.latents", "training.refine", "training.trainer", "tracking.record", *(
+    f"commands.stages.{name}" for name in
+    ("evaluate", "images", "poses", "reconstruct", "train", "views")
+)]  # fmt: skip
 # Forks of one that has these loaded, which it does when the first is asked for.
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["wandb", *(f"mirage.stages.{name}" for name in _LOADED)])
+_FORKS.set_forkserver_preload(["wandb", *(f"mirage.{name}" for name in _LOADED)])
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from made_up_runs import FOUND, make_gallery, make_run
 from PIL import Image
 
-from mirage.commands.evaluate import TURNED
+from mirage.commands.stages.evaluate import TURNED
 from mirage.config.load import load_config
 from mirage.core.errors import MirageError
 from mirage.diagnostics.gallery import GALLERY, Gallery

@@ -11,7 +11,7 @@ import torch
 from made_up_photos import MadeUpImages
 from tiny_autoencoders import tiny_kl
 
-from mirage.commands.train import identify
+from mirage.commands.stages.train import identify
 from mirage.config import Config, ModelConfig
 from mirage.training import latents
 from mirage.training.latents import identify_autoencoder, keep_latents

@@ -14,7 +14,7 @@ from torch import Tensor
 from virtual_gpu import VirtualGPU
 
 from callbacks.ema import WarmupEMA
-from mirage.commands.registry import train as training
+from mirage.commands.stages import train as training
 from mirage.config.load import load_config
 from mirage.model.lit import PoseDiffusion
 from mirage.runs.folder import RunFolder

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mirage.commands.registry import JSON
-from mirage.commands.request import Request
 from mirage.core.angles import in_degrees
 from mirage.core.contracts import ByteArray, PoseLabels
 from mirage.core.errors import MirageError
@@ -28,6 +27,7 @@ from mirage.images.sources.registry import find_photos
 from mirage.images.squares import to_square
 from mirage.poses.bank import PoseBank
 from mirage.runs.folder import BANK_FILE
+from mirage.runs.request import Request
 
 T = TypeVar("T")
 

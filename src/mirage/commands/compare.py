@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mirage.commands.request import Request
 from mirage.config.load import load_config
 from mirage.config.overrides import flat_values
 from mirage.core.angles import align_rings
@@ -18,6 +17,7 @@ from mirage.report.compared import compare_pages
 from mirage.report.page import write_page
 from mirage.report.run_page import page_of_run
 from mirage.runs.folder import LABELS_FILE, RunFolder
+from mirage.runs.request import Request
 
 PAGE = "index.html"
 _TARGET = "runs/compare"  # where the page goes

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-from mirage.commands.request import Request
 from mirage.core.machine import allowed_memory, allowed_processors
+from mirage.runs.request import Request
 from mirage.tracking.key import has_wandb_key
 
 _HUB, _HUB_SECONDS = "https://huggingface.co", 2.0

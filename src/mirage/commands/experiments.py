@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mirage.commands.request import Request
 from mirage.config.load import list_experiments
+from mirage.runs.request import Request
 
 
 def run(request: Request) -> str:

@@ -1,7 +1,8 @@
 """The commands of `mirage`: what each takes and says of itself.
 
-Each is the `run(request)` of the module of its name, here beside this one. That imports what the
-work takes, which is seconds of imports; this does not, so that help and errors are instant.
+Each is the `run(request)` of the module of its name, beside this one or, where it is a stage of a
+run, in `stages/`. Those import what the work takes, which is seconds; this does not, so that help
+and errors are instant.
 """
 
 from __future__ import annotations

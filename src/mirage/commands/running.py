@@ -1,4 +1,4 @@
-"""A command is run: its stages in order, here or as a job of the cluster, and what is said of it."""
+"""How a command is run: its stages in order, here or as a job of the cluster."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from importlib import import_module
 from pathlib import Path
 
 from mirage.commands.registry import COMMANDS, MULTIRUN
-from mirage.commands.request import Request
 from mirage.config import Config
 from mirage.core.errors import MirageError
 from mirage.core.files import refusals_told
 from mirage.core.progress import chosen, tell_json
+from mirage.runs.request import Request
 
 # What is heavy is imported in functions: help and errors are instant.
 
@@ -37,7 +37,7 @@ def execute(request: Request) -> None:
 
 
 def find_run(module: str) -> Callable[[Request], str]:
-    """What does the work of a command or stage and returns its closing line."""
+    """What does the work of a command, or of a stage, and returns its closing line."""
     run: Callable[[Request], str] = import_module(f"mirage.commands.{module}").run
     return run
 
@@ -100,7 +100,7 @@ def run_command(name: str, config: Config) -> None:
     for stage in COMMANDS[name].stages:
         if trains and stage != "images" and config.is_open:
             config = _settle(config, speaks)
-        work = partial(find_run(stage), Request(stage, given=config))
+        work = partial(find_run(f"stages.{stage}"), Request(stage, given=config))
         _tell(stage, work, speaks)
 
 

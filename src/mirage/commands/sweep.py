@@ -7,16 +7,16 @@ from functools import partial
 from pathlib import Path
 
 from mirage.cluster.launch import launch_all
-from mirage.commands.images import images_key
-from mirage.commands.poses import poses_key
-from mirage.commands.request import Request
 from mirage.commands.running import run_command
-from mirage.commands.train import model_key
+from mirage.commands.stages.images import images_key
+from mirage.commands.stages.poses import poses_key
+from mirage.commands.stages.train import model_key
 from mirage.config import PlotConfig
 from mirage.config.load import save_config
 from mirage.core.errors import MirageError
 from mirage.core.files import replacing
 from mirage.distributed.ranks import find_ranks
+from mirage.runs.request import Request
 from mirage.sweeps.agents import write_for_agents
 from mirage.sweeps.job import LOG, RunCommand, alone, run_job
 from mirage.sweeps.multirun import Job, Multirun, load_multirun
@@ -33,7 +33,7 @@ TABLE, TABLE_CSV = "table.md", "table.csv"
 
 
 def run(request: Request) -> str:
-    """Run every job of the sweep that is asked for, or write it for agents of W&B; the closing line.
+    """Run every job of the sweep, or write it for agents of W&B; returns the closing line.
 
     Raises:
         MirageError: as of `run_sweep`, or there is no such sweep.

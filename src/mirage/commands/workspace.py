@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mirage.commands.request import Request
+from mirage.runs.request import Request
 from mirage.tracking.workspace import apply
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from callbacks.history import read_history
-from mirage.commands.evaluate import AZIMUTHS, FIGURES, TURNED, reliability_of
+from mirage.commands.stages.evaluate import AZIMUTHS, FIGURES, TURNED, reliability_of
 from mirage.config import Config
 from mirage.config.load import config_text, config_words
 from mirage.core.angles import circular_distance

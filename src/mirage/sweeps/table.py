@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mirage.commands.evaluate import FIGURES
+from mirage.commands.stages.evaluate import FIGURES
 from mirage.config import Config, PlotConfig
 from mirage.core.files import replacing
 from mirage.drawing.sweeps import Series, draw_panels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import wandb
@@ -21,7 +22,7 @@ _MEASURED = {
 }
 
 
-def apply(words: list[str]) -> str:
+def apply(words: Sequence[str]) -> str:
     """Save the workspace as a new view of a project; returns the closing line.
 
     Args:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mirage.commands import views as views_command
-from mirage.commands.request import Request
+from mirage.commands.stages import views as views_command
 from mirage.config import Config, ViewsConfig
 from mirage.core.contracts import FloatArray
 from mirage.core.errors import MirageError
@@ -22,6 +21,7 @@ from mirage.generation.references import find_references
 from mirage.generation.turner import Turner
 from mirage.generation.weights import Weights, find_weights
 from mirage.runs.folder import RunFolder, hash_of, read_json
+from mirage.runs.request import Request
 from mirage.shape.reconstruct import reconstruct
 
 

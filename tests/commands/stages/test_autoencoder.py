@@ -16,7 +16,7 @@ from tiny_runs import TINY_AUTOENCODER, mirage
 
 from datamodules.crops import CropBatches
 from mirage.cli import run_command
-from mirage.commands.registry import autoencoder as stage
+from mirage.commands.stages import autoencoder as stage
 from mirage.config import ModelConfig
 from mirage.config.load import load_config
 from mirage.runs.folder import read_json

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import lightning
 
-from mirage.commands.request import Request
 from mirage.config import Config
 from mirage.distributed.ranks import join_ranks
 from mirage.images.manifest import open_images
@@ -18,6 +17,7 @@ from mirage.model.pretrained import start_from
 from mirage.poses.bank import PoseBank
 from mirage.pretrained.catalog import find_pretrained
 from mirage.runs.folder import BANK_FILE, SUMMARY_FILE, RunFolder, hash_of, read_json
+from mirage.runs.request import Request
 from mirage.sampler.pipeline import export_pipeline, load_pipeline
 from mirage.tracking.record import record_model
 from mirage.training.data import TrainingData, keep_images

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mirage.commands.request import Request
 from mirage.config import Config, ImagesConfig, TurntableConfig
 from mirage.core.contracts import HELDOUT
 from mirage.core.errors import MirageError
@@ -19,6 +18,7 @@ from mirage.images.manifest import (
 from mirage.images.sources.registry import open_source
 from mirage.images.sources.remote import absolute
 from mirage.runs.folder import STAGES, RunFolder, hash_of
+from mirage.runs.request import Request
 
 
 def run(request: Request) -> str:

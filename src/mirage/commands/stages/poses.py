@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from mirage.commands.request import Request
 from mirage.config import Config
 from mirage.core.contracts import TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
 from mirage.core.errors import MirageError
@@ -41,6 +40,7 @@ from mirage.runs.folder import (
     read_json,
     write_json,
 )
+from mirage.runs.request import Request
 
 WORK = "work"
 _VERSION = 2  # of what is found by the same settings in the same photos: raised when it changes

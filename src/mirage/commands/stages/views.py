@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from mirage.commands.request import Request
 from mirage.config import Config
 from mirage.core.errors import MirageError
 from mirage.core.progress import counting
@@ -19,6 +18,7 @@ from mirage.generation.turner import Turner
 from mirage.generation.turning import TOGETHER, make_views
 from mirage.generation.weights import Weights, as_advised, find_weights
 from mirage.runs.folder import RunFolder, hash_of, save_picture, write_json
+from mirage.runs.request import Request
 
 TURNING = "turning.webp"
 

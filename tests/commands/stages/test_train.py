@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tiny_runs import BRIEF, mirage
 
-from mirage.commands.train import identify
+from mirage.commands.stages.train import identify
 from mirage.config import Config
 from mirage.core.contracts import PoseLabels
 from mirage.training.checkpoints import step_of

@@ -10,7 +10,7 @@ from processes import forked_ranks
 from tiny_runs import mirage
 from turned_cars import CARS, shots, write_views
 
-from mirage.commands.reconstruct import run
+from mirage.commands.stages.reconstruct import run
 from mirage.config import Config, ShapeConfig
 from mirage.core.errors import MirageError
 from mirage.generation.kept_object import KeptObject, save_object
@@ -43,7 +43,7 @@ def test_held_out_photos_without_enough_views_are_turned_first(
         made.append(len(views))
         raise MirageError("an object of no interest")
 
-    monkeypatch.setattr("mirage.commands.reconstruct.reconstruct", take)
+    monkeypatch.setattr("mirage.commands.stages.reconstruct.reconstruct", take)
     assert mirage("views", f"run={copy}", "views.count=3", "views.references=2") == 0
     few = sorted((copy / "views").glob("*/views.json"))
     for _ in range(2):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mirage.commands.request import Request
 from mirage.distributed.ranks import find_ranks
 from mirage.report.page import write_page
 from mirage.report.run_page import page_of_run, read_figures
+from mirage.runs.request import Request
 
 
 def run(request: Request) -> str:

@@ -11,8 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mirage.commands.evaluate import FIGURES
-from mirage.commands.request import Request
+from mirage.commands.stages.evaluate import FIGURES
 from mirage.config import Config
 from mirage.core.angles import RingAlignment
 from mirage.core.errors import MirageError
@@ -24,6 +23,7 @@ from mirage.evaluation.view_figures import RunPhotos, measure_views
 from mirage.evaluation.view_tables import view_tables
 from mirage.generation.turner import Turner
 from mirage.runs.folder import RunFolder, hash_of, read_json, replacing, save_picture, write_json
+from mirage.runs.request import Request
 from mirage.sampler.targets import pose_azimuths
 
 FOLDER = "ablations"  # in evaluate/

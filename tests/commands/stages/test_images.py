@@ -17,7 +17,7 @@ from processes import forked_ranks
 from seen_photos import hash_pixels
 from tiny_runs import mirage
 
-from mirage.commands.images import images_key
+from mirage.commands.stages.images import images_key
 from mirage.config import Config
 from mirage.core.contracts import TRAIN
 from mirage.runs.folder import RunFolder
@@ -138,7 +138,7 @@ def test_what_lies_beside_photos_is_no_reason_to_look_at_them_again(
     def refuse(*_: object) -> None:
         raise AssertionError("they were looked at")
 
-    monkeypatch.setattr("mirage.commands.images.build_manifest", refuse)
+    monkeypatch.setattr("mirage.commands.stages.images.build_manifest", refuse)
     monkeypatch.chdir(tmp_path)
     look_at("photos/", tmp_path / "run")
 

@@ -18,8 +18,8 @@ from processes import Command, forked_ranks
 from safetensors.numpy import load_file
 from tiny_runs import mirage
 
-from mirage.commands.poses import closing_line
-from mirage.commands.registry import poses
+from mirage.commands.stages import poses
+from mirage.commands.stages.poses import closing_line
 from mirage.config import Config
 from mirage.config.load import load_config
 from mirage.distributed.ranks import Ranks

@@ -16,7 +16,6 @@ import lightning
 import numpy as np
 
 from datamodules.crops import CroppedPhotos, PhotoSet
-from mirage.commands.request import Request
 from mirage.config import AutoencoderConfig, Config
 from mirage.core.contracts import HELDOUT, TRAIN, ByteArray
 from mirage.core.errors import MirageError
@@ -37,6 +36,7 @@ from mirage.images.manifest import open_images
 from mirage.model.autoencoder import AutoencoderTraining, build_autoencoder, reconstruct_noise
 from mirage.model.codec import load_autoencoder
 from mirage.runs.folder import RunFolder, hash_of, read_json, save_picture, write_json
+from mirage.runs.request import Request
 from mirage.tracking.provenance import record_of
 from mirage.tracking.record import record_autoencoder
 from mirage.training.data import keep_pixels, share_of_batch

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mirage.commands.ablate import changed, run
+from mirage.commands.stages.ablate import changed, run
 from mirage.config import AblationConfig, Config
 from mirage.config.load import load_config
 from mirage.core.errors import MirageError

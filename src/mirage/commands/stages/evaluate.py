@@ -13,7 +13,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from mirage.commands.request import Request
 from mirage.config import Config
 from mirage.core.errors import MirageError
 from mirage.core.files import hash_file, replacing
@@ -37,6 +36,7 @@ from mirage.runs.folder import (
     save_picture,
     write_json,
 )
+from mirage.runs.request import Request
 from mirage.sampler.targets import pose_azimuths
 from mirage.tracking.record import record_evaluation
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mirage.commands.evaluate import tables_of
+from mirage.commands.stages.evaluate import tables_of
 from mirage.drawing.tables import print_tables
 from mirage.evaluation.view_tables import view_tables
 
