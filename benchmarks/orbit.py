@@ -37,10 +37,10 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from mirage.config import ViewsConfig
 from mirage.core.contracts import ByteArray, FloatArray, PoseCondition, PosedPhoto, PoseRing
+from mirage.generation.pretrained import find_pretrained
 from mirage.model.codec import PIXELS
 from mirage.model.cross_frame import hard_attention
 from mirage.model.denoiser import PoseDenoiser
-from mirage.pretrained.catalog import find_pretrained
 from mirage.sampler.noise import image_key, reference_noise, view_noise
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.pipeline import load_pipeline

@@ -44,13 +44,13 @@ from mirage.core.contracts import HELDOUT, PosedPhoto, PoseLabels, PoseRing
 from mirage.core.errors import MirageError
 from mirage.distributed.device import device
 from mirage.drawing.panels import contact_sheet
+from mirage.generation.pretrained import shipped
 from mirage.images.manifest import MANIFEST, SOURCE, open_images
 from mirage.model.codec import PIXELS, Codec, Latents, Patches
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels, write_labels
-from mirage.pretrained.catalog import shipped
 from mirage.runs.folder import (
     BANK_FILE,
     LABELS_FILE,

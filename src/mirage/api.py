@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from mirage.commands.assign import PoseReader
 from mirage.config import Config
 from mirage.config.load import change_config, load_config
 from mirage.core.contracts import PoseLabels
@@ -18,13 +17,14 @@ from mirage.core.errors import MirageError
 from mirage.core.files import SAVED, path_of
 from mirage.generation.intake import Intake
 from mirage.generation.kept_views import Views
+from mirage.generation.pretrained import shipped
 from mirage.generation.references import Reference, check_pose, open_intake
 from mirage.generation.turner import Turner
 from mirage.generation.turning import make_views
 from mirage.generation.weights import as_advised
 from mirage.images.decode import Photo, photo_name, read_photo
 from mirage.images.manifest import open_images
-from mirage.pretrained.catalog import shipped
+from mirage.poses.photo_reader import PoseReader
 from mirage.runs.folder import BANK_FILE, RunFolder
 from mirage.sampler.pipeline import BANK, read_fit
 

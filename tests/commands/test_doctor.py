@@ -24,7 +24,7 @@ from mirage.commands.doctor import (
 )
 from mirage.config import AUTO
 from mirage.config.load import load_config
-from mirage.pretrained.catalog import shipped
+from mirage.generation.pretrained import shipped
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ RESOLVED = {
     "train.steps=": "a training of hours",
     "refine.photos=": "a training of hours",
     "model.autoencoder=": "a training of hours; tests/commands/test_road.py has a short one",
-    "autoencoder ": "a training of an hour; tests/commands/stages/test_autoencoder.py has a short one",
+    "autoencoder ": "an hour; tests/commands/stages/test_autoencoder.py has a short one",
     "reconstruct ": "an object of minutes; tests/commands/stages/test_reconstruct.py makes one",
     "ablate ": "an ablation of minutes; tests/commands/test_road.py runs one",
     "sweep ": "a sweep of hours",

@@ -15,8 +15,8 @@ from mirage.config import Config, ViewsConfig
 from mirage.config.load import load_config
 from mirage.core.contracts import PoseRing
 from mirage.core.errors import MirageError
+from mirage.generation.pretrained import shipped
 from mirage.generation.weights import as_advised, find_weights
-from mirage.pretrained.catalog import shipped
 from mirage.runs.folder import RunFolder
 from mirage.sampler.pipeline import BANK, export_pipeline, read_settings
 

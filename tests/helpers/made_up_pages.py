@@ -6,11 +6,13 @@ import numpy as np
 from PIL import Image
 
 from mirage.core.contracts import Orbit
+from mirage.drawing.panel import Panel
+from mirage.drawing.surface import Surface
 from mirage.drawing.tables import Table
 from mirage.report.browsers import PartBrowser, PoseBrowser
 from mirage.report.orbit_view import OrbitView
-from mirage.report.page import Listing, Panel, ReportPage
-from mirage.report.solid_view import SolidView, Surface
+from mirage.report.page import Listing, ReportPage
+from mirage.report.solid_view import SolidView
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 NUM_POSES = 4

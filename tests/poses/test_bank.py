@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from mirage.core.angles import circular_distance
+from mirage.generation.pretrained import shipped
 from mirage.poses.bank import PoseBank
-from mirage.pretrained.catalog import shipped
 from mirage.sampler.pipeline import BANK
 
 

@@ -15,10 +15,11 @@ from PIL import Image
 
 from mirage.core.errors import MirageError
 from mirage.drawing import sprites
+from mirage.drawing.panel import Panel
 from mirage.drawing.tables import Cell, Table, format_cell
 from mirage.report import page as pages
 from mirage.report.orbit_view import OrbitView
-from mirage.report.page import Panel, ReportPage, write_page
+from mirage.report.page import ReportPage, write_page
 
 
 class Reader(HTMLParser):

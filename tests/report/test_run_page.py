@@ -10,10 +10,10 @@ import pytest
 from made_up_runs import FOUND, make_gallery, make_run
 from PIL import Image
 
-from mirage.commands.stages.evaluate import TURNED
 from mirage.config.load import load_config
 from mirage.core.errors import MirageError
 from mirage.diagnostics.gallery import GALLERY, Gallery
+from mirage.evaluation.figures import TURNED
 from mirage.evaluation.turned import TurnedObject
 from mirage.report.run_page import _summary, _tables, page_of_run
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from made_up_pages import make_cube, make_view
 
-from mirage.report.solid_view import SolidView, Surface, solid_contexts
+from mirage.drawing.surface import Surface
+from mirage.report.solid_view import SolidView, solid_contexts
 
 
 def unpack(text: str, kind: str) -> np.ndarray:

@@ -17,11 +17,11 @@ from mirage.evaluation import view_figures
 from mirage.evaluation.view_cases import Case
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.features.extract import extract_features
+from mirage.generation.pretrained import shipped
 from mirage.generation.references import Reference
 from mirage.generation.turner import Turner
 from mirage.model.denoiser import PoseDenoiser
 from mirage.poses.bank import PoseBank
-from mirage.pretrained.catalog import shipped
 from mirage.sampler.pipeline import BANK
 
 pytestmark = pytest.mark.virtual_gpu

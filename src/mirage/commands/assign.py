@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,19 +12,15 @@ import numpy as np
 
 from mirage.commands.registry import JSON
 from mirage.core.angles import in_degrees
-from mirage.core.contracts import ByteArray, PoseLabels
+from mirage.core.contracts import ByteArray
 from mirage.core.errors import MirageError
 from mirage.core.files import as_shown, as_text
 from mirage.core.progress import show_progress
 from mirage.diagnostics.explain import Explainer
-from mirage.distributed.device import device
 from mirage.drawing.tables import add_row, print_table, rich_table
-from mirage.features.backbone import Backbone, load_backbone
-from mirage.images.decode import Photo, read_photo
 from mirage.images.manifest import open_images
 from mirage.images.sources.registry import find_photos
-from mirage.images.squares import to_square
-from mirage.poses.bank import PoseBank
+from mirage.poses.photo_reader import PoseReader
 from mirage.runs.folder import BANK_FILE
 from mirage.runs.request import Request
 
@@ -82,39 +77,6 @@ def run(request: Request) -> str:
     _print_table(rows)
     where = f" → {explainer.target}" if explainer is not None else ""
     return f"assign: {len(rows)} photos read, {len(unreadable)} not{where}\n"
-
-
-@dataclass(frozen=True)
-class PoseReader:
-    """Reads the poses of photos as those of the bank's own photos were read."""
-
-    bank: PoseBank
-    backbone: Backbone
-    fit: str
-    max_pixels: int
-
-    @classmethod
-    def open(cls, bank: Path, fit: str, max_pixels: int) -> PoseReader:
-        """Load a bank, and the network it needs onto the GPU, or the CPU where there is none."""
-        loaded = PoseBank.load(bank)
-        return cls(loaded, load_backbone(loaded.backbone, device()), fit, max_pixels)
-
-    def batches(self, photos: Sequence[T]) -> list[Sequence[T]]:
-        """The photos, as many in each batch as the network looks at together."""
-        count = self.backbone.config.batch_size
-        return [photos[i : i + count] for i in range(0, len(photos), count)]
-
-    def square(self, photo: Photo) -> ByteArray:
-        """[S, S, 3] uint8 that the network sees of a photo.
-
-        Raises:
-            MirageError: it cannot be read.
-        """
-        return to_square(read_photo(photo, self.max_pixels), self.backbone.size, self.fit)
-
-    def read(self, squares: ByteArray) -> PoseLabels:
-        """The poses of B photos [B, S, S, 3]."""
-        return self.bank.assign(self.backbone(squares))
 
 
 def _batches(

@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image
 
+from mirage.drawing.panel import Panel
 from mirage.drawing.pose_plots import reliability_plot
-from mirage.report.page import Panel
 from mirage.runs.folder import open_picture
 
 

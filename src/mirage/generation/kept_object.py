@@ -15,7 +15,7 @@ from mirage.core.contracts import ByteArray, FloatArray
 from mirage.core.errors import MirageError
 from mirage.core.files import replacing
 from mirage.drawing.films import save_gif
-from mirage.report.solid_view import Surface
+from mirage.drawing.surface import Surface
 from mirage.runs.folder import read_json, write_json
 from mirage.shape.mesh import save_mesh, surface
 from mirage.shape.reconstruct import Reconstruction, turning

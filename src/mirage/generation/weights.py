@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mirage.config import Config, ViewsConfig
 from mirage.core.files import hash_files
-from mirage.pretrained.catalog import find_pretrained
+from mirage.generation.pretrained import find_pretrained
 from mirage.runs.folder import RunFolder
 from mirage.sampler.pipeline import read_settings
 

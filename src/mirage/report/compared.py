@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from mirage.drawing.panel import Panel
 from mirage.drawing.tables import Cell, Table
 from mirage.report.orbit_view import OrbitView
-from mirage.report.page import Listing, Panel, ReportPage
+from mirage.report.page import Listing, ReportPage
 
 
 def compare_pages(

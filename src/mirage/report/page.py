@@ -11,9 +11,9 @@ from itertools import islice
 from pathlib import Path
 
 import jinja2
-from PIL import Image
 
 from mirage.core.files import replacing
+from mirage.drawing.panel import Panel
 from mirage.drawing.sprites import data_uri, frame_height
 from mirage.drawing.tables import Cell, Table, format_cell
 from mirage.report.browsers import PartBrowser, PoseBrowser
@@ -21,23 +21,6 @@ from mirage.report.orbit_view import OrbitView, orbit_context
 from mirage.report.solid_view import SolidView, solid_contexts
 
 _SCRIPTS = ("turn.js", "filter.js", "browse.js", "solid.js")
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A picture with words.
-
-    Attributes:
-        alt: what it shows, for those who hear the page.
-        caption: one sentence on what to look for.
-        whole: drawn to the width of the screen; a grid of photos is not, but scrolls sideways.
-    """
-
-    title: str
-    picture: Image.Image
-    alt: str
-    caption: str
-    whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from callbacks.history import read_history
-from mirage.commands.stages.evaluate import AZIMUTHS, FIGURES, TURNED, reliability_of
 from mirage.config import Config
 from mirage.config.load import config_text, config_words
 from mirage.core.angles import circular_distance
@@ -19,8 +18,10 @@ from mirage.diagnostics.gallery import GALLERY, Gallery
 from mirage.diagnostics.pose_panels import pose_panels
 from mirage.drawing.canvas import enlarge
 from mirage.drawing.curves import training_curve
+from mirage.drawing.panel import Panel
 from mirage.drawing.ring import FULL_CIRCLE, arc_of
 from mirage.drawing.tables import Table
+from mirage.evaluation.figures import AZIMUTHS, FIGURES, TURNED, reliability_of
 from mirage.evaluation.pose_tables import truth_tables
 from mirage.evaluation.turned import FACTS, TurnedObject
 from mirage.evaluation.view_tables import view_tables
@@ -29,7 +30,7 @@ from mirage.generation.kept_object import KeptObject, read_film
 from mirage.generation.kept_views import read_orbit
 from mirage.report.browsers import PartBrowser, PoseBrowser
 from mirage.report.orbit_view import OrbitView
-from mirage.report.page import Listing, Panel, ReportPage
+from mirage.report.page import Listing, ReportPage
 from mirage.report.solid_view import SolidView
 from mirage.runs.folder import RunFolder, open_picture, read_json
 

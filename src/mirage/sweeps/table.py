@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from mirage.commands.stages.evaluate import FIGURES
 from mirage.config import Config, PlotConfig
 from mirage.core.files import replacing
 from mirage.drawing.sweeps import Series, draw_panels
+from mirage.evaluation.figures import FIGURES
 from mirage.runs.folder import SUMMARY_FILE, RunFolder, read_json, save_picture
 from mirage.sweeps.multirun import Job, Multirun
 

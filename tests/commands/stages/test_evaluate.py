@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mirage.commands.stages.evaluate import tables_of
 from mirage.drawing.tables import print_tables
+from mirage.evaluation.figures import tables_of
 from mirage.evaluation.view_tables import view_tables
 
 ERRORS = {"median_deg": 3.25, "p90_deg": 9.5, "beyond_90": 0.0125}

@@ -15,7 +15,7 @@ from mirage.config import Config, ShapeConfig
 from mirage.core.errors import MirageError
 from mirage.generation.kept_object import KeptObject, save_object
 from mirage.generation.object_views import settings_of
-from mirage.pretrained.catalog import find_pretrained
+from mirage.generation.pretrained import find_pretrained
 from mirage.runs.folder import RunFolder
 from mirage.shape.reconstruct import Reconstruction, reconstruct
 from mirage.shape.views import ObjectViews

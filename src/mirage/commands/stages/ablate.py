@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mirage.commands.stages.evaluate import FIGURES
 from mirage.config import Config
 from mirage.core.angles import RingAlignment
 from mirage.core.errors import MirageError
 from mirage.distributed.ranks import join_ranks
 from mirage.drawing.sweeps import Series, draw_panels
 from mirage.drawing.tables import print_tables, to_markdown
+from mirage.evaluation.figures import FIGURES
 from mirage.evaluation.view_cases import view_cases
 from mirage.evaluation.view_figures import RunPhotos, measure_views
 from mirage.evaluation.view_tables import view_tables

@@ -18,14 +18,21 @@ from mirage.core.errors import MirageError
 from mirage.core.files import hash_file, replacing
 from mirage.diagnostics.pose_panels import draw_reliability
 from mirage.distributed.ranks import Ranks, join_ranks
-from mirage.drawing.tables import Table, print_tables, to_markdown
+from mirage.drawing.tables import print_tables, to_markdown
+from mirage.evaluation.figures import (
+    AZIMUTHS,
+    FIGURES,
+    RELIABILITY,
+    TABLES,
+    TURNED,
+    reliability_of,
+    tables_of,
+)
 from mirage.evaluation.known_azimuths import measure_truth
 from mirage.evaluation.pose_figures import measure_poses
-from mirage.evaluation.pose_tables import pose_tables
 from mirage.evaluation.view_cases import view_cases
 from mirage.evaluation.view_figures import COPY, NEAREST, RunPhotos, measure_views
-from mirage.evaluation.view_tables import view_tables
-from mirage.evaluation.view_turns import measure_turns, turn_tables
+from mirage.evaluation.view_turns import measure_turns
 from mirage.generation.turner import Turner
 from mirage.generation.turning import with_mode
 from mirage.runs.folder import (
@@ -39,9 +46,6 @@ from mirage.runs.folder import (
 from mirage.runs.request import Request
 from mirage.sampler.targets import pose_azimuths
 from mirage.tracking.record import record_evaluation
-
-FIGURES, TABLES, TURNED = "figures.json", "tables.md", "turned"
-RELIABILITY, AZIMUTHS = "reliability.png", "azimuths.png"
 
 _VERSION = 4  # raised when what is measured changes, so that a run is measured anew
 
@@ -110,15 +114,6 @@ def _draw(folder: RunFolder, figures: dict[str, Any]) -> list[Path]:
     return drawn
 
 
-def reliability_of(figures: dict[str, Any]) -> list[dict[str, float]]:
-    """Groups of photos by confidence, of fresh renders or of a table's photos; perhaps none."""
-    poses = figures["poses"]
-    found: list[dict[str, float]] = poses.get("reliability") or poses.get("truth", {}).get(
-        "reliability", []
-    )
-    return found
-
-
 def _measure(config: Config, folder: RunFolder, has_model: bool, ranks: Ranks) -> dict[str, Any]:
     poses, alignment = measure_poses(config, folder)
     poses = read_json(folder["poses"] / SUMMARY_FILE) | poses
@@ -143,9 +138,3 @@ def _measure(config: Config, folder: RunFolder, has_model: bool, ranks: Ranks) -
     if config.evaluate.turn:
         figures["turn"] = measure_turns(config, turner, cases, seed, join_ranks())
     return {"poses": poses} | figures
-
-
-def tables_of(figures: dict[str, Any]) -> list[Table]:
-    """All that was measured, as tables."""
-    turns = turn_tables(figures.get("turn"))
-    return pose_tables(figures["poses"]) + view_tables(figures) + turns

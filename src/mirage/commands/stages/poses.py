@@ -23,6 +23,7 @@ from mirage.distributed.ranks import Ranks, join_ranks
 from mirage.distributed.threads import threads_of_machine
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.features.extract import extract_features
+from mirage.generation.pretrained import find_pretrained, match_pretrained
 from mirage.images.manifest import ImageSet, open_images
 from mirage.parts.groups import TwoGroups, find_two_groups
 from mirage.poses.bank import PoseBank
@@ -30,7 +31,6 @@ from mirage.poses.describe import Described, describe
 from mirage.poses.fit import fit_bank
 from mirage.poses.labels import read_labels, write_labels
 from mirage.poses.stability import FEWEST_PHOTOS
-from mirage.pretrained.catalog import find_pretrained, match_pretrained
 from mirage.runs.folder import (
     BANK_FILE,
     LABELS_FILE,

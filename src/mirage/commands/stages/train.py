@@ -9,13 +9,13 @@ import lightning
 
 from mirage.config import Config
 from mirage.distributed.ranks import join_ranks
+from mirage.generation.pretrained import find_pretrained
 from mirage.images.manifest import open_images
 from mirage.model.codec import Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.pretrained import start_from
 from mirage.poses.bank import PoseBank
-from mirage.pretrained.catalog import find_pretrained
 from mirage.runs.folder import BANK_FILE, SUMMARY_FILE, RunFolder, hash_of, read_json
 from mirage.runs.request import Request
 from mirage.sampler.pipeline import export_pipeline, load_pipeline
