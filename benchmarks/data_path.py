@@ -24,12 +24,12 @@ from paired import print_table, print_versions, take_turns
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.balance import balanced_probabilities
-from datamodules.batches import Loader, Share, StepBatches
-from datamodules.draws import draw_columns, draw_weighted
-from datamodules.labelled import LabelledImages
-from datamodules.store import open_store
 from mirage.core.contracts import PoseLabels, PoseRing
+from mirage.datamodules.balance import balanced_probabilities
+from mirage.datamodules.batches import Loader, Share, StepBatches
+from mirage.datamodules.draws import draw_columns, draw_weighted
+from mirage.datamodules.labelled import LabelledImages
+from mirage.datamodules.store import open_store
 
 NUM_POSES = 24
 OURS, HOST, PEER = "mirage", "mirage, the host's part", "DataLoader, gathers twice"

@@ -27,10 +27,10 @@ from lightning.pytorch.callbacks import Callback
 from paired import print_versions, take_turns
 from torch.utils.flop_counter import FlopCounterMode
 
-from datamodules.labelled import LabelledImages
-from datamodules.posed import PosedImages
 from mirage.config import ModelConfig, TrainConfig
 from mirage.core.contracts import PoseCondition, PoseLabels, PoseRing
+from mirage.datamodules.labelled import LabelledImages
+from mirage.datamodules.posed import PosedImages
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 

@@ -37,13 +37,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from callbacks.ema import WarmupEMA
-from callbacks.history import MetricsFile, read_history
-from datamodules.cache import build_cache, open_cache
-from datamodules.labelled import LabelledImages
-from datamodules.posed import PosedImages
+from mirage.callbacks.ema import WarmupEMA
+from mirage.callbacks.history import MetricsFile, read_history
 from mirage.config import ImagesConfig, ModelConfig, TrainConfig
 from mirage.core.contracts import ByteArray, PoseLabels, PoseRing
+from mirage.datamodules.cache import build_cache, open_cache
+from mirage.datamodules.labelled import LabelledImages
+from mirage.datamodules.posed import PosedImages
 from mirage.distributed.device import fast_kernels
 from mirage.images.manifest import build_manifest, open_images
 from mirage.model.denoiser import PoseDenoiser

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from datamodules.labelled import Batch, LabelledImages, Labels, label_batch
-from datamodules.store import Fetched, Store
 from mirage.core.contracts import IntArray, PoseRing
+from mirage.datamodules.labelled import Batch, LabelledImages, Labels, label_batch
+from mirage.datamodules.store import Fetched, Store
 from mirage.distributed.threads import in_order
 
 _DRAWN = 32  # steps drawn at once: what a draw costs beside its numbers is shared by so many

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from datamodules.batches import Batches, Loader, Share
 from mirage.core.contracts import ByteArray, FloatArray, IntArray
+from mirage.datamodules.batches import Batches, Loader, Share
 
 _VALIDATED = 64  # held-out photos, at most
 _AT_ONCE = 8  # whole photos in a batch of validation

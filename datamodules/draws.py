@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from datamodules.epochs import Epochs
 from mirage.core.contracts import FloatArray, IntArray
+from mirage.datamodules.epochs import Epochs
 
 # Draws the ids at places that are counted from those of the first step.
 Draw = Callable[[np.random.Generator, slice], IntArray]

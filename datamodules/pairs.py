@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from datamodules.batches import Batches, StepBatches
-from datamodules.labelled import LabelledImages
-from datamodules.posed import PosedImages
-from datamodules.store import Fetched, Store, open_store
 from mirage.core.contracts import IntArray
+from mirage.datamodules.batches import Batches, StepBatches
+from mirage.datamodules.labelled import LabelledImages
+from mirage.datamodules.posed import PosedImages
+from mirage.datamodules.store import Fetched, Store, open_store
 
 _STREAM = 1  # keeps the draws of pairs apart from those of photos by themselves
 

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from datamodules.balance import balanced_probabilities
-from datamodules.batches import Batches, Loader, Share, StepBatches
-from datamodules.draws import Draw, draw_columns, draw_evenly, draw_weighted
-from datamodules.labelled import Batch, LabelledImages, label_batch
-from datamodules.store import Fetched, Store, open_store
 from mirage.core.contracts import IntArray, PoseRing
+from mirage.datamodules.balance import balanced_probabilities
+from mirage.datamodules.batches import Batches, Loader, Share, StepBatches
+from mirage.datamodules.draws import Draw, draw_columns, draw_evenly, draw_weighted
+from mirage.datamodules.labelled import Batch, LabelledImages, label_batch
+from mirage.datamodules.store import Fetched, Store, open_store
 
 _VALIDATED = 512  # held-out images, at most
 _CHOSEN = 3  # keeps this draw apart from those of steps, pairs and epochs

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from datamodules.labelled import Batch, LabelledImages, Labels
 from mirage.core.contracts import IntArray, KeptArray
+from mirage.datamodules.labelled import Batch, LabelledImages, Labels
 
 _COPIED_AT_ONCE = 1024  # pictures on their way to the GPU
 _TURNED_AT_ONCE = 32  # pictures that a CPU turns round: they and the result stay in its cache

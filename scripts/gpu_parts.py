@@ -35,13 +35,13 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import mirage.commands.stages.images as images_stage
-from callbacks.ema import WarmupEMA
-from datamodules.labelled import LabelledImages
-from datamodules.posed import PosedImages
+from mirage.callbacks.ema import WarmupEMA
 from mirage.config import AUTO, Config, ModelConfig
 from mirage.config.load import load_config, save_config
 from mirage.core.contracts import HELDOUT, PosedPhoto, PoseLabels, PoseRing
 from mirage.core.errors import MirageError
+from mirage.datamodules.labelled import LabelledImages
+from mirage.datamodules.posed import PosedImages
 from mirage.distributed.device import device
 from mirage.drawing.panels import contact_sheet
 from mirage.generation.pretrained import shipped

@@ -16,10 +16,10 @@ from filelock import FileLock
 from processes import free_ports
 from tiny_runs import BRIEF, TINY, mirage
 
-from datamodules.labelled import LabelledImages
-from datamodules.posed import PosedImages
 from mirage.config import ModelConfig
 from mirage.core.contracts import PoseLabels, PoseRing
+from mirage.datamodules.labelled import LabelledImages
+from mirage.datamodules.posed import PosedImages
 from mirage.model.denoiser import PoseDenoiser
 
 Once = Callable[[str, Callable[[Path], None]], Path]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tiny_runs import TINY, mirage
 
-import experiments
+from mirage import experiments
 from mirage.config import SWEPT_COMMANDS
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from keys import Key, sections
 
-import experiments
+from mirage import experiments
 from mirage.commands.registry import COMMANDS, MULTIRUN, Command, options
 from mirage.config import Config, SweepConfig
 from mirage.config.load import list_experiments

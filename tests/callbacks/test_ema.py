@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader
 
-from callbacks.ema import WarmupEMA
+from mirage.callbacks.ema import WarmupEMA
 from mirage.config import TrainConfig
 from mirage.model.codec import Latents
 from mirage.model.denoiser import PoseDenoiser

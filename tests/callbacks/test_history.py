@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from callbacks.history import COLUMNS, MetricsFile, read_history
+from mirage.callbacks.history import COLUMNS, MetricsFile, read_history
 
 
 class Logger:

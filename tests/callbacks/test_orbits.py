@@ -13,12 +13,12 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from PIL import Image
 
-from callbacks import orbits
-from callbacks.ema import WarmupEMA
-from callbacks.orbits import OrbitViews
-from datamodules.posed import PosedImages
+from mirage.callbacks import orbits
+from mirage.callbacks.ema import WarmupEMA
+from mirage.callbacks.orbits import OrbitViews
 from mirage.config import TrainConfig, ViewsConfig
 from mirage.core.contracts import Orbit, PosedPhoto, PoseRing
+from mirage.datamodules.posed import PosedImages
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.sampler.orbit import sample_orbits

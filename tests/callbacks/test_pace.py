@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from callbacks import pace
-from callbacks.pace import Pace
+from mirage.callbacks import pace
+from mirage.callbacks.pace import Pace
 
 
 def test_it_counts_from_where_training_goes_on_and_logs_the_rate(

@@ -14,7 +14,7 @@ import wandb
 from offline_runs import read_runs
 from PIL import Image
 
-from callbacks.poses import PoseRecord
+from mirage.callbacks.poses import PoseRecord
 from mirage.tracking.artifacts import Bundle
 from mirage.tracking.logger import Record, wandb_logger
 

@@ -17,11 +17,11 @@ from lightning.pytorch.callbacks import Callback
 from processes import share_out
 from submitit.core.utils import UncompletedJobError
 
-from callbacks import stopping
-from callbacks.stopping import REQUEUE, StoppedError, StopWhenTold
-from datamodules.posed import PosedImages
+from mirage.callbacks import stopping
+from mirage.callbacks.stopping import REQUEUE, StoppedError, StopWhenTold
 from mirage.config import TrainConfig
 from mirage.core.errors import MirageError
+from mirage.datamodules.posed import PosedImages
 from mirage.distributed.ranks import Ranks
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion

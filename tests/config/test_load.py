@@ -14,7 +14,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-import experiments
+from mirage import experiments
 from mirage.config import Config
 from mirage.config.load import (
     _composed,
@@ -88,11 +88,11 @@ def test_every_callback_of_an_experiment_can_be_made(name: str) -> None:
 
 
 def test_a_callback_that_is_not_there_or_wants_something_else_is_noticed() -> None:
-    bind({"_target_": "callbacks.history.MetricsFile", "path": "a.csv", "every": 1})
+    bind({"_target_": "mirage.callbacks.history.MetricsFile", "path": "a.csv", "every": 1})
     with pytest.raises(TypeError):
-        bind({"_target_": "callbacks.history.MetricsFile", "paths": "a.csv"})
+        bind({"_target_": "mirage.callbacks.history.MetricsFile", "paths": "a.csv"})
     with pytest.raises(ImportError):
-        bind({"_target_": "callbacks.history.NoSuchThing"})
+        bind({"_target_": "mirage.callbacks.history.NoSuchThing"})
 
 
 @pytest.mark.parametrize("name", names("backbone"))

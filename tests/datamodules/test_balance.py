@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datamodules.balance import balanced_probabilities
+from mirage.datamodules.balance import balanced_probabilities
 
 POSE = np.repeat([0, 1, 3], [8, 2, 1])  # pose 2 has no image
 

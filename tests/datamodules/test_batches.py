@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from datamodules.batches import Batches, Loader
+from mirage.datamodules.batches import Batches, Loader
 
 
 class Steps(Batches):

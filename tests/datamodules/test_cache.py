@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from processes import share_out
 
-from datamodules.cache import build_cache, open_cache
+from mirage.datamodules.cache import build_cache, open_cache
 
 NUM, SIZE = 10, 4
 

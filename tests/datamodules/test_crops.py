@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from datamodules.batches import Share
-from datamodules.crops import CropBatches, CroppedPhotos, PhotoSet
+from mirage.datamodules.batches import Share
+from mirage.datamodules.crops import CropBatches, CroppedPhotos, PhotoSet
 
 PHOTOS = np.random.default_rng(0).integers(0, 256, (6, 24, 24, 3), dtype=np.uint8)
 ONE = PhotoSet(PHOTOS, np.array([1, 3, 4]), np.array([0, 2]))

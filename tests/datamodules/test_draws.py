@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from datamodules.draws import draw_columns, draw_weighted
+from mirage.datamodules.draws import draw_columns, draw_weighted
 
 IDS = np.arange(100, 130)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datamodules.epochs import Epochs
+from mirage.datamodules.epochs import Epochs
 
 IDS = np.array([3, 5, 8, 9, 20, 21, 22])
 

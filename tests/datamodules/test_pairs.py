@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.labelled import LabelledImages
-from datamodules.pairs import PairedBatches, PairedImages, TurnedPhotos
 from mirage.core.contracts import PoseLabels, PoseRing
+from mirage.datamodules.labelled import LabelledImages
+from mirage.datamodules.pairs import PairedBatches, PairedImages, TurnedPhotos
 
 NUM, TURNED = 12, 9
 IDS = np.array([3, 0, 5, 7, 1, 3, 8, 2, 11])  # photo 3 was turned twice

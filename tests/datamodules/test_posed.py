@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from datamodules.batches import Batches
-from datamodules.labelled import LabelledImages
-from datamodules.posed import PosedImages
 from mirage.core.contracts import PoseLabels, PoseRing
 from mirage.core.errors import MirageError
+from mirage.datamodules.batches import Batches
+from mirage.datamodules.labelled import LabelledImages
+from mirage.datamodules.posed import PosedImages
 
 NUM = 40
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.labelled import LabelledImages
-from datamodules.store import Store, open_store
 from mirage.core.contracts import PoseLabels
+from mirage.datamodules.labelled import LabelledImages
+from mirage.datamodules.store import Store, open_store
 
 NUM, CPU = 2100, torch.device("cpu")  # more than are copied at once
 IDS = np.array([2099, 0, 7, 7, 1024, 1023])

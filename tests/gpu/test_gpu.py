@@ -15,10 +15,10 @@ from lightning.pytorch.callbacks import Callback
 from made_up_solids import field_of, van, views_of
 from tiny_autoencoders import tiny_kl
 
-from callbacks.ema import WarmupEMA
-from datamodules.posed import PosedImages
+from mirage.callbacks.ema import WarmupEMA
 from mirage.config import BackboneConfig, Config, TrainConfig, ViewsConfig
 from mirage.core.contracts import PoseCondition, PosedPhoto, PoseRing
+from mirage.datamodules.posed import PosedImages
 from mirage.features.backbone import load_backbone
 from mirage.model.codec import PIXELS, Latents
 from mirage.model.denoiser import PoseDenoiser

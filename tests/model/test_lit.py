@@ -14,13 +14,13 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
-from callbacks.ema import WarmupEMA
-from callbacks.orbits import OrbitViews
-from datamodules.labelled import LabelledImages
-from datamodules.pairs import PairedImages, TurnedPhotos
-from datamodules.posed import PosedImages
+from mirage.callbacks.ema import WarmupEMA
+from mirage.callbacks.orbits import OrbitViews
 from mirage.config import ModelConfig, TrainConfig, ViewsConfig
 from mirage.core.contracts import PosedPhoto, PoseLabels, PoseRing
+from mirage.datamodules.labelled import LabelledImages
+from mirage.datamodules.pairs import PairedImages, TurnedPhotos
+from mirage.datamodules.posed import PosedImages
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion, warmup_cosine
 from mirage.model.paired import PairedDiffusion

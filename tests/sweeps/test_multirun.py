@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-import experiments
+from mirage import experiments
 from mirage.config import Config, SweepConfig
 from mirage.core.errors import MirageError
 from mirage.sweeps.multirun import load_multirun

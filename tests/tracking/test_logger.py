@@ -15,12 +15,12 @@ import wandb
 from offline_runs import read_run, read_runs
 from PIL import Image
 
-from callbacks.history import MetricsFile
-from callbacks.orbits import OrbitViews
-from datamodules.posed import PosedImages
+from mirage.callbacks.history import MetricsFile
+from mirage.callbacks.orbits import OrbitViews
 from mirage.config import TrainConfig, ViewsConfig
 from mirage.core.contracts import PosedPhoto, PoseRing
 from mirage.core.errors import MirageError
+from mirage.datamodules.posed import PosedImages
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.tracking.logger import Record, recording, wandb_logger

@@ -11,11 +11,11 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
-from callbacks.ema import WarmupEMA
-from datamodules.pairs import PairedImages, TurnedPhotos
-from datamodules.posed import PosedImages
+from mirage.callbacks.ema import WarmupEMA
 from mirage.config import TrainConfig
 from mirage.core.errors import MirageError
+from mirage.datamodules.pairs import PairedImages, TurnedPhotos
+from mirage.datamodules.posed import PosedImages
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.paired import PairedDiffusion

@@ -11,11 +11,11 @@ import pytest
 import torch
 from virtual_gpu import Tally, to_numpy, virtual_gpu
 
-from datamodules.labelled import LabelledImages
-from datamodules.pairs import PairedImages, TurnedPhotos
-from datamodules.posed import PosedImages
-from datamodules.store import Store
 from mirage.core.contracts import PoseLabels, PoseRing
+from mirage.datamodules.labelled import LabelledImages
+from mirage.datamodules.pairs import PairedImages, TurnedPhotos
+from mirage.datamodules.posed import PosedImages
+from mirage.datamodules.store import Store
 
 pytestmark = pytest.mark.virtual_gpu
 NUM, STEPS = 40, 40  # more steps than are drawn at once

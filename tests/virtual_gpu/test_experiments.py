@@ -16,13 +16,13 @@ from diffusers import AutoencoderKL
 from lightning.pytorch.callbacks import Callback
 from virtual_gpu import VirtualGPU
 
-from callbacks.ema import WarmupEMA
-from datamodules.labelled import LabelledImages
-from datamodules.pairs import PairedImages, TurnedPhotos
-from datamodules.posed import PosedImages
+from mirage.callbacks.ema import WarmupEMA
 from mirage.config import Config
 from mirage.config.load import load_config
 from mirage.core.contracts import PoseLabels, PoseRing
+from mirage.datamodules.labelled import LabelledImages
+from mirage.datamodules.pairs import PairedImages, TurnedPhotos
+from mirage.datamodules.posed import PosedImages
 from mirage.model.codec import PIXELS, Codec, Latents
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion

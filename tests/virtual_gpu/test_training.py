@@ -13,7 +13,7 @@ from tiny_autoencoders import tiny_kl
 from torch import Tensor
 from virtual_gpu import VirtualGPU
 
-from callbacks.ema import WarmupEMA
+from mirage.callbacks.ema import WarmupEMA
 from mirage.commands.stages import train as training
 from mirage.config.load import load_config
 from mirage.model.lit import PoseDiffusion

@@ -23,7 +23,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import experiments
+from mirage import experiments
 from mirage.config import (
     AUTO,
     AblationConfig,
@@ -245,7 +245,7 @@ def build_targets(specs: dict[str, Any]) -> list[Any]:
             raise MirageError(
                 str(error).splitlines()[0],
                 where=f"configuration key train.callbacks.{name}",
-                todo="_target_ must be an import path, such as callbacks.history.MetricsFile",
+                todo="_target_ must be an import path, as mirage.callbacks.ema.EMA",
             ) from error
     return built
 
@@ -290,7 +290,7 @@ def open_experiments(schema: type[Config]) -> Iterator[Hydra]:
     GlobalHydra.instance().clear()
     ConfigStore.instance().store(name="schema", node=schema)
     try:
-        with initialize_config_module("experiments", version_base="1.3"):
+        with initialize_config_module("mirage.experiments", version_base="1.3"):
             hydra = GlobalHydra.instance().hydra
             assert hydra is not None
             yield hydra

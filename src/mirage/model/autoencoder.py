@@ -91,7 +91,7 @@ class AutoencoderTraining(lightning.LightningModule):
         decoded = self.autoencoder.decode(noisy).sample.float()
         loss = reconstruction_loss(decoded, pictures, config.edges).mean()
         loss = loss + _SMALL * latents.square().mean()
-        self.log("train/loss", loss, logger=False)  # callbacks.history tells the loggers
+        self.log("train/loss", loss, logger=False)  # mirage.callbacks.history tells the loggers
         return loss
 
     def on_validation_epoch_start(self) -> None:

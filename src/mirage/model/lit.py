@@ -81,7 +81,7 @@ class PoseDiffusion(lightning.LightningModule):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         draws = self._begin_step(len(batch["pose"]))
         loss = self._loss(batch, draws, drop=True).mean()
-        self.log("train/loss", loss, logger=False)  # callbacks.history tells the loggers
+        self.log("train/loss", loss, logger=False)  # mirage.callbacks.history tells the loggers
         return loss
 
     def _begin_step(self, rows: int) -> StepDraws:

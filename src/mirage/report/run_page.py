@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from callbacks.history import read_history
+from mirage.callbacks.history import read_history
 from mirage.config import Config
 from mirage.config.load import config_text, config_words
 from mirage.core.angles import circular_distance

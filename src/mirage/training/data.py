@@ -7,10 +7,6 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from datamodules.cache import build_cache, open_cache
-from datamodules.labelled import LabelledImages
-from datamodules.pairs import PairedImages, TurnedPhotos
-from datamodules.posed import PosedImages
 from mirage.config import Config
 from mirage.core.contracts import (
     HELDOUT,
@@ -22,6 +18,10 @@ from mirage.core.contracts import (
     PoseLabels,
 )
 from mirage.core.errors import MirageError
+from mirage.datamodules.cache import build_cache, open_cache
+from mirage.datamodules.labelled import LabelledImages
+from mirage.datamodules.pairs import PairedImages, TurnedPhotos
+from mirage.datamodules.posed import PosedImages
 from mirage.distributed.device import device
 from mirage.distributed.ranks import find_ranks, join_ranks
 from mirage.features.backbone import load_backbone

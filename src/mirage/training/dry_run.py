@@ -18,13 +18,13 @@ import torch
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
 
-from callbacks.ema import WarmupEMA
-from datamodules.posed import PosedImages
+from mirage.callbacks.ema import WarmupEMA
 from mirage.cluster.launch import sbatch_header
 from mirage.config import Config
 from mirage.core.contracts import TRAIN, PosedPhoto
 from mirage.core.errors import MirageError
 from mirage.core.machine import allowed_processors
+from mirage.datamodules.posed import PosedImages
 from mirage.distributed.device import device, fast_kernels
 from mirage.distributed.ranks import find_ranks
 from mirage.generation.cost import Cost, measure_cost

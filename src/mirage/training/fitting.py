@@ -17,10 +17,10 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 
-from callbacks.ema import WarmupEMA
-from callbacks.history import MetricsFile
-from callbacks.pace import Pace
-from callbacks.stopping import StoppedError, StopWhenTold
+from mirage.callbacks.ema import WarmupEMA
+from mirage.callbacks.history import MetricsFile
+from mirage.callbacks.pace import Pace
+from mirage.callbacks.stopping import StoppedError, StopWhenTold
 from mirage.core.errors import MirageError
 from mirage.distributed.device import fast_kernels
 from mirage.distributed.ranks import ALONE, Ranks, find_ranks

@@ -7,10 +7,10 @@ from dataclasses import astuple
 
 import numpy as np
 
-from datamodules.cache import build_cache, open_cache
 from mirage.config import Config
 from mirage.core.contracts import TRAIN, FloatArray, Frame, Framing, IntArray
 from mirage.core.progress import show_progress
+from mirage.datamodules.cache import build_cache, open_cache
 from mirage.distributed.device import device
 from mirage.distributed.ranks import join_ranks
 from mirage.features.backbone import load_backbone

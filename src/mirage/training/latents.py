@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from datamodules.cache import build_cache, open_cache
 from mirage.config import Config, ModelConfig
 from mirage.core.contracts import TRAIN, ByteArray, IntArray, KeptArray
 from mirage.core.files import hash_files
 from mirage.core.progress import show_progress
+from mirage.datamodules.cache import build_cache, open_cache
 from mirage.distributed.device import device
 from mirage.distributed.ranks import join_ranks
 from mirage.images.manifest import ImageSet

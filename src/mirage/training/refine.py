@@ -13,9 +13,6 @@ import lightning
 import numpy as np
 import torch
 
-from datamodules.cache import build_cache, open_cache
-from datamodules.labelled import LabelledImages
-from datamodules.pairs import TurnedPhotos
 from mirage.config import Config
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import (
@@ -28,6 +25,9 @@ from mirage.core.contracts import (
 )
 from mirage.core.errors import MirageError
 from mirage.core.progress import show_progress
+from mirage.datamodules.cache import build_cache, open_cache
+from mirage.datamodules.labelled import LabelledImages
+from mirage.datamodules.pairs import TurnedPhotos
 from mirage.distributed.device import device
 from mirage.distributed.ranks import join_ranks
 from mirage.generation.view_reader import ViewReader

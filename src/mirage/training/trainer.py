@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from callbacks.history import read_history
-from callbacks.orbits import OrbitViews, ReadPoses
-from callbacks.poses import PoseRecord
-from datamodules.posed import PosedImages
+from mirage.callbacks.history import read_history
+from mirage.callbacks.orbits import OrbitViews, ReadPoses
+from mirage.callbacks.poses import PoseRecord
 from mirage.config import Config, ViewsConfig
 from mirage.config.load import build_targets
 from mirage.core.contracts import ByteArray, PosedPhoto, PoseLabels
 from mirage.core.errors import MirageError
+from mirage.datamodules.posed import PosedImages
 from mirage.diagnostics.pose_panels import pose_files
 from mirage.distributed.device import device
 from mirage.distributed.ranks import find_ranks

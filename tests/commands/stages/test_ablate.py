@@ -16,7 +16,7 @@ from mirage.runs.folder import RunFolder
 
 NAMES = sorted(
     file.name.removesuffix(".yaml")
-    for file in (resources.files("experiments") / "ablation").iterdir()
+    for file in (resources.files("mirage.experiments") / "ablation").iterdir()
     if file.name.endswith(".yaml")
 )
 

@@ -14,11 +14,11 @@ from diffusers import AutoModel
 from PIL import Image
 from tiny_runs import TINY_AUTOENCODER, mirage
 
-from datamodules.crops import CropBatches
 from mirage.cli import run_command
 from mirage.commands.stages import autoencoder as stage
 from mirage.config import ModelConfig
 from mirage.config.load import load_config
+from mirage.datamodules.crops import CropBatches
 from mirage.runs.folder import read_json
 from mirage.training.latents import identify_autoencoder, open_codec
 

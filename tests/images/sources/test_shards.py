@@ -22,10 +22,10 @@ from PIL import Image
 from processes import share_out
 from range_server import serve
 
-from datamodules.cache import build_cache, open_cache
 from mirage.config import ImagesConfig
 from mirage.core.contracts import HELDOUT, TRAIN
 from mirage.core.errors import MirageError
+from mirage.datamodules.cache import build_cache, open_cache
 from mirage.images.manifest import build_manifest, open_images, source_fingerprint
 from mirage.images.sources.registry import open_source
 from mirage.images.sources.remote import RemoteFiles

@@ -15,10 +15,10 @@ from typing import Any
 import lightning
 import numpy as np
 
-from datamodules.crops import CroppedPhotos, PhotoSet
 from mirage.config import AutoencoderConfig, Config
 from mirage.core.contracts import HELDOUT, TRAIN, ByteArray
 from mirage.core.errors import MirageError
+from mirage.datamodules.crops import CroppedPhotos, PhotoSet
 from mirage.distributed.device import device
 from mirage.distributed.ranks import find_ranks, join_ranks
 from mirage.drawing.tables import print_tables
