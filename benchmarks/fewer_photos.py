@@ -18,7 +18,7 @@ import numpy as np
 
 from mirage.config.load import load_config
 from mirage.distributed.device import device
-from mirage.drawing.azimuth_truth import AzimuthTruth, error_figures
+from mirage.drawing.plots.azimuth_truth import AzimuthTruth, error_figures
 from mirage.evaluation.known_azimuths import KnownAzimuths
 from mirage.features.backbone import load_backbone
 from mirage.images.manifest import open_images

@@ -23,7 +23,7 @@ import torch._dynamo  # before VTK's window: its LLVM and triton's do not load i
 
 from mirage.config import Config
 from mirage.config.load import load_config
-from mirage.config.views import MODES
+from mirage.config.sections.views import MODES
 from mirage.core.angles import RingAlignment, align_rings, circular_distance
 from mirage.core.contracts import ByteArray, FloatArray, PosedPhoto
 from mirage.core.progress import show_progress

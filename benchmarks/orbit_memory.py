@@ -38,7 +38,7 @@ from torch import Tensor
 
 from mirage.config import ViewsConfig
 from mirage.core.contracts import PosedPhoto
-from mirage.drawing.sweeps import Series, draw_panels
+from mirage.drawing.plots.sweeps import Series, draw_panels
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from keys import Key, sections
 
 from mirage import experiments
-from mirage.commands.registry import COMMANDS, MULTIRUN, Command, options
+from mirage.commands.registry import COMMANDS, MULTIRUN, Command, options_of
 from mirage.config import Config, SweepConfig
 from mirage.config.load import list_experiments
 
@@ -48,7 +48,7 @@ def commands() -> str:
 def _command(name: str, command: Command) -> list[str]:
     lines = [f"## `mirage {name}`", "", command.does, "", f"Needs: {command.needs}.", ""]
     lines += ["```bash", command.example, "```", ""]
-    words = [*command.keys, *sorted(options(name) & {MULTIRUN[0]})]
+    words = [*command.keys, *[word for word in options_of(name) if word == MULTIRUN[0]]]
     if words:
         lines += ["Takes, beside any key of the [configuration](configuration.md):", ""]
         lines += [f"- `{word}`" for word in words] + [""]

@@ -2,7 +2,7 @@
 
 A job that is told to stop, because its time is nearly over or another needs its nodes, is put back
 in the queue by submitit's signal handler, with the same function and the same folder. Who can save
-first, as a training can, holds that handler back until it has saved (`mirage.callbacks.stopping`): each
+first, as a training can, holds that handler back until it has saved (`callbacks.stopping`): each
 signal has one owner at a time.
 """
 

@@ -3,17 +3,23 @@
 A value that cannot be, or that contradicts another, is refused when its dataclass is made.
 """
 
-from mirage.config.autoencoder import AutoencoderConfig
 from mirage.config.budget import BudgetConfig
-from mirage.config.images import ImagesConfig, TurntableConfig
 from mirage.config.launcher import LauncherConfig
-from mirage.config.measuring import AblationConfig, EvaluateConfig
-from mirage.config.poses import BackboneConfig, PartsConfig, PosesConfig
 from mirage.config.run import AUTO, Config
-from mirage.config.shape import ShapeConfig
+from mirage.config.sections.ablation import AblationConfig
+from mirage.config.sections.autoencoder import AutoencoderConfig
+from mirage.config.sections.backbone import BackboneConfig
+from mirage.config.sections.data import DataConfig
+from mirage.config.sections.evaluate import EvaluateConfig
+from mirage.config.sections.images import ImagesConfig, TurntableConfig
+from mirage.config.sections.model import ModelConfig
+from mirage.config.sections.parts import PartsConfig
+from mirage.config.sections.poses import PosesConfig
+from mirage.config.sections.refine import RefineConfig
+from mirage.config.sections.shape import ShapeConfig
+from mirage.config.sections.train import TrainConfig
+from mirage.config.sections.views import MODES, ViewsConfig
 from mirage.config.sweep import SWEPT_COMMANDS, PlotConfig, SweepConfig, SweptConfig, road_to
-from mirage.config.training import DataConfig, ModelConfig, RefineConfig, TrainConfig
-from mirage.config.views import MODES, ViewsConfig
 
 __all__ = [
     "AUTO",

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mirage.config.autoencoder import AutoencoderConfig
 from mirage.config.budget import BudgetConfig
 from mirage.config.checks import require
-from mirage.config.images import ImagesConfig
 from mirage.config.launcher import LauncherConfig
-from mirage.config.measuring import AblationConfig, EvaluateConfig
 from mirage.config.places import Place, expand_places
-from mirage.config.poses import BackboneConfig, PartsConfig, PosesConfig
-from mirage.config.shape import ShapeConfig
-from mirage.config.training import DataConfig, ModelConfig, RefineConfig, TrainConfig
-from mirage.config.views import ViewsConfig
+from mirage.config.sections.ablation import AblationConfig
+from mirage.config.sections.autoencoder import AutoencoderConfig
+from mirage.config.sections.backbone import BackboneConfig
+from mirage.config.sections.data import DataConfig
+from mirage.config.sections.evaluate import EvaluateConfig
+from mirage.config.sections.images import ImagesConfig
+from mirage.config.sections.model import ModelConfig
+from mirage.config.sections.parts import PartsConfig
+from mirage.config.sections.poses import PosesConfig
+from mirage.config.sections.refine import RefineConfig
+from mirage.config.sections.shape import ShapeConfig
+from mirage.config.sections.train import TrainConfig
+from mirage.config.sections.views import ViewsConfig
 
 AUTO = "auto"  # the recipe of a run for which none is chosen yet
 

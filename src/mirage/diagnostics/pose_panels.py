@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from mirage.drawing.panel import Panel
-from mirage.drawing.pose_plots import reliability_plot
+from mirage.drawing.plots.pose_plots import reliability_plot
 from mirage.runs.folder import open_picture
 
 

@@ -20,7 +20,7 @@ from mirage.diagnostics.gallery import GALLERY, Gallery
 from mirage.drawing.galleries import Doubt, doubtful_photos, flip_pairs
 from mirage.drawing.panels import montage
 from mirage.drawing.parts import SeenPhotos, frequent_parts, part_masks, part_rows
-from mirage.drawing.pose_plots import pose_sizes, stability_curve
+from mirage.drawing.plots.pose_plots import pose_sizes, stability_curve
 from mirage.drawing.ring import FULL_CIRCLE, ring_picture
 from mirage.features.backbone import Backbone
 from mirage.images.manifest import ImageSet

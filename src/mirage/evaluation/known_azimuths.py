@@ -15,13 +15,13 @@ from PIL import Image
 
 from mirage.core.contracts import HELDOUT, FloatArray, IntArray
 from mirage.core.errors import MirageError
-from mirage.drawing.azimuth_truth import (
+from mirage.drawing.plots.azimuth_truth import (
     AzimuthTruth,
     error_figures,
     error_intervals,
     timing_figures,
 )
-from mirage.drawing.pose_plots import found_against_true
+from mirage.drawing.plots.pose_plots import found_against_true
 from mirage.images.manifest import open_images
 from mirage.images.sources.listing import read_listing, read_number, same_spelling
 from mirage.metrics import poses as metrics

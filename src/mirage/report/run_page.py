@@ -17,8 +17,8 @@ from mirage.core.errors import MirageError
 from mirage.diagnostics.gallery import GALLERY, Gallery
 from mirage.diagnostics.pose_panels import pose_panels
 from mirage.drawing.canvas import enlarge
-from mirage.drawing.curves import training_curve
 from mirage.drawing.panel import Panel
+from mirage.drawing.plots.curves import training_curve
 from mirage.drawing.ring import FULL_CIRCLE, arc_of
 from mirage.drawing.tables import Table
 from mirage.evaluation.figures import AZIMUTHS, FIGURES, TURNED, reliability_of

@@ -13,7 +13,7 @@ import numpy as np
 
 from mirage.config import Config, PlotConfig
 from mirage.core.files import replacing
-from mirage.drawing.sweeps import Series, draw_panels
+from mirage.drawing.plots.sweeps import Series, draw_panels
 from mirage.evaluation.figures import FIGURES
 from mirage.runs.folder import SUMMARY_FILE, RunFolder, read_json, save_picture
 from mirage.sweeps.multirun import Job, Multirun

@@ -15,7 +15,7 @@ from mirage.config import Config
 from mirage.core.angles import RingAlignment
 from mirage.core.errors import MirageError
 from mirage.distributed.ranks import join_ranks
-from mirage.drawing.sweeps import Series, draw_panels
+from mirage.drawing.plots.sweeps import Series, draw_panels
 from mirage.drawing.tables import print_tables, to_markdown
 from mirage.evaluation.figures import FIGURES
 from mirage.evaluation.view_cases import view_cases

@@ -8,8 +8,8 @@ from matplotlib.ticker import LogLocator, StrMethodFormatter
 from PIL import Image
 
 from mirage.core.contracts import FloatArray, check_shape
-from mirage.drawing.axes import add_axes, add_legend, new_figure, to_picture
 from mirage.drawing.canvas import ACCENT, INK, RULE
+from mirage.drawing.plots.axes import add_axes, add_legend, new_figure, to_picture
 
 
 def training_curve(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mirage.drawing import pose_plots
+from mirage.drawing.plots import pose_plots
 
 
 def accent(picture: Image.Image) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirage.drawing.sweeps import Series, draw_panels
+from mirage.drawing.plots.sweeps import Series, draw_panels
 
 NAN = float("nan")
 

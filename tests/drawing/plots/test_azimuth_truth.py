@@ -7,7 +7,7 @@ import pytest
 
 from mirage.core.angles import circular_difference, circular_distance, retime
 from mirage.core.errors import MirageError
-from mirage.drawing.azimuth_truth import (
+from mirage.drawing.plots.azimuth_truth import (
     AzimuthTruth,
     error_figures,
     error_intervals,

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 from PIL import Image
 
-from mirage.drawing.axes import add_axes, add_legend, new_figure, to_picture
 from mirage.drawing.canvas import ACCENT, INK, MUTED
+from mirage.drawing.plots.axes import add_axes, add_legend, new_figure, to_picture
 
 _COLOURS = (INK, ACCENT, "#2f6f9f", "#6b8e23", "#8a5a9e", MUTED)
 _WIDE = 8.0  # numbers that span this factor are drawn on a logarithmic axis

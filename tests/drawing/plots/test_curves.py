@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mirage.drawing import curves
+from mirage.drawing.plots import curves
 
 
 def test_smoothing_keeps_a_line_and_halves_noise() -> None:

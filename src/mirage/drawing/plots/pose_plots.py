@@ -11,9 +11,9 @@ from PIL import Image
 
 from mirage.core.angles import bin_medians, circular_difference, in_degrees
 from mirage.core.contracts import FloatArray, IntArray, check_shape
-from mirage.drawing.axes import add_axes, add_legend, new_figure, to_picture
-from mirage.drawing.azimuth_truth import NUM_BINS
 from mirage.drawing.canvas import ACCENT, INK, MUTED
+from mirage.drawing.plots.axes import add_axes, add_legend, new_figure, to_picture
+from mirage.drawing.plots.azimuth_truth import NUM_BINS
 
 OPEN_BITS = 1.0  # a count of poses is stable while a second discovery leaves at most this open
 WEAK = 0.25  # a pose with fewer photos than this share of the median pose is weak
