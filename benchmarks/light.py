@@ -123,9 +123,9 @@ class Orbit:
         self.turned = np.stack(along)
         self.astray = np.stack([shoot(spec, size, a + _OFF)[0] for a in true])
         self.unlit = self.light(np.stack([shoot(spec, size, a, key=0.0)[0] for a in true]))
-        labels, mask = turner.read_photo(shoot(spec, turner.backbone.size, azimuth)[0])
+        labels, _ = turner.read_photo(shoot(spec, turner.backbone.size, azimuth)[0])
         pixels, pose = shoot(spec, size, azimuth)[0], float(labels.azimuth[0])
-        photo = PosedPhoto(pixels, int(labels.pose[0]), pose, mask)
+        photo = PosedPhoto(pixels, int(labels.pose[0]), pose)
         self.reference = Reference(spec.object_id, "", (photo,), float(labels.confidence[0]), False)
 
     def rows(self, config: Config) -> Mapping[str, ByteArray]:

@@ -19,7 +19,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from operator import itemgetter
 
@@ -36,6 +35,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from mirage.config import ViewsConfig
+from mirage.config.changes import changed
 from mirage.core.contracts import ByteArray, FloatArray, PoseCondition, PosedPhoto, PoseRing
 from mirage.generation.pretrained import find_pretrained
 from mirage.model.codec import PIXELS
@@ -45,7 +45,7 @@ from mirage.sampler.noise import image_key, reference_noise, view_noise
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.pipeline import load_pipeline
 from mirage.sampler.reference import FixedNoise
-from mirage.sampler.schedule import karras_sigmas
+from mirage.sampler.schedule import sigmas_of
 from mirage.sampler.solve import SOLVERS
 from mirage.sampler.targets import between_poses, ring_azimuths
 
@@ -58,9 +58,9 @@ ALWAYS = [0.0, 1e9]  # noise levels
 SETTINGS = {
     "mode": "hard",
     "start": 0.0,
-    "reference_path": "fixed_noise",
-    "pose_interval": ALWAYS,
-    "hard_interval": ALWAYS,
+    "noise": "fixed",
+    "guidance.pose.interval": ALWAYS,
+    "guidance.hard.interval": ALWAYS,
 }
 
 
@@ -156,7 +156,7 @@ class Peer:
         noise = view_noise(config.seed, key, azimuths.tolist(), shape).to(device)
         own = reference_noise(config.seed, key, shape)
         track = FixedNoise(image.to(device), own.to(device))
-        sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho)
+        sigmas = sigmas_of(config.sampler)
         # The reference's condition before those of the views.
         views, first = between_poses(self.ring, azimuths), np.array([REFERENCE_POSE])
         own_azimuth = self.ring.azimuth[first].astype(float)
@@ -187,9 +187,11 @@ class Peer:
             soft = branch(x, sigma, condition)
             towards_pose = soft - branch(x, sigma, unposed)
             towards_hard = branch(x, sigma, condition, hard=True) - soft
-            return soft + config.pose_guidance * towards_pose + config.hard_guidance * towards_hard
+            guidance = config.guidance
+            steered = soft + guidance.pose.weight * towards_pose
+            return steered + guidance.hard.weight * towards_hard
 
-        views = SOLVERS[config.solver](
+        views = SOLVERS[config.sampler.solver](
             guided, noise, sigmas, lambda step, sigma, clean: estimates.append(clean)
         )
         for layer, before in zip(layers, stock, strict=True):
@@ -263,12 +265,13 @@ class Contenders:
 def compare(resolution: int, args: argparse.Namespace) -> bool:
     """Gate and timings at one resolution; whether all clean estimates agree."""
     denoiser, ring = load_denoiser(resolution, torch.device(args.device))
-    config = ViewsConfig(steps=args.steps, solver=args.solver, **SETTINGS)
+    asked = {"sampler.steps": args.steps, "sampler.solver": args.solver, **SETTINGS}
+    config = changed(ViewsConfig(), asked, "views")
     contenders = Contenders(denoiser, ring, args.views)
     denoiser.double()
     hard = contenders.difference(config)
     denoiser.float()
-    soft = contenders.difference(replace(config, hard_guidance=0.0))
+    soft = contenders.difference(changed(config, {"guidance.hard.weight": 0.0}, "views"))
     for run in contenders.runs(config).values():  # the first run also chooses and compiles kernels
         run()
     seconds, _ = take_turns(contenders.runs(config), args.rounds)

@@ -4,8 +4,8 @@
 
 Full sharing, in its plain form: the reference and all views are one batch, and every frame attends
 to the keys of all frames, joined. That batch cannot be cut, as each view needs the others; ours
-needs the reference's keys and values alone, so the views pass in chunks (views.chunk). The joined
-keys are stored once, not once a view.
+needs the reference's keys and values alone, so the views pass in chunks (views.sampler.chunk). The
+joined keys are stored once, not once a view.
 
 Every figure is of a process of its own: the largest resident set, as the kernel counts it, or on a
 GPU what torch had allocated; and how much more that is than just before the first step. Both
@@ -37,6 +37,7 @@ from orbit import (
 from torch import Tensor
 
 from mirage.config import ViewsConfig
+from mirage.config.changes import changed
 from mirage.core.contracts import PosedPhoto
 from mirage.drawing.plots.sweeps import Series, draw_panels
 from mirage.sampler.orbit import sample_orbit
@@ -69,7 +70,8 @@ def sampling(
     photo, start = make_photo(resolution), float(ring.azimuth[REFERENCE_POSE])
     azimuths = ring_azimuths(ring, views, start)
     chunk = views if who == NAIVE else int(who)
-    config = ViewsConfig(steps=args.steps, chunk=chunk, **SETTINGS)
+    asked = {"sampler.steps": args.steps, "sampler.chunk": chunk, **SETTINGS}
+    config = changed(ViewsConfig(), asked, "views")
     if who == NAIVE:
         peer = Peer(denoiser, ring, config, views, AllFramesAttention())
         return lambda: peer.sample(photo, azimuths, [])

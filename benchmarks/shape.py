@@ -158,8 +158,8 @@ def _model_views(spec: ObjectSpec, truth: Truth, turner: Turner, run: Path | Non
     def shoot(side: int) -> np.ndarray:
         return studio_of(spec, side).shoot(spec.scene, 30.0)[0]
 
-    labels, mask = turner.read_photo(shoot(sharp))
-    photo = PosedPhoto(shoot(small), int(labels.pose[0]), float(labels.azimuth[0]), mask)
+    labels, _ = turner.read_photo(shoot(sharp))
+    photo = PosedPhoto(shoot(small), int(labels.pose[0]), float(labels.azimuth[0]))
     reference = Reference(spec.object_id, "", (photo,), float(labels.confidence[0]), False)
     config = load_config([f"run={run}"])
     config = replace(config, views=replace(config.views, count=_VIEWS, azimuths=None))

@@ -203,7 +203,7 @@ def run() -> int:
             named = [str(path) for path in folder.iterdir() if path.exists()][:2]
             ends["assign"][outcome(["assign", str(folder), *named, f"run={there}"])] += 1
             if (there / "model").is_dir():
-                asked = [f"views.reference={folder}", "views.count=2", "views.steps=2"]
+                asked = [f"views.reference={folder}", "views.count=2", "views.sampler.steps=2"]
                 ends["views"][outcome(["views", *asked, f"run={there}"])] += 1
     print(f"{folders * given.each} files in {folders} folders, seed {given.seed}")
     for name, counts in ends.items():

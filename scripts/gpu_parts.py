@@ -470,7 +470,7 @@ def make_up(cache: Path) -> Path:
     config = load_config([
         "experiment=defaults", f"images.path={photos}", f"run={run}", "data.resolution=16",
         "data.batch_size=4", "model.channels=[32,64]", "model.layers_per_block=1",
-        "model.attention_levels=[1]", "train.warmup_steps=1", "views.steps=2",
+        "model.attention_levels=[1]", "train.warmup_steps=1", "views.sampler.steps=2",
     ])  # fmt: skip
     save_config(config)
     folder = RunFolder(run)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 
-from mirage.config import ViewsConfig
 from mirage.poses.bank import PoseBank
 from mirage.sampler.pipeline import BANK, export_pipeline, load_pipeline, read_settings
 
@@ -28,7 +27,7 @@ def main() -> None:
     words = card.read_text() if card.exists() else None
     export_pipeline(
         pipeline.denoiser, pipeline.ring, model / BANK, target, pipeline.fit, pipeline.framing,
-        ViewsConfig(**read_settings(model)), dtype=torch.bfloat16,
+        read_settings(model), dtype=torch.bfloat16,
     )  # fmt: skip
     PoseBank.load(model / BANK).save(target / BANK, small=True)
     if words is not None:

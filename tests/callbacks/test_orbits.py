@@ -12,11 +12,12 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 from PIL import Image
+from views_settings import views_config
 
 from mirage.callbacks import orbits
 from mirage.callbacks.ema import WarmupEMA
 from mirage.callbacks.orbits import OrbitViews
-from mirage.config import TrainConfig, ViewsConfig
+from mirage.config import TrainConfig
 from mirage.core.contracts import Orbit, PosedPhoto, PoseRing
 from mirage.datamodules.posed import PosedImages
 from mirage.model.denoiser import PoseDenoiser
@@ -62,7 +63,9 @@ def test_orbits_show_the_averaged_weights(
     monkeypatch.setattr(orbits, "sample_orbits", sample)
     averages = Averages()
     references = {"a": PosedPhoto(photo, 1, 90.0), "b": PosedPhoto(255 - photo, 3, 270.0)}
-    views = OrbitViews(references, ring, ViewsConfig(count=3, steps=2, mode="soft"), tmp_path / "o")
+    views = OrbitViews(
+        references, ring, views_config(count=3, steps=2, mode="soft"), tmp_path / "o"
+    )
     trainer = lightning.Trainer(
         accelerator="cpu", max_steps=STEPS, logger=False, enable_progress_bar=False,
         enable_model_summary=False, enable_checkpointing=False, use_distributed_sampler=False,

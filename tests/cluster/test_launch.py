@@ -25,7 +25,12 @@ from mirage.cluster.slurm import complaint
 from mirage.config import Config, LauncherConfig
 from mirage.core.errors import MirageError
 
-LONG = ["train.steps=60", "train.checkpoint_minutes=0", "train.validate_every=60", "views.steps=2"]
+LONG = [
+    "train.steps=60",
+    "train.checkpoint_minutes=0",
+    "train.validate_every=60",
+    "views.sampler.steps=2",
+]
 TWO_NODES = ["launcher=slurm", "launcher.nodes=2", "launcher.cpus_per_task=1"]
 
 

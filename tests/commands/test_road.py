@@ -119,7 +119,7 @@ def test_a_named_photo_is_turned_from_its_own_azimuth_and_says_how_it_entered(
     words = ["views", f"run={copy}", f"views.reference={photo}", "reference_pose=1"]
     assert mirage(*words) == 0
     facts = json.loads((copy / "views" / photo.stem / "views.json").read_text())
-    assert facts["settings"]["reference_path"] == "inversion"
+    assert facts["settings"]["noise"] == "inversion"
     own = facts["reference_azimuth"]
     turned = [view["azimuth_asked"] for view in facts["views"]]
     assert turned == pytest.approx([(own + 90 * i) % 360 for i in range(4)])
@@ -128,12 +128,12 @@ def test_a_named_photo_is_turned_from_its_own_azimuth_and_says_how_it_entered(
     listed = [
         "views.azimuths=[350,0,10]",
         "views.background=plain",
-        "views.reference_path=fixed_noise",
+        "views.noise=fixed",
     ]
     assert mirage(*words, *listed) == 0
     facts = json.loads((copy / "views" / photo.stem / "views.json").read_text())
     assert [view["azimuth_asked"] for view in facts["views"]] == [350.0, 0.0, 10.0]
-    assert facts["settings"]["reference_path"] == "fixed_noise"
+    assert facts["settings"]["noise"] == "fixed"
     assert (copy / "views" / photo.stem / "reference.png").read_bytes() != before
     assert mirage(*words, "reference_pose=9") == 1
     assert "0 to 3" in capsys.readouterr().err
@@ -154,7 +154,7 @@ def test_in_a_folder_good_photos_are_turned_and_bad_ones_listed(
         "views",
         f"run={copy}",
         f"views.reference={folder}",
-        "views.reference_path=fixed_noise",
+        "views.noise=fixed",
     ]
     assert mirage(*words) == 1
     said = capsys.readouterr().err
@@ -191,7 +191,7 @@ def test_a_folder_of_one_objects_photos_is_turned_once(run: Path, tmp_path: Path
     for name, photo in zip("abc", photos, strict=True):
         shutil.copy(photo, folder / f"{name}.png")
     words = ["views", f"run={copy}", f"views.reference={folder}", "views.photos=2"]
-    assert mirage(*words, "views.previous=1", "reference_pose=1") == 0
+    assert mirage(*words, "reference_pose=1") == 0
     views = copy / "views"
     assert {path.name for path in (views / "a").glob("reference*.png")} == {
         "reference.png", "reference_2.png",

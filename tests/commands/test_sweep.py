@@ -21,7 +21,7 @@ from mirage.cli import main
 from mirage.commands.stages.images import images_key
 from mirage.commands.stages.poses import poses_key
 from mirage.commands.stages.train import model_key
-from mirage.commands.sweep import run
+from mirage.commands.sweep import run_sweep as run
 from mirage.config import Config, PlotConfig
 from mirage.config.load import load_config
 from mirage.core.errors import MirageError
@@ -135,7 +135,7 @@ def test_a_model_is_trained_once_for_jobs_that_differ_in_what_comes_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = [*SOURCE, "run=runs/s", "train.steps=5,10", "views.pose_guidance=0,1",
+    words = [*SOURCE, "run=runs/s", "train.steps=5,10", "views.guidance.pose.weight=0,1",
              "evaluate.seed=1,2"]  # fmt: skip
     sweep, stages = load_multirun(words, "train"), Stages(poses_key)
     run(sweep, stages)
@@ -157,7 +157,7 @@ def test_what_could_not_be_shared_fails_its_jobs_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = [*SOURCE, "run=runs/s", "poses.count=6,12", "views.pose_guidance=0,1,2"]
+    words = [*SOURCE, "run=runs/s", "poses.count=6,12", "views.guidance.pose.weight=0,1,2"]
     sweep, stages = load_multirun(words, "train"), Stages(poses_key)
     seen = []
 
@@ -202,7 +202,12 @@ def test_points_of_agents_share_and_leave_the_table_alone(
     monkeypatch.chdir(tmp_path)
     stages = Stages(poses_key)
     for name, weight in (("x1", 0), ("x2", 1), ("x1", 0)):
-        words = [*SOURCE, "run=runs/s", f"views.pose_guidance={weight}", f"sweep.point={name}"]
+        words = [
+            *SOURCE,
+            "run=runs/s",
+            f"views.guidance.pose.weight={weight}",
+            f"sweep.point={name}",
+        ]
         assert run(load_multirun(words, "train"), stages) == f"sweep: one point → runs/s/{name}"
     assert [stages.count(command) for command in ("images", "poses", "train")] == [1, 1, 1]
     assert sorted(path.name for path in Path("runs/s").iterdir()) == ["_shared", "x1", "x2"]

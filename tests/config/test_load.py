@@ -151,8 +151,8 @@ def test_lists_and_nothing_can_be_written() -> None:
     (["model.attention_levels=[]"], "model.attention_levels", "at least one"),
     (["model.head_dim=24"], "model.head_dim", "24"),
     (["views.mode=medium"], "views.mode", "none, start, soft, hard"),
-    (["views.sigma_max=0.01"], "views.sigma_max", "0.01"),
-    (["views.pose_interval=[3,1]"], "views.pose_interval", "low"),
+    (["views.sampler.sigma_max=0.01"], "views.sampler.sigma_max", "0.01"),
+    (["views.guidance.pose.interval=[3,1]"], "views.guidance.pose.interval", "low"),
     (["evaluate.modes=[soft,firm]"], "evaluate.modes", "firm"),
     (["train.ema_decay=2"], "train.ema_decay", "2"),
 ])  # fmt: skip
@@ -165,7 +165,7 @@ def test_a_mistake_names_its_key_and_a_way_out(words: list[str], key: str, says:
 
 @pytest.mark.parametrize("words", [
     ["experiment=nothing_like_it"], ["backbone=resnet"], ["poses.count"],
-    ["views.pose_interval=[1,"],
+    ["views.guidance.pose.interval=[1,"],
     ["=3"], ["poses=3"], ["images.min_side=null"], ["experiment="],
 ])  # fmt: skip
 def test_nonsense_is_refused_in_words(words: list[str]) -> None:
@@ -197,7 +197,7 @@ def test_the_saved_file_is_whole_and_plain_yaml() -> None:
 def test_every_known_key_can_be_written() -> None:
     config = Config()
     simple = [key for key in known_keys(Config) if isinstance(value_of(config, key), int | float)]
-    assert {"poses.dims", "images.turntable.objects", "views.rho"} <= set(simple)
+    assert {"poses.dims", "images.turntable.objects", "views.sampler.rho"} <= set(simple)
     words = [f"{key}={value_of(config, key)}" for key in simple]
     assert load_config(words) == config
 
@@ -229,7 +229,13 @@ def test_anchors_that_are_named_now_are_all_that_count(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("word", "todo"),
-    [("train.checkpoint_every=9", "train.checkpoint_minutes"), ("data.workers=2", "leave it out")],
+    [
+        ("train.checkpoint_every=9", "train.checkpoint_minutes"),
+        ("data.workers=2", "leave it out"),
+        ("views.pose_guidance=2", "views.guidance.pose.weight"),
+        ("views.steps=9", "views.sampler.steps"),
+        ("views.perturbed_guidance=1", "leave it out"),
+    ],
 )
 def test_a_key_of_an_earlier_version_is_refused_with_what_to_do(word: str, todo: str) -> None:
     with pytest.raises(MirageError, match="is no longer a key") as refused:
@@ -238,12 +244,21 @@ def test_a_key_of_an_earlier_version_is_refused_with_what_to_do(word: str, todo:
 
 
 def test_a_run_of_an_earlier_version_keeps_all_else(tmp_path: Path) -> None:
-    old = "data: {workers: 2, resolution: 64}\ntrain: {checkpoint_every: 9, steps: 77}\n"
+    old = """
+        data: {workers: 2, resolution: 64}
+        train: {checkpoint_every: 9, steps: 77}
+        views: {pose_guidance: 3.0, hard_interval: [0.0, 1.0], reference_path: fixed_noise,
+                steps: 9, share: concat, previous: 2, weak_model: null, count: 5}
+    """
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / SAVED).write_text(old)
     config = load_config([f"run={tmp_path / 'run'}"])
     assert (config.train.steps, config.data.resolution) == (77, 64)
     assert config.train.checkpoint_minutes == Config().train.checkpoint_minutes
+    views = config.views
+    assert (views.guidance.pose.weight, views.guidance.hard.interval) == (3.0, [0.0, 1.0])
+    assert (views.noise, views.attention, views.sampler.steps) == ("fixed", "concat", 9)
+    assert views.count == 5
 
 
 def test_a_run_that_was_moved_or_copied_is_where_it_is(

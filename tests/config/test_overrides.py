@@ -24,8 +24,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("typed", ODD)
 def test_a_path_is_what_was_typed(typed: str) -> None:
-    config = load_config([f"run={typed}", f"images.path={typed}", f"views.weak_model={typed}"])
-    assert (config.run, config.images.path, config.views.weak_model) == (typed, typed, typed)
+    config = load_config([f"run={typed}", f"images.path={typed}", f"pretrained={typed}"])
+    assert (config.run, config.images.path, config.pretrained) == (typed, typed, typed)
     save_config(config)
     assert load_config([f"run={typed}"]) == config
     assert load_config(config_words(config)) == config

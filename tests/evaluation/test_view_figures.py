@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from made_up_photos import MadeUpBackbone, MadeUpBank, MadeUpImages, flat_photo, labels_of
+from views_settings import views_config
 
-from mirage.config import Config, ViewsConfig
+from mirage.config import Config
 from mirage.core.contracts import PosedPhoto
 from mirage.evaluation import view_figures
 from mirage.evaluation.turned import TurnedObject
@@ -60,9 +61,7 @@ def measure(
     def run(
         cases: list[Case], modes: tuple[str, ...] = ("soft", "hard"), keep: Path | None = None
     ) -> dict[str, Any]:
-        views = ViewsConfig(
-            steps=2, solver="euler", pose_interval=[0.0, 99.0], reference_path="fixed_noise"
-        )
+        views = views_config(steps=2, solver="euler", pose_interval=[0.0, 99.0], noise="fixed")
         rows = {mode: replace(Config(), views=replace(views, mode=mode)) for mode in modes}
         pairs = [*combinations(modes, 2), *product((COPY, NEAREST), modes)]
         return measure_views(rows, pairs, photos, turner, cases, AZIMUTHS, 0, keep)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from views_settings import views_config
 
-from mirage.config import ViewsConfig
 from mirage.core.contracts import Orbit, PoseLabels
 from mirage.generation.best_of import best_of, sample_settings
 
@@ -40,6 +40,6 @@ def test_each_view_keeps_the_sample_of_the_best_pose_and_colours() -> None:
 
 
 def test_further_samples_differ_in_seed_and_leave_room_for_chance() -> None:
-    settings = sample_settings(ViewsConfig(seed=7, best_of=3))
+    settings = sample_settings(views_config(seed=7, best_of=3))
     assert [config.seed for config in settings] == [7, 8, 9]
     assert settings[0].start == 1.0 and all(config.start < 1 for config in settings[1:])

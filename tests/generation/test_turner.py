@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from made_up_photos import MadeUpBackbone, MadeUpBank
+from views_settings import views_config
 
 from mirage.config import ViewsConfig
 from mirage.generation import turner as module
@@ -27,8 +28,10 @@ def test_precision_is_measured_once_where_it_pays_and_is_left_open(
     monkeypatch.setattr(module, "faster_precision", measure)
     turner = Turner(make_denoiser(), MadeUpBank(), MadeUpBackbone())  # type: ignore[arg-type]
     assert turner.settled(ViewsConfig(), 10) == ViewsConfig()
-    assert turner.settled(ViewsConfig(precision="fp32"), 10_000).precision == "fp32"
+    assert turner.settled(views_config(precision="fp32"), 10_000).sampler.precision == "fp32"
     assert not measured
-    assert [turner.settled(ViewsConfig(), 10_000).precision for _ in range(2)] == ["bf16"] * 2
+    assert [turner.settled(ViewsConfig(), 10_000).sampler.precision for _ in range(2)] == [
+        "bf16"
+    ] * 2
     assert len(measured) == 1
-    assert capsys.readouterr().out == "views.precision=auto: bf16, measured\n"
+    assert capsys.readouterr().out == "views.sampler.precision=auto: bf16, measured\n"

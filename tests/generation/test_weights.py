@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from tiny_runs import mirage
+from views_settings import views_config
 
 from mirage.api import Mirage
 from mirage.config import Config, ViewsConfig
@@ -20,7 +22,7 @@ from mirage.generation.weights import as_advised, find_weights
 from mirage.runs.folder import RunFolder
 from mirage.sampler.pipeline import BANK, export_pipeline, read_settings
 
-BRIEF = ["views.count=2", "views.steps=2", "views.mode=none", "reference_pose=0"]
+BRIEF = ["views.count=2", "views.sampler.steps=2", "views.mode=none", "reference_pose=0"]
 
 
 @pytest.fixture
@@ -62,14 +64,12 @@ def test_weights_bring_what_they_are_best_turned_with(
     make_denoiser: object, ring: PoseRing, tmp_path: Path
 ) -> None:
     bank = shipped()["turntable_cars"] / BANK
-    best = ViewsConfig(pose_guidance=3.0, mode="start", count=5, pose_interval=[0.6, 40.0])
+    best = views_config(pose_guidance=3.0, mode="start", count=5, pose_interval=[0.6, 40.0])
     export_pipeline(make_denoiser(), ring, bank, tmp_path / "model", views=best)  # type: ignore[operator]
-    assert read_settings(tmp_path / "model") == {
-        "pose_guidance": 3.0, "mode": "start", "pose_interval": [0.6, 40.0],
-    }  # fmt: skip
+    assert read_settings(tmp_path / "model") == replace(best, count=ViewsConfig().count)
     views = as_advised(Config(), tmp_path / "model").views
-    assert (views.pose_guidance, views.mode, views.count) == (3.0, "start", ViewsConfig().count)
-    asked = as_advised(load_config(["views.pose_guidance=2"]), tmp_path / "model").views
-    assert asked.pose_guidance == 2.0
-    assert Mirage.load(tmp_path / "model").config.views.pose_guidance == 3.0
-    assert read_settings(shipped()["turntable_cars"]) == {}
+    assert views == read_settings(tmp_path / "model")
+    asked = as_advised(load_config(["views.guidance.pose.weight=2"]), tmp_path / "model").views
+    assert asked.guidance.pose.weight == 2.0 and asked.mode == "start"
+    assert Mirage.load(tmp_path / "model").config.views.guidance.pose.weight == 3.0
+    assert read_settings(shipped()["turntable_cars"]) == ViewsConfig()

@@ -14,9 +14,10 @@ from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
 from made_up_solids import field_of, van, views_of
 from tiny_autoencoders import tiny_kl
+from views_settings import views_config
 
 from mirage.callbacks.ema import WarmupEMA
-from mirage.config import BackboneConfig, Config, TrainConfig, ViewsConfig
+from mirage.config import BackboneConfig, Config, TrainConfig
 from mirage.core.contracts import PoseCondition, PosedPhoto, PoseRing
 from mirage.datamodules.posed import PosedImages
 from mirage.features.backbone import load_backbone
@@ -166,7 +167,7 @@ def test_half_precision_denoises_as_full(where: torch.device, make_denoiser: Mak
 def test_views_are_those_of_the_cpu(
     mode: str, where: torch.device, make_denoiser: MakeDenoiser, ring: PoseRing, photo: Any
 ) -> None:
-    config = ViewsConfig(steps=3, mode=mode, reference_path="inversion")
+    config = views_config(steps=3, mode=mode, noise="inversion")
     azimuths = ring_azimuths(ring, 4)
     there, here = (
         sample_orbit(

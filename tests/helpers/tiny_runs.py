@@ -13,7 +13,7 @@ TINY = [
     "backbone.size=64", "parts.count=16", "poses.count=4", "poses.restarts=2",
     "poses.discoveries=1", "data.resolution=16", "data.batch_size=8",
     "model.channels=[32,64]", "model.layers_per_block=1", "model.attention_levels=[1]",
-    "train.warmup_steps=1", "views.steps=3",
+    "train.warmup_steps=1", "views.sampler.steps=3",
 ]  # fmt: skip
 
 # And a training of a few steps, saved after each, and a validation.

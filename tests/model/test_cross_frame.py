@@ -13,15 +13,10 @@ from torch.nn.functional import scaled_dot_product_attention
 from mirage.config import ModelConfig
 from mirage.core.contracts import PoseCondition
 from mirage.model.cross_frame import (
-    HARD,
-    SOFT,
     AttentionTape,
     FrameAttention,
     Part,
     Sees,
-    Sharpness,
-    attend,
-    best_keys,
     hard_attention,
     taped,
 )
@@ -131,7 +126,7 @@ def test_the_tape_is_off_again_after_an_error(denoiser: PoseDenoiser) -> None:
     with pytest.raises(RuntimeError, match="stop"), taped(denoiser.unet, tape):
         with tape.record():
             estimate(denoiser, noisy(1))
-        with tape.play(HARD):
+        with tape.play(hard=True):
             raise RuntimeError("stop")
     assert {n: m.processor for n, m in layers_of(denoiser).items()} == stock
     assert not tape.stored and tape.parts == (Part(),)
@@ -187,48 +182,6 @@ def test_a_query_of_nothing_is_finite() -> None:
     assert torch.allclose(attended[0, 0], value.mean(dim=2)[0].expand(2, -1), atol=1e-6)
 
 
-def test_temperature_goes_from_soft_attention_to_the_best_key() -> None:
-    generator = torch.Generator().manual_seed(2)
-    query, key, value = (torch.randn(2, 3, 7, 8, generator=generator) for _ in range(3))
-    soft = scaled_dot_product_attention(query, key, value)
-    hard = gather_best(query, key, value)
-    assert torch.allclose(attend(SOFT, query, key, value), soft, atol=1e-6)
-    assert torch.allclose(attend(HARD, query, key, value), hard, atol=1e-5)
-    away = [
-        (attend(Sharpness(temperature), query, key, value) - hard).abs().mean().item()
-        for temperature in (1.0, 0.5, 0.1, 0.01)
-    ]
-    assert away == sorted(away, reverse=True) and away[-1] < 0.1 * away[0]
-
-
-def masked_softmax(query: Tensor, key: Tensor, value: Tensor, seen: Tensor) -> Tensor:
-    """Attention to the keys that are seen, with the score matrix spelt out."""
-    scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
-    return scores.masked_fill(~seen, -torch.inf).softmax(dim=-1) @ value
-
-
-def test_a_query_can_see_its_best_keys_alone() -> None:
-    generator = torch.Generator().manual_seed(4)
-    query, key, value = (torch.randn(2, 3, 9, 8, generator=generator) for _ in range(3))
-    rank = (query @ key.transpose(-1, -2)).argsort(dim=-1, descending=True).argsort(dim=-1)
-    for count in (1, 3, 9):
-        expected = masked_softmax(query, key, value, rank < count)
-        attended = attend(Sharpness(1.0, count), query, key, value)
-        assert torch.allclose(attended, expected, atol=1e-5)
-    hard = attend(HARD, query, key, value)
-    assert torch.allclose(attend(Sharpness(1.0, 1), query, key, value), hard, atol=1e-4)
-
-
-@pytest.mark.parametrize("sharpness", [SOFT, HARD, Sharpness(0.5), Sharpness(1.0, 2)])
-def test_keys_that_are_not_seen_might_as_well_not_be_there(sharpness: Sharpness) -> None:
-    generator = torch.Generator().manual_seed(5)
-    query, key, value = (torch.randn(2, 3, 9, 8, generator=generator) for _ in range(3))
-    seen = torch.arange(9) % 3 != 0
-    attended = attend(sharpness, query, key, value, seen[None, None, None])
-    expected = attend(sharpness, query, key[:, :, seen], value[:, :, seen])
-    assert torch.allclose(attended, expected, atol=1e-5)
-
-
 def layer_and_maps(denoiser: PoseDenoiser, *frames: int) -> tuple[Attention, list[Tensor]]:
     generator = torch.Generator().manual_seed(6)
     maps = [torch.randn(count, 32, 8, 8, generator=generator) for count in frames]
@@ -259,54 +212,19 @@ def test_references_together_are_seen_by_every_view_and_apart_each_by_its_own(
         assert torch.allclose(one, twice, atol=1e-5)  # each key twice weighs as each once
 
 
-def test_what_the_mask_leaves_out_of_a_reference_is_not_seen(denoiser: PoseDenoiser) -> None:
-    """Two references that differ only where the mask hides it, between layers, look the same."""
-    layer, (reference, views) = layer_and_maps(denoiser, 1, 2)
-    mask = torch.zeros(1, 16, 16)
-    mask[:, :8] = 1.0  # the upper half, on maps half as large
-    with torch.no_grad(), taped(denoiser.unet, AttentionTape(joined=True)) as tape:
-
-        def played(hidden: Tensor | None) -> Tensor:
-            tape.clear()
-            with tape.attending(Part(records=True, mask=hidden)):
-                layer(reference)
-            for stored in tape.stored.values():
-                stored.value[:, :, 32:] += 5.0 * noise  # pixels of the lower half
-            with tape.play():
-                return layer(views)
-
-        noise = torch.zeros(1)
-        masked, unmasked = played(mask), played(None)
-        noise = torch.ones(1)
-        assert torch.equal(played(mask), masked)
-        assert not torch.allclose(played(None), unmasked, atol=1e-2)
-        nothing = played(torch.zeros(1, 16, 16))
-        alone = layer(views)
-        assert torch.allclose(nothing, alone, atol=1e-5)
-
-
-def test_a_blind_pixel_takes_its_own_value(denoiser: PoseDenoiser) -> None:
-    layer, (views,) = layer_and_maps(denoiser, 2)
-    with torch.no_grad(), taped(denoiser.unet, AttentionTape()) as tape:
-        with tape.attending(Part(sees=Sees.BLIND)):
-            blind = layer(views)
-        pixels = layer.group_norm(views).flatten(2).transpose(1, 2)
-        own = layer.to_out[0](layer.to_v(pixels)).transpose(1, 2).reshape(views.shape)
-        assert torch.allclose(blind, (own + views) / layer.rescale_output_factor, atol=1e-5)
-
-
 def test_a_batch_of_many_parts_is_what_the_parts_are_alone(denoiser: PoseDenoiser) -> None:
     """Two objects of two photos each, and views of both in every way, in one pass."""
     layer, (photos, views) = layer_and_maps(denoiser, 4, 3)
-    objects, mask = torch.tensor([1, 0, 1]), torch.rand(4, 16, 16).round()
+    objects = torch.tensor([1, 0, 1])
     with torch.no_grad(), taped(denoiser.unet, AttentionTape(joined=True)) as tape:
-        record = Part(4, records=True, together=2, mask=mask)
+        record = Part(4, records=True, together=2)
         ways = [
-            Part(3, Sees.RECORDED, objects=objects), Part(3, Sees.RECORDED, HARD, objects=objects),
-            Part(3, Sees.BLIND), Part(3),
-        ]  # fmt: skip
+            Part(3, Sees.RECORDED, objects=objects),
+            Part(3, Sees.RECORDED, hard=True, objects=objects),
+            Part(3),
+        ]
         with tape.attending(record, *ways):
-            _, *found = layer(torch.cat([photos, *(views for _ in ways)])).split([4, 3, 3, 3, 3])
+            _, *found = layer(torch.cat([photos, *(views for _ in ways)])).split([4, 3, 3, 3])
         tape.clear()
         for rows in (slice(0, 2), slice(2, 4)):  # one object after the other
             with tape.attending(record[rows]):
@@ -324,9 +242,8 @@ def test_under_autocast_hard_attention_still_picks_the_best_key() -> None:
     generator = torch.Generator().manual_seed(7)
     query, key, value = (torch.randn(2, 3, 200, 32, generator=generator) for _ in range(3))
     with torch.autocast("cpu", torch.bfloat16):
-        hard, few = attend(HARD, query, key, value), best_keys(query, key, 3)
-        soft = attend(SOFT, query, key, value)
+        hard = hard_attention(query, key, value)
+        soft = scaled_dot_product_attention(query, key, value)
     assert soft.dtype == torch.bfloat16  # so autocast is on
     clear = clear_winners(query, key)
     assert torch.allclose(hard[clear], gather_best(query, key, value)[clear], atol=1e-5)
-    assert torch.equal(few, best_keys(query, key, 3))

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from views_settings import views_config
 
 from mirage.callbacks.ema import WarmupEMA
 from mirage.callbacks.orbits import OrbitViews
-from mirage.config import ModelConfig, TrainConfig, ViewsConfig
+from mirage.config import ModelConfig, TrainConfig
 from mirage.core.contracts import PosedPhoto, PoseLabels, PoseRing
 from mirage.datamodules.labelled import LabelledImages
 from mirage.datamodules.pairs import PairedImages, TurnedPhotos
@@ -161,7 +162,7 @@ def test_a_compiled_network_is_compiled_once_whatever_validation_does(
         data.train_ids, np.arange(3), 4, 0.0, 4, 0,
     )  # fmt: skip
     shown = PosedPhoto(data.images.pixels[0], 0, 0.0)
-    views = OrbitViews({"a": shown}, data.ring, ViewsConfig(count=3, steps=2), tmp_path)
+    views = OrbitViews({"a": shown}, data.ring, views_config(count=3, steps=2), tmp_path)
     trainer = lightning.Trainer(
         accelerator="cpu", max_steps=4, logger=False, enable_progress_bar=False,
         enable_model_summary=False, enable_checkpointing=False, num_sanity_val_steps=0,

@@ -19,7 +19,8 @@ from mirage.report.run_page import _summary, _tables, page_of_run
 
 CHANGED = [
     "train.learning_rate=3e-5", "train.steps=77", "poses.count=[4,8]", "backbone=effnet_lite",
-    "images.path=a folder/it's <b>, [x].tar", "pretrained='null'", "views.share_interval=[0.1,2]",
+    "images.path=a folder/it's <b>, [x].tar", "pretrained='null'",
+    "views.guidance.pose.interval=[0.1,2]",
     "train.callbacks.seen={_target_: a.B, folder: c}",
 ]  # fmt: skip
 

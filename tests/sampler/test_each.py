@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from views_settings import views_config
 
-from mirage.config import ViewsConfig
 from mirage.core.contracts import PoseCondition, PosedPhoto, PoseRing
 from mirage.model.codec import PIXELS
 from mirage.model.denoiser import PoseDenoiser
@@ -15,7 +15,7 @@ from mirage.sampler.each import turn_each
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import between_poses
 
-CONFIG = ViewsConfig(steps=4, mode="soft", pose_guidance=1.5)
+CONFIG = views_config(steps=4, mode="soft", pose_guidance=1.5)
 
 
 def test_each_view_is_that_of_an_orbit(

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from views_settings import views_config
 
 from mirage.config import MODES, ViewsConfig
 from mirage.core.contracts import Orbit, PoseCondition, PosedPhoto, PoseRing
-from mirage.core.errors import MirageError
 from mirage.model.codec import PIXELS
 from mirage.model.cross_frame import AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser
@@ -20,13 +20,13 @@ from mirage.sampler.guidance import guidances, guide
 from mirage.sampler.noise import image_key, reference_noise, view_noise
 from mirage.sampler.orbit import Turn, sample_orbit, sample_orbits
 from mirage.sampler.reference import FixedNoise
-from mirage.sampler.schedule import karras_sigmas
+from mirage.sampler.schedule import sigmas_of
 from mirage.sampler.shared import Reference, SharedDenoiser
 from mirage.sampler.solve import SOLVERS
 from mirage.sampler.targets import between_poses, nearest_pose, ring_azimuths
 
 MakeDenoiser = Callable[..., PoseDenoiser]
-CONFIG = ViewsConfig(mode="hard", steps=4, pose_guidance=1.0, hard_interval=[0.0, 5.0])
+CONFIG = views_config(mode="hard", steps=4, pose_guidance=1.0, hard_interval=[0.0, 5.0])
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def sample(make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray) -> Ca
     denoiser = make_denoiser()
 
     def run(azimuths: list[float], shown: np.ndarray = photo, **values: object) -> Orbit:
-        config = replace(CONFIG, **values)  # type: ignore[arg-type]
+        config = views_config(CONFIG, **values)
         return sample_orbit(
             denoiser, ring, [PosedPhoto(shown, 1, 90.0)], np.array(azimuths), config
         )
@@ -74,15 +74,10 @@ def test_seed_mode_sharing_and_photo_each_matter(
         sample([10.0], mode="start").frames,
         sample([10.0], mode="none").frames,
         sample([10.0], start=0.5).frames,
-        sample([10.0], share="concat").frames,
+        sample([10.0], attention="concat").frames,
         sample([10.0], shown=255 - photo).frames,
-        sample([10.0], reference_path="fixed_noise").frames,
+        sample([10.0], noise="fixed").frames,
         sample([10.0], pose_guidance=4.0).frames,
-        sample([10.0], hard_temperature=0.5).frames,
-        sample([10.0], share_interval=[0.0, 1.0]).frames,
-        sample([10.0], hard_temperature=1.0, hard_best=4).frames,
-        sample([10.0], share_guidance=1.0).frames,
-        sample([10.0], perturbed_guidance=1.0).frames,
     ]
     for i, one in enumerate(frames):
         for other in frames[:i]:
@@ -124,14 +119,14 @@ def test_an_arc_is_turned_from_end_to_end(ring: PoseRing) -> None:
 
 
 @pytest.mark.parametrize(("mode", "path", "reference"), [
-    ("soft", "fixed_noise", 0), ("soft", "inversion", 7), ("none", "inversion", -4),
+    ("soft", "fixed", 0), ("soft", "inversion", 7), ("none", "inversion", -4),
 ])  # fmt: skip
 def test_forwards_of_the_reference_are_counted(
     sample: Callable[..., Orbit], mode: str, path: str, reference: int
 ) -> None:
     """Four levels: two views in two branches, the reference recorded, and what entering took."""
     interval = [0.0, 1e9]
-    orbit = sample([0.0, 90.0], mode=mode, reference_path=path, pose_interval=interval)
+    orbit = sample([0.0, 90.0], mode=mode, noise=path, pose_interval=interval)
     assert orbit.num_forwards == 4 * (1 + 2 * 2) + reference
 
 
@@ -139,18 +134,20 @@ def test_fixed_noise_is_the_photo_plus_one_draw_at_every_level(
     make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
 ) -> None:
     """Equal, to the bit, to a solve beside that track, put together here by hand."""
-    config = replace(CONFIG, reference_path="fixed_noise", start=0.0)
+    config = views_config(CONFIG, noise="fixed", start=0.0)
     denoiser, azimuths = make_denoiser(), [90.0, 200.0]
     pixels = torch.from_numpy(photo)
     image, key = PIXELS.load(pixels[None]), image_key(photo)
     track = FixedNoise(image, reference_noise(config.seed, key, (3, 16, 16)))
     own = PoseCondition(torch.tensor([1]), torch.tensor([90.0]))
     targets = between_poses(ring, np.array(azimuths))
-    sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho)
+    sigmas = sigmas_of(config.sampler)
     with torch.no_grad(), taped(denoiser.unet, AttentionTape()) as tape:
-        shared = SharedDenoiser(denoiser, tape, Reference(track, own, 1), config.chunk)
+        shared = SharedDenoiser(denoiser, tape, Reference(track, own, 1), config.sampler.chunk)
         noise = view_noise(config.seed, key, azimuths, (3, 16, 16))
-        views = SOLVERS[config.solver](guide(shared, targets, guidances(config)), noise, sigmas)
+        views = SOLVERS[config.sampler.solver](
+            guide(shared, targets, guidances(config)), noise, sigmas
+        )
     orbit = sample_orbit(denoiser, ring, [PosedPhoto(photo, 1, 90.0)], np.array(azimuths), config)
     assert np.array_equal(orbit.frames, PIXELS.show(views).numpy())
 
@@ -159,7 +156,7 @@ def test_from_the_photos_noise_a_view_in_its_own_pose_is_the_photo(
     make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
 ) -> None:
     """What goes up the ODE comes down it; from noise of its own, a view is another picture."""
-    config = ViewsConfig(mode="start", pose_guidance=0.0, solver="heun", steps=60)
+    config = views_config(mode="start", pose_guidance=0.0, solver="heun", steps=60)
     denoiser, posed = make_denoiser(), [PosedPhoto(photo, 1, 90.0)]
 
     def errors(start: float, *azimuths: float) -> list[float]:
@@ -170,16 +167,6 @@ def test_from_the_photos_noise_a_view_in_its_own_pose_is_the_photo(
     own, turned = errors(1.0, 90.0, 200.0)
     (afresh,) = errors(0.0, 90.0)
     assert own < 2.0 and own < turned and afresh > 10 * own
-
-
-def test_where_nothing_is_shared_attention_is_the_views_own(sample: Callable[..., Orbit]) -> None:
-    nothing = [{"share_interval": [30.0, 40.0]}, {"share_sides": [3]}]
-    alone = sample([10.0], mode="start").frames
-    for settings in nothing:
-        assert_same(sample([10.0], mode="soft", **settings).frames, alone)
-    soft = sample([10.0], mode="soft").frames
-    assert_same(sample([10.0], mode="hard", hard_temperature=1.0).frames, soft)
-    assert np.abs(soft.astype(int) - alone).mean() > 0.1
 
 
 def test_between_two_poses_the_condition_goes_over_from_one_to_the_other(
@@ -210,7 +197,7 @@ def test_an_arc_has_no_pose_between_its_ends() -> None:
 def turn(
     denoiser: PoseDenoiser, ring: PoseRing, photos: list[PosedPhoto], **values: object
 ) -> Orbit:
-    settings = replace(CONFIG, **values)  # type: ignore[arg-type]
+    settings = views_config(CONFIG, **values)
     return sample_orbit(denoiser, ring, photos, np.array([10.0, 95.0, 200.0]), settings)
 
 
@@ -224,77 +211,8 @@ def test_several_photos_of_an_object_are_all_looked_at(
     assert_same(twice.frames, alone.frames)
     assert np.abs(both.frames.astype(int) - alone.frames).mean() > 0.5
     assert np.array_equal(both.reference, photo) and both.reference_pose == 1
-    steps, entering = CONFIG.steps, 2 * (2 * CONFIG.steps - 1)
+    steps, entering = CONFIG.sampler.steps, 2 * (2 * CONFIG.sampler.steps - 1)
     assert both.num_forwards - alone.num_forwards == steps + entering // 2
-
-
-def test_in_turn_the_first_view_is_as_ever_and_the_others_look_at_it(
-    make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
-) -> None:
-    denoiser, posed = make_denoiser(), [PosedPhoto(photo, 1, 90.0)]
-    at_once = turn(denoiser, ring, posed).frames.astype(int)
-    in_turn = turn(denoiser, ring, posed, previous=1)
-    difference = np.abs(in_turn.frames - at_once).mean(axis=(1, 2, 3))
-    assert difference[1] < 0.5 and difference[[0, 2]].min() > 0.5  # 95° is nearest to the photo
-    steps = CONFIG.steps
-    extra = steps * (3 * 1 + 2) - steps  # a reference for each view, and one view for two of them
-    assert in_turn.num_forwards == turn(denoiser, ring, posed).num_forwards + extra
-    many = turn(denoiser, ring, posed, previous=9)
-    assert np.abs(many.frames[2].astype(int) - in_turn.frames[2]).mean() > 0.1
-
-
-def test_the_photos_mask_hides_what_is_behind_its_object(
-    make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
-) -> None:
-    denoiser = make_denoiser()
-
-    def frames(mask: np.ndarray | None, **values: object) -> np.ndarray:
-        photos = [PosedPhoto(photo, 1, 90.0, mask)]
-        return turn(denoiser, ring, photos, mode="soft", share="concat", **values).frames
-
-    half = np.array([[1.0, 0.0], [1.0, 0.0]])
-    everything = frames(None)
-    assert_same(frames(np.ones((4, 4)), share_foreground=True), everything)
-    assert_same(frames(half), everything)
-    masked = frames(half, share_foreground=True)
-    assert np.abs(masked.astype(int) - everything).mean() > 0.1
-    alone = turn(denoiser, ring, [PosedPhoto(photo, 1, 90.0)], mode="start").frames
-    assert_same(frames(np.zeros((4, 4)), share_foreground=True), alone)
-
-
-def test_autoguidance_by_the_model_itself_changes_nothing(
-    make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
-) -> None:
-    posed, azimuths = [PosedPhoto(photo, 1, 90.0)], np.array([10.0, 200.0])
-    settings = replace(CONFIG, weak_guidance=2.0, weak_model="elsewhere")
-    denoiser, same, other = (make_denoiser(seed=seed) for seed in (0, 0, 1))
-    plain = sample_orbit(denoiser, ring, posed, azimuths, CONFIG)
-    by_itself = sample_orbit(denoiser, ring, posed, azimuths, settings, weak=same)
-    by_other = sample_orbit(denoiser, ring, posed, azimuths, settings, weak=other)
-    assert_same(by_itself.frames, plain.frames)
-    assert np.abs(by_other.frames.astype(int) - plain.frames).mean() > 0.5
-    assert by_itself.num_forwards == plain.num_forwards + CONFIG.steps * (1 + 2)
-
-
-def test_a_draft_is_denoised_from_the_level_that_it_is_brought_to(
-    make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray
-) -> None:
-    denoiser, levels = make_denoiser(), list[float]()
-    azimuths = np.array([0.0, 120.0])
-    draft = np.stack([np.full_like(photo, 60), np.full_like(photo, 200)])
-
-    def again(sigma: float) -> np.ndarray:
-        config = replace(CONFIG, mode="start", steps=12, refine_sigma=sigma)
-        levels.clear()
-        seen = [PosedPhoto(photo, 1, 90.0)]
-        return sample_orbit(
-            denoiser, ring, seen, azimuths, config, lambda _, s, __: levels.append(s),
-            draft=draft,
-        ).frames.astype(float)  # fmt: skip
-
-    near, far = (np.abs(again(sigma) - draft).mean() for sigma in (0.03, 5.0))
-    assert max(levels) <= 5.0 < 2.5 * max(levels)  # of the last one: it begins just below
-    assert near < 12 < far
 
 
 def test_an_orbit_of_twelve_views_takes_fewer_than_eighty_calls(
@@ -305,22 +223,19 @@ def test_an_orbit_of_twelve_views_takes_fewer_than_eighty_calls(
     denoiser.register_forward_pre_hook(lambda _, args: batches.append(len(args[0])))
     azimuths = ring_azimuths(ring, config.count)
     orbit = sample_orbit(denoiser, ring, [PosedPhoto(photo, 1, 90.0)], azimuths, config)
-    assert len(batches) == (2 * config.steps - 1) + config.steps < 80
+    assert len(batches) == (2 * config.sampler.steps - 1) + config.sampler.steps < 80
     assert sum(batches) == orbit.num_forwards
 
 
 @pytest.mark.parametrize("values", [
-    {"mode": "none"}, {"mode": "soft", "previous": 1},
-    {"reference_path": "fixed_noise", "start": 0.5, "chunk": 3},
-    {"share": "concat", "share_foreground": True},
+    {"mode": "none"}, {"noise": "fixed", "start": 0.5, "chunk": 3}, {"attention": "concat"},
 ])  # fmt: skip
 def test_objects_turned_together_are_what_each_is_by_itself(
     make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray, values: dict[str, object]
 ) -> None:
     """Whatever their order, and where one has more photos than the others, or other azimuths."""
-    denoiser, config = make_denoiser(), replace(CONFIG, steps=2, **values)  # type: ignore[arg-type]
-    mask = np.array([[1.0, 0.0], [1.0, 0.0]])
-    first, second = PosedPhoto(photo, 1, 90.0, mask), PosedPhoto(255 - photo, 3, 280.0)
+    denoiser, config = make_denoiser(), views_config(CONFIG, steps=2, **values)
+    first, second = PosedPhoto(photo, 1, 90.0), PosedPhoto(255 - photo, 3, 280.0)
     asked = np.array([0.0, 120.0])
     turns = [
         Turn([first], asked), Turn([second], asked + 30.0), Turn([second, first], asked),
@@ -348,24 +263,6 @@ def test_many_objects_take_hardly_more_calls_than_one(
     denoiser, batches = make_denoiser(), list[int]()
     denoiser.register_forward_pre_hook(lambda _, args: batches.append(len(args[0])))
     turns = [Turn([photo_of(seed)], np.array([0.0, 120.0])) for seed in range(6)]
-    sample_orbits(denoiser, ring, turns, replace(CONFIG, mode="soft"))
-    assert len(batches) == (2 * CONFIG.steps - 1) + CONFIG.steps
+    sample_orbits(denoiser, ring, turns, views_config(CONFIG, mode="soft"))
+    assert len(batches) == (2 * CONFIG.sampler.steps - 1) + CONFIG.sampler.steps
     assert max(batches) == 6 * (1 + 2 * 2)
-
-
-def test_drafts_of_several_objects_stay_with_them(
-    make_denoiser: MakeDenoiser, ring: PoseRing
-) -> None:
-    denoiser, config = make_denoiser(), replace(CONFIG, mode="start", steps=12, refine_sigma=0.03)
-    drafts = [np.full((2, 16, 16, 3), grey, np.uint8) for grey in (60, 200)]
-    asked = np.array([0.0, 120.0])
-    turns = [Turn([photo_of(seed)], asked, drafts[seed]) for seed in range(2)]
-    for orbit, draft in zip(sample_orbits(denoiser, ring, turns, config), drafts, strict=True):
-        assert np.abs(orbit.frames.astype(int) - draft).mean() < 12
-
-
-def test_runs_that_chose_the_way_by_themselves_invert() -> None:
-    """What every run made before says in its config.yaml."""
-    assert ViewsConfig(reference_path="auto") == ViewsConfig()
-    with pytest.raises(MirageError, match="not a choice"):
-        ViewsConfig(reference_path="magic")

@@ -15,8 +15,9 @@ import torch
 from PIL import Image
 from processes import PATIENCE
 from tiny_autoencoders import tiny_kl
+from views_settings import views_config
 
-from mirage.config import ModelConfig, ViewsConfig
+from mirage.config import ModelConfig
 from mirage.core.contracts import PosedPhoto, PoseRing
 from mirage.core.errors import MirageError
 from mirage.images.squares import to_square
@@ -41,7 +42,7 @@ for case in map(Path, sys.argv[1:]):
             torch_dtype=getattr(torch, dtype),
         )
         photo = np.load(case / "photo.npy")
-        shown = pipeline(photo, 1, azimuths=[0.0, 45.0, 200.0], steps=3, seed=4)
+        shown = pipeline(photo, 1, azimuths=[0.0, 45.0, 200.0], sampler={"steps": 3}, seed=4)
         np.save(case / f"{dtype}.npy", np.stack([np.asarray(image) for image in shown.images]))
     facts = {"azimuths": shown.azimuths, "poses": shown.poses, "type": type(pipeline).__name__}
     (case / "facts.json").write_text(json.dumps(facts))
@@ -90,7 +91,7 @@ def test_a_fresh_process_gives_the_same_views(
         env=os.environ | offline, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    settings, asked = ViewsConfig(steps=3, seed=4), np.array(AZIMUTHS)
+    settings, asked = views_config(steps=3, seed=4), np.array(AZIMUTHS)
     for case, (denoiser, shown) in cases.items():
         orbit = sample_orbit(denoiser, ring, [PosedPhoto(shown, 1, 90.0)], asked, settings)
         same = np.load(case / "float32.npy").astype(int) - orbit.frames
@@ -139,7 +140,7 @@ def test_a_reduced_precision_export_is_half_the_size_and_loads(
     assert pipeline.unet.dtype == torch.float32
     rounded = denoiser.unet.conv_in.weight.to(torch.bfloat16).float()
     assert torch.equal(pipeline.unet.conv_in.weight, rounded)
-    assert len(pipeline(photo, 0, azimuths=2, steps=2).images) == 2
+    assert len(pipeline(photo, 0, azimuths=2, sampler={"steps": 2}).images) == 2
 
 
 @pytest.fixture
@@ -162,7 +163,7 @@ def test_no_path_of_this_machine_travels_with_it(
 
 def test_photos_of_any_size_are_taken(pipeline: MiragePipeline, photo: np.ndarray) -> None:
     large = Image.fromarray(photo).convert("RGBA").resize((50, 50))
-    shown = pipeline(large, 2, azimuths=3, steps=2)
+    shown = pipeline(large, 2, azimuths=3, sampler={"steps": 2})
     assert [image.size for image in shown.images] == [(16, 16)] * 3
     assert shown.azimuths == [180.0, 300.0, 60.0]  # from the photo's own, that of pose 2
 
@@ -171,7 +172,7 @@ def test_the_references_azimuth_is_its_poses_unless_said(
     pipeline: MiragePipeline, photo: np.ndarray
 ) -> None:
     def first(azimuth: float | None) -> np.ndarray:
-        shown = pipeline(photo, 1, reference_azimuth=azimuth, azimuths=[10.0], steps=3)
+        shown = pipeline(photo, 1, reference_azimuth=azimuth, azimuths=[10.0], sampler={"steps": 3})
         return np.asarray(shown.images[0])
 
     assert np.array_equal(first(None), first(90.0))
@@ -194,7 +195,12 @@ def test_photos_become_squares_as_the_training_photos_did(
     pipeline, wide = load_pipeline(folder), photo.repeat(3, axis=1)
     square = to_square(Image.fromarray(wide), 16, fit or "pad")
     given, expected = (
-        np.stack([np.asarray(image) for image in pipeline(of, 1, azimuths=2, steps=2).images])
+        np.stack(
+            [
+                np.asarray(image)
+                for image in pipeline(of, 1, azimuths=2, sampler={"steps": 2}).images
+            ]
+        )
         for of in (wide, square)
     )
     assert np.array_equal(given, expected)

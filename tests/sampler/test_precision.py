@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from views_settings import views_config
 
-from mirage.config import ViewsConfig
 from mirage.core.contracts import PosedPhoto, PoseRing
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import in_precision
@@ -38,7 +37,7 @@ def test_the_network_runs_in_what_was_asked_for_and_the_ode_in_fp32(
 
     for asked, dtype in (("auto", torch.float32), ("bf16", torch.bfloat16)):
         computed.clear()
-        config = ViewsConfig(mode="soft", steps=4, precision=asked)
+        config = views_config(mode="soft", steps=4, precision=asked)
         posed, azimuths = [PosedPhoto(photo, 1, 90.0)], np.array([0.0, 120.0])
         frames[asked] = sample_orbit(denoiser, ring, posed, azimuths, config, observe).frames
         assert computed == {dtype}
@@ -84,4 +83,4 @@ def test_measuring_runs_both_and_is_brief(make_denoiser: MakeDenoiser) -> None:
 
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(Exception, match="not a choice"):
-        replace(ViewsConfig(), precision="fp8")
+        views_config(precision="fp8")

@@ -69,7 +69,7 @@ def settings(config: Config) -> str:
 @pytest.mark.parametrize("words", [
     pytest.param(["sweep=guidance"], marks=pytest.mark.e2e),
     ["sweep=poses_k", "poses.count=6", "train.learning_rate=1e-4,0.003", "parts.seed=range(2)"],
-    ["backbone=effnet_lite", "backbone.layers=[4],[4,5]", "views.hard_best=null,3"],
+    ["backbone=effnet_lite", "backbone.layers=[4],[4,5]", "views.azimuths=null,[3]"],
     ["views.reference='a b.jpg','c,d.jpg',\"it's.jpg\""],
     ["poses.count=6,12", "+sweep.variants={wide:{parts.count:64},fine:{poses.grid:7}}"],
 ])  # fmt: skip

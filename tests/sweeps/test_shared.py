@@ -12,7 +12,7 @@ from tiny_runs import BRIEF, TINY
 
 from mirage.cli import main
 
-MEASURED = ["views.steps=2", "evaluate.objects=2", "evaluate.photos=3", "evaluate.views=3",
+MEASURED = ["views.sampler.steps=2", "evaluate.objects=2", "evaluate.photos=3", "evaluate.views=3",
             "evaluate.turn=0", "evaluate.baselines=false", "evaluate.modes=[soft]"]  # fmt: skip
 
 
@@ -24,13 +24,13 @@ def test_jobs_of_one_training_are_measured_and_recorded_apart(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = [*TINY, *BRIEF, *MEASURED, "views.pose_guidance=0,3",
+    words = [*TINY, *BRIEF, *MEASURED, "views.guidance.pose.weight=0,3",
              "sweep.commands=[images,poses,train,evaluate]", "run=runs/tiny"]  # fmt: skip
     with pytest.raises(SystemExit) as stop:
         main(["train", "--multirun", *words])
     assert stop.value.code == 0, capsys.readouterr().err
     root = Path("runs/tiny")
-    jobs = [root / f"views.pose_guidance={weight}" for weight in (0, 3)]
+    jobs = [root / f"views.guidance.pose.weight={weight}" for weight in (0, 3)]
     assert len(list(root.glob("_shared/*/train/last.ckpt"))) == 1
     assert all((job / "model").is_symlink() for job in jobs)
     rows = list(csv.DictReader((root / "table.csv").read_text().splitlines()))

@@ -14,10 +14,11 @@ import pytest
 import wandb
 from offline_runs import read_run, read_runs
 from PIL import Image
+from views_settings import views_config
 
 from mirage.callbacks.history import MetricsFile
 from mirage.callbacks.orbits import OrbitViews
-from mirage.config import TrainConfig, ViewsConfig
+from mirage.config import TrainConfig
 from mirage.core.contracts import PosedPhoto, PoseRing
 from mirage.core.errors import MirageError
 from mirage.datamodules.posed import PosedImages
@@ -41,7 +42,7 @@ def test_without_a_key_a_training_is_recorded_offline_in_its_folder(
 ) -> None:
     folder = tmp_path / "run" / "train" / "wandb"
     logger = wandb_logger(Record(folder, "demo", "train", {"poses": {"count": 4}}))
-    views, references = ViewsConfig(count=3, steps=2), {"one": PosedPhoto(photo, 1, 90.0)}
+    views, references = views_config(count=3, steps=2), {"one": PosedPhoto(photo, 1, 90.0)}
     trainer = lightning.Trainer(
         accelerator="cpu", max_steps=4, logger=logger, log_every_n_steps=2,
         enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,

@@ -28,7 +28,7 @@ from mirage.tracking.record import record_evaluation, record_objects, record_pos
 # One step in ten is logged; a second part of training, so that all there is to log is logged.
 WORDS = [
     "train.steps=10", "train.validate_every=5", "refine.steps=10", "refine.photos=8",
-    "views.count=3", "views.references=2", "views.steps=2",
+    "views.count=3", "views.references=2", "views.sampler.steps=2",
 ]  # fmt: skip
 SMALL = FitSettings((8_000,), steps=4, rays=64)
 ENDS = {"low": -0.5, "high": 1.5}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from offline_runs import read_runs
 from PIL import Image
+from views_settings import views_config
 
-from mirage.config import ViewsConfig
 from mirage.core.contracts import Orbit
 from mirage.drawing.films import save_gif
 from mirage.metrics.views import colour_distance
@@ -18,7 +18,7 @@ from mirage.tracking.review import Reading, log_views, review_rows
 
 pytestmark = pytest.mark.usefixtures("nobody")
 
-CONFIG = ViewsConfig(mode="hard", seed=7)
+CONFIG = views_config(mode="hard", seed=7)
 READING = Reading(np.array([0, 1, 1]), np.array([350.0, 121.0, 100.0]), np.array([0.9, 1.0, 0.5]))
 
 

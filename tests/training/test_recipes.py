@@ -140,10 +140,11 @@ def test_noise_levels_belong_to_the_side_that_the_network_sees(name: str) -> Non
     if name != SMALL:  # a short training learns shapes first, at more noise
         expected_mean = default.train.p_mean + math.log(scale)
         assert config.train.p_mean == pytest.approx(expected_mean, abs=0.02)
-    assert config.views.sigma_max == pytest.approx(scale * default.views.sigma_max)
-    for interval in ("pose_interval", "hard_interval"):
-        expected = [scale * level for level in getattr(default.views, interval)]
-        assert getattr(config.views, interval) == pytest.approx(expected)
+    assert config.views.sampler.sigma_max == pytest.approx(scale * default.views.sampler.sigma_max)
+    for correction in ("pose", "hard"):
+        ours, theirs = (getattr(each.views.guidance, correction) for each in (config, default))
+        assert ours.interval == pytest.approx([scale * level for level in theirs.interval])
+    assert config.refine.pose_guidance == config.views.guidance.pose.weight  # turned as viewed
 
 
 def test_an_experiment_that_is_named_is_no_choice() -> None:

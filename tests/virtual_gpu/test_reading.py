@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 from made_up_photos import MadeUpImages, labels_of
+from views_settings import views_config
 from virtual_gpu import Tally, VirtualGPU, to_numpy
 
-from mirage.config import Config, ModelConfig, ViewsConfig
+from mirage.config import Config, ModelConfig
 from mirage.core.contracts import PosedPhoto
 from mirage.evaluation import view_figures
 from mirage.evaluation.view_cases import Case
@@ -112,7 +113,7 @@ def measured(device: str, bank: PoseBank) -> dict[str, Any]:
         photo, truth = (draw(0, 256, (n, 16, 16, 3), dtype=np.uint8) for n in (1, 2))
         shown = Reference(name, name, (PosedPhoto(photo[0], 1, 90.0),), 1.0, False)
         cases.append(Case(shown, truth))
-    views = ViewsConfig(steps=2, reference_path="fixed_noise")
+    views = views_config(steps=2, noise="fixed")
     rows = {"soft": replace(Config(), views=views)}
     return view_figures.measure_views(rows, [], photos, turner, cases, AZIMUTHS, 0)
 

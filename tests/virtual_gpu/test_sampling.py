@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from views_settings import views_config
 from virtual_gpu import Tally, VirtualGPU, to_numpy
 
-from mirage.config import MODES, ModelConfig, ViewsConfig
+from mirage.config import MODES, ModelConfig
 from mirage.core.contracts import Orbit, PoseCondition, PosedPhoto, PoseRing
 from mirage.model.conditioning import PoseEmbedding
 from mirage.model.denoiser import PoseDenoiser
@@ -29,19 +29,15 @@ AZIMUTHS = np.array([0.0, 60.0, 200.0])
 
 WAYS: dict[str, dict[str, Any]] = {
     **{mode: {"mode": mode} for mode in MODES},
-    "fixed noise": {"reference_path": "fixed_noise"},
+    "fixed noise": {"noise": "fixed"},
     "euler": {"solver": "euler"},
     "heun": {"solver": "heun"},
-    "in turn": {"previous": 1},
-    "joined": {"share": "concat", "share_foreground": True},
-    "best keys": {"mode": "hard", "hard_best": 3, "hard_interval": [0.0, 20.0]},
-    "perturbed": {"perturbed_guidance": 1.0},
-    "away from views alone": {"share_guidance": 1.0},
-    "away from a weak model": {"weak_guidance": 1.0, "weak_model": "given"},
+    "joined": {"attention": "concat"},
+    "hard at every level": {"mode": "hard", "hard_interval": [0.0, 20.0]},
     "in chunks": {"chunk": 2},
 }
 # Those of every change: each has a cost that the others have not.
-IN_THE_LOOP = ("soft", "best keys", "heun", "in chunks")
+IN_THE_LOOP = ("soft", "hard at every level", "heun", "in chunks")
 CASES = [pytest.param(way, marks=[pytest.mark.e2e] * (way not in IN_THE_LOOP)) for way in WAYS]
 # Operations of this network for one picture, 186 counted where two pass at once; 258, were its
 # weights cast to bf16 at every call.
@@ -55,11 +51,10 @@ def sample(
 ) -> Callable[..., tuple[Orbit, Tally]]:
     def run(gpu: VirtualGPU, device: str = "cuda", **settings: Any) -> tuple[Orbit, Tally]:
         denoiser = make_denoiser(config=MODEL).to(device)
-        weak = make_denoiser(config=MODEL, seed=1).to(device) if "weak_model" in settings else None
-        shown = PosedPhoto(photo, 1, 90.0, np.ones((8, 8), np.float32))
-        config = replace(ViewsConfig(), **settings)
+        shown = PosedPhoto(photo, 1, 90.0)
+        config = views_config(**settings)
         with gpu.count() as tally:
-            orbit = sample_orbit(denoiser, ring, [shown], AZIMUTHS, config, weak=weak)
+            orbit = sample_orbit(denoiser, ring, [shown], AZIMUTHS, config)
         return orbit, tally
 
     return run
@@ -118,6 +113,6 @@ def test_photos_turned_each_by_itself(gpu: VirtualGPU, make_denoiser: MakeDenois
         for pose in ([0, 1, 2], [1, 3, 0])
     )
     with gpu.count() as tally:
-        views = turn_each(denoiser, photos, own, asked, ViewsConfig(steps=3))
+        views = turn_each(denoiser, photos, own, asked, views_config(steps=3))
     assert views.is_cuda and np.isfinite(to_numpy(views)).all()
     assert tally.num_syncs == 0 and tally.num_uploads <= 6, f"{tally}"

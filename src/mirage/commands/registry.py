@@ -87,11 +87,11 @@ COMMANDS = {
         ("views",),
         "Turn the object of a photo, or of held-out photos, through 360°.",
         "train",
-        ("views.reference=FILE|FOLDER|heldout", "views.reference_path=inversion|fixed_noise",
+        ("views.reference=FILE|FOLDER|heldout", "views.noise=inversion|fixed",
          "views.background=keep|plain", "views.placement=fit|keep", "views.photos=INT",
          "views.count=INT", "views.azimuths=[DEGREES,…]", "views.seed=INT",
          "views.best_of=INT", "views.mode=none|start|soft|hard",
-         "views.pose_guidance=FLOAT", "reference_pose=POSE"),
+         "views.guidance.pose.weight=FLOAT", "reference_pose=POSE"),
         "mirage views views.reference=car.jpg views.count=24 run=runs/mine",
     ),
     "reconstruct": Command(

@@ -18,7 +18,7 @@ from mirage.config.sections.poses import PosesConfig
 from mirage.config.sections.refine import RefineConfig
 from mirage.config.sections.shape import ShapeConfig
 from mirage.config.sections.train import TrainConfig
-from mirage.config.sections.views import MODES, ViewsConfig
+from mirage.config.sections.views import MODES, SamplerConfig, ViewsConfig
 from mirage.config.sweep import SWEPT_COMMANDS, PlotConfig, SweepConfig, SweptConfig, road_to
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "PlotConfig",
     "PosesConfig",
     "RefineConfig",
+    "SamplerConfig",
     "ShapeConfig",
     "SweepConfig",
     "SweptConfig",

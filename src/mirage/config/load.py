@@ -40,6 +40,7 @@ from mirage.config.overrides import (
     known_keys,
     read_override,
 )
+from mirage.config.renamed import modernise, what_became_of
 from mirage.core.errors import MirageError
 from mirage.core.files import SAVED, path_of, replacing
 
@@ -48,15 +49,8 @@ _NETWORK = tuple(
     for name in ("channels", "layers_per_block", "norm_groups", "attention_levels", "head_dim")
 )
 # Paths that may lead into the run's own folder.
-_PATHS = ("images.path", "model.autoencoder", "pretrained", "views.weak_model")
+_PATHS = ("images.path", "model.autoencoder", "pretrained")
 _WHOLE = ("poses.anchors",)  # dictionaries that are replaced and not added to
-
-
-# Keys of earlier versions, and what to do without them.
-_REPLACED = {
-    "train.checkpoint_every": "use train.checkpoint_minutes",
-    "data.workers": "leave it out: batches are made ready by a thread",
-}
 
 
 def load_config(overrides: Sequence[str]) -> Config:
@@ -102,16 +96,9 @@ def load_config(overrides: Sequence[str]) -> Config:
 
 
 def _restore(saved: Path, run: str) -> Any:
-    """A run's own configuration, wherever it is now; one that knows of no recipe began without.
-
-    Where a pose was put at the front, before there were anchors, it is one.
-    """
+    """A run's own configuration, wherever it is now; one that knows of no recipe began without."""
     own: Any = OmegaConf.load(saved)
-    front = own.get("poses", {}).pop("front", None)
-    if front is not None:
-        own.poses.anchors = {front: 0.0}
-    for key in _REPLACED:  # of a run that an earlier version began
-        _drop(own, key)
+    modernise(own)
     _move(own, run)
     restored = OmegaConf.merge(OmegaConf.structured(Config), own)
     restored.recipe = own.get("recipe")
@@ -200,13 +187,6 @@ def _first_comment(path: Path) -> str:
         return f"cannot be read: {error.strerror}"
     comments = [line.lstrip("# ").rstrip() for line in lines if line.startswith("#")]
     return next((c for c in comments if c and not c.startswith("@")), "")
-
-
-def _drop(kept: Any, key: str) -> None:
-    section, _, name = key.rpartition(".")
-    of = OmegaConf.select(kept, section)
-    if of is not None:
-        of.pop(name, None)
 
 
 def save_config(config: Config) -> None:
@@ -322,11 +302,11 @@ def _explain(error: OmegaConfBaseException) -> MirageError:
         )
     if key in known:
         return MirageError(first_line, where=f"configuration key {key}")
-    if key in _REPLACED:
+    if instead := what_became_of(key):
         return MirageError(
             f"{key} is no longer a key",
             where=f"configuration key {key}",
-            todo=f"{_REPLACED[key]}; docs/configuration.md has all keys",
+            todo=f"{instead}; docs/configuration.md has all keys",
         )
     near = difflib.get_close_matches(key, known, n=3)
     return MirageError(

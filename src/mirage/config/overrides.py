@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any
+from typing import Any, get_type_hints
 
 import yaml
 from omegaconf import OmegaConf
@@ -46,12 +46,12 @@ def check_words(words: Sequence[str]) -> None:
 def known_keys(section: Any, prefix: str = "") -> dict[str, Any]:
     """Every dotted key below a dataclass → its field type, as written."""
     keys: dict[str, Any] = {}
+    types = get_type_hints(section)
     for item in fields(section):
         name = f"{prefix}{item.name}"
         keys[name] = item.type
-        factory = item.default_factory
-        if is_dataclass(factory):
-            keys |= known_keys(factory, f"{name}.")
+        if is_dataclass(types[item.name]):
+            keys |= known_keys(types[item.name], f"{name}.")
     return keys
 
 

@@ -167,13 +167,11 @@ class PosedPhoto:
     Attributes:
         pixels: [H, W, 3] uint8, at the model's resolution.
         pose: in [0, K). azimuth: degrees on the ring.
-        mask: [h, w] in [0, 1], how surely a patch is the object; None where nobody looked.
     """
 
     pixels: ByteArray
     pose: int
     azimuth: float
-    mask: FloatArray | None = None
 
     def __post_init__(self) -> None:
         check_shape("pixels", self.pixels, (None, None, 3))

@@ -59,14 +59,14 @@ def view_cases(
         further = more.uniform(low, high, size=config.views.photos - 1)
         for azimuth in (rng.uniform(low, high), *further):
             sharp = fresh_photo(config, spec, float(azimuth) % 360.0, turner.backbone.size)
-            labels, mask = turner.read_photo(sharp)
+            labels, _ = turner.read_photo(sharp)
             pixels = fresh_photo(config, spec, float(azimuth) % 360.0, size)
-            shown.append((pixels, mask, labels))
+            shown.append((pixels, labels))
         photos = tuple(
-            PosedPhoto(pixels, int(labels.pose[0]), float(labels.azimuth[0]), mask)
-            for pixels, mask, labels in shown
+            PosedPhoto(pixels, int(labels.pose[0]), float(labels.azimuth[0]))
+            for pixels, labels in shown
         )
-        _, _, first = shown[0]
+        _, first = shown[0]
         reference = Reference(
             spec.object_id, spec.object_id, photos, float(first.confidence[0]),
             bool(first.outlier[0]),

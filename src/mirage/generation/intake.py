@@ -23,16 +23,14 @@ class Look:
 
     Attributes:
         small: [H, W, 3] uint8, framed for the model, its background as asked for.
-        seen: [h, w] in [0, 1], how surely a patch of `small` is the object.
         square: [S, S, 3] uint8, of the backbone's size.
-        mask: [h, w], the same of `square`.
+        mask: [h, w] in [0, 1], how surely a patch of `square` is the object.
         labels: of this one photo.
         window: what `small` shows of the photo; None: all of it.
         remark: how it was placed, in words; empty where it was left as it is.
     """
 
     small: ByteArray
-    seen: FloatArray
     square: ByteArray
     mask: FloatArray
     labels: PoseLabels
@@ -42,7 +40,7 @@ class Look:
     @property
     def posed(self) -> PosedPhoto:
         pose, azimuth = int(self.labels.pose[0]), float(self.labels.azimuth[0])
-        return PosedPhoto(self.small, pose, azimuth, self.seen)
+        return PosedPhoto(self.small, pose, azimuth)
 
 
 @dataclass(frozen=True)
@@ -73,18 +71,19 @@ class Intake:
         turner, remark = self.turner, _remark(window)
         square = self._square(photo, window)
         labels, mask = turner.read_photo(square)
-        shown, seen = square, mask
         small = to_square(photo, turner.denoiser.resolution, turner.fit, window)
         (frame,) = find_frames(mask[None], square[None])
         framed = turner.framing.window(frame)
         if framed is not None:
             window = framed if window is None else within(framed, window)
-            shown = to_frame(photo, turner.backbone.size, window)
-            seen = turner.read_photo(shown)[1]
             small = to_frame(photo, turner.denoiser.resolution, window)
         if config.background == "plain":
+            shown, seen = square, mask
+            if framed is not None and window is not None:
+                shown = to_frame(photo, turner.backbone.size, window)
+                seen = turner.read_photo(shown)[1]
             small = plain_background(small, find_silhouettes(seen[None], shown[None])[0])
-        return Look(small, seen, square, mask, labels, window, remark)
+        return Look(small, square, mask, labels, window, remark)
 
     def _square(self, photo: Image.Image, window: Window | None) -> ByteArray:
         return to_square(photo, self.turner.backbone.size, self.turner.fit, window)

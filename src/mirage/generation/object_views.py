@@ -1,4 +1,4 @@
-"""Views of an orbit as what an object is made of, and the object as views to begin anew with."""
+"""Views of an orbit as what an object is made of."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ import torch.nn.functional as F
 from mirage.config import ShapeConfig
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import ByteArray, FloatArray, Orbit
-from mirage.distributed.device import device
 from mirage.generation.turner import Turner
-from mirage.parts.orbit_silhouette import find_orbit_silhouettes, shared_backdrop
+from mirage.parts.orbit_silhouette import find_orbit_silhouettes
 from mirage.shape.fit import FitSettings
-from mirage.shape.reconstruct import reconstruct, turning
-from mirage.shape.render import render_views
 from mirage.shape.views import ObjectViews
 
 _TOLERANCE = 30.0  # degrees: a view read that far from where it was asked for counts a third
@@ -48,20 +45,3 @@ def shrink_masks(silhouettes: FloatArray, side: int) -> FloatArray:
     sharp = torch.from_numpy(silhouettes > 0.5).float()[:, None]
     masks = F.interpolate(sharp, (side, side), mode="bilinear", antialias=True)
     return masks[:, 0].numpy()
-
-
-def draft_of_object(orbit: Orbit, turner: Turner, config: ShapeConfig) -> ByteArray:
-    """[V, S, S, 3] uint8: an object made of the views, at their azimuths, before their backdrop.
-
-    Raises:
-        MirageError: the views are too few, empty, or of an arc.
-    """
-    found = turner.read_poses(orbit.frames).azimuth
-    views = object_views(orbit, found, turner)
-    made = reconstruct(views, settings_of(config), device())
-    side = orbit.frames.shape[1]
-    cameras = turning(made.cameras, made.direction * orbit.azimuth)
-    colour, opacity = render_views(made.field, cameras, side)
-    backdrop = shared_backdrop(views.masks, orbit.frames)
-    shown = colour + (1.0 - opacity[..., None]) * backdrop
-    return np.rint(255.0 * shown).clip(0, 255).astype(np.uint8)

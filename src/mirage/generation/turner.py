@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
 from mirage.config import ViewsConfig
 from mirage.core.contracts import ByteArray, FloatArray, Framing, PoseLabels
-from mirage.core.errors import MirageError
 from mirage.distributed.device import device
 from mirage.distributed.ranks import join_ranks
 from mirage.features.backbone import Backbone, load_backbone
@@ -52,34 +51,17 @@ class Turner:
         It is measured once, by a process that works alone (several might not agree), and where
         more than a few pictures are about to pass.
         """
-        if config.precision != "auto" or pictures < _MANY or join_ranks().world > 1:
+        if config.sampler.precision != "auto" or pictures < _MANY or join_ranks().world > 1:
             return config
-        return replace(config, precision=self._faster_precision)
+        sampler = replace(config.sampler, precision=self._faster_precision)
+        return replace(config, sampler=sampler)
 
     @cached_property
     def _faster_precision(self) -> str:
         chosen, why = faster_precision(self.denoiser)
         if why:
-            print(f"views.precision=auto: {chosen}, {why}", flush=True)
+            print(f"views.sampler.precision=auto: {chosen}, {why}", flush=True)
         return chosen
-
-    def weak(self, config: ViewsConfig) -> PoseDenoiser | None:
-        """The worse version of the model that `config` names, where it is made use of.
-
-        Raises:
-            MirageError: there is none, or it knows another number of poses.
-        """
-        if config.weak_guidance == 0.0 or config.weak_model is None:
-            return None
-        weak = _load_weak(config.weak_model)
-        if weak.num_poses != self.denoiser.num_poses or weak.resolution != self.denoiser.resolution:
-            raise MirageError(
-                f"the worse model has {weak.num_poses} poses at {weak.resolution} px, this one "
-                f"{self.denoiser.num_poses} at {self.denoiser.resolution} px",
-                where=f"views.weak_model={config.weak_model}",
-                todo="use a shorter training of the same run",
-            )
-        return weak
 
     @property
     def reader(self) -> ViewReader:
@@ -94,9 +76,3 @@ class Turner:
         """The pose of one photo [H, W, 3] uint8, and its mask [h, w] in [0, 1]."""
         features = self.backbone(photo[None])
         return self.bank.assign(features), self.bank.masks(features)[0].cpu().numpy()
-
-
-@cache
-def _load_weak(model: str) -> PoseDenoiser:
-    weak: PoseDenoiser = ready(load_pipeline(Path(model)).denoiser, device())
-    return weak

@@ -9,10 +9,9 @@ import numpy as np
 
 from mirage.config import Config, ViewsConfig
 from mirage.core.angles import wrap
-from mirage.core.contracts import ByteArray, FloatArray, Orbit, PoseRing
+from mirage.core.contracts import FloatArray, Orbit, PoseRing
 from mirage.generation.best_of import Scores, best_of, sample_settings
 from mirage.generation.kept_views import Views
-from mirage.generation.object_views import draft_of_object
 from mirage.generation.references import Reference
 from mirage.generation.turner import Turner
 from mirage.sampler.orbit import Turn, sample_orbits
@@ -51,33 +50,22 @@ def turn_and_score(
     config: Config,
 ) -> list[tuple[Orbit, Scores | None]]:
     """As `turn`, with the scores that it chose by; None where there was nothing to choose."""
-    asked = sum(len(each) for each in azimuths) * config.views.steps * config.views.best_of
+    asked = sum(len(each) for each in azimuths) * config.views.sampler.steps * config.views.best_of
     views = turner.settled(config.views, asked)
-    weak = turner.weak(views)
     shown = [reference.photos[: views.photos] for reference in references]
 
-    def sample(
-        settings: ViewsConfig, drafts: Sequence[ByteArray | None] = (None,) * len(references)
-    ) -> list[Orbit]:
-        turns = [Turn(*each) for each in zip(shown, azimuths, drafts, strict=True)]
-        return sample_orbits(turner.denoiser, turner.bank.ring, turns, settings, weak=weak)
+    turns = [Turn(*each) for each in zip(shown, azimuths, strict=True)]
 
-    samples = [sample(settings) for settings in sample_settings(views)]
-    turned: list[tuple[Orbit, Scores | None]]
+    samples = [
+        sample_orbits(turner.denoiser, turner.bank.ring, turns, settings)
+        for settings in sample_settings(views)
+    ]
     if len(samples) == 1:
-        turned = [(orbit, None) for orbit in samples[0]]
-    else:
-        turned = [
-            best_of(drawn, [turner.read_poses(orbit.frames) for orbit in drawn])
-            for drawn in zip(*samples, strict=True)
-        ]
-    if views.refine == "3d":
-        drafts = [draft_of_object(orbit, turner, config.shape) for orbit, _ in turned]
-        turned = [
-            (replace(again, num_forwards=orbit.num_forwards + again.num_forwards), scores)
-            for again, (orbit, scores) in zip(sample(views, drafts), turned, strict=True)
-        ]
-    return turned
+        return [(orbit, None) for orbit in samples[0]]
+    return [
+        best_of(drawn, [turner.read_poses(orbit.frames) for orbit in drawn])
+        for drawn in zip(*samples, strict=True)
+    ]
 
 
 def target_azimuths(ring: PoseRing, own: float, config: ViewsConfig) -> FloatArray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mirage.config import Config, ViewsConfig
+from mirage.config.changes import changed, differences
 from mirage.core.files import hash_files
 from mirage.generation.pretrained import find_pretrained
 from mirage.runs.folder import RunFolder
@@ -42,9 +43,7 @@ def find_weights(config: Config, folder: RunFolder) -> Weights:
 def as_advised(config: Config, weights: Path) -> Config:
     """With what the weights are best turned with, where the configuration says nothing else."""
     default = ViewsConfig()
-    advised = {
-        name: value
-        for name, value in read_settings(weights).items()
-        if getattr(config.views, name) == getattr(default, name)
-    }
-    return replace(config, views=replace(config.views, **advised))
+    advised = differences(read_settings(weights), default)
+    own = differences(config.views, default)
+    views = changed(config.views, {k: v for k, v in advised.items() if k not in own}, "views")
+    return replace(config, views=views)

@@ -20,7 +20,7 @@ from enum import Enum
 import torch
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, normalize
+from torch.nn.functional import normalize
 
 from mirage.model.attention import scaled_dot_product_attention
 
@@ -28,31 +28,12 @@ from mirage.model.attention import scaled_dot_product_attention
 # wins. Scores stay below 1e8, far from fp32's overflow.
 _HARD_SCALE = 1e6
 
-_QUERIES_AT_ONCE = 1024  # where scores must be spelt out, which bounds how many are held
-
-
-@dataclass(frozen=True)
-class Sharpness:
-    """How narrowly queries look.
-
-    Attributes:
-        temperature: of the softmax over keys, as a multiple of √d; 0 is argmax.
-        best: how many of a query's best keys it sees; None: all.
-    """
-
-    temperature: float = 1.0
-    best: int | None = None
-
-
-SOFT, HARD = Sharpness(), Sharpness(temperature=0.0)
-
 
 class Sees(Enum):
     """What pictures of a batch attend to."""
 
     OWN = "own"  # themselves: the stock self-attention
     RECORDED = "recorded"  # the frames on the tape
-    BLIND = "blind"  # each pixel sees itself alone
 
 
 @dataclass(frozen=True)
@@ -61,52 +42,39 @@ class Part:
 
     Attributes:
         rows: how many; None: all there are.
-        sees: what they attend to. sharpness: how narrowly, where that is the tape.
+        sees: what they attend to. hard: each query takes its best key's value, where that is the
+            tape.
         records: whether their own keys and values go onto the tape, for the parts after them too.
         together: frames recorded that are of one object, of which whoever looks at it sees all.
-        mask: [rows, H, W] in [0, 1] of frames recorded; keys where it is below a half stay unseen.
         objects: [rows] int64, which of the objects on the tape each picture looks at; None: all at
             the only one, or each at one of its own.
     """
 
     rows: int | None = None
     sees: Sees = Sees.OWN
-    sharpness: Sharpness = SOFT
+    hard: bool = False
     records: bool = False
     together: int = 1
-    mask: Tensor | None = None
     objects: Tensor | None = None
 
     def __getitem__(self, rows: slice) -> Part:
         """Some of the pictures."""
-        mask, objects = (None if x is None else x[rows] for x in (self.mask, self.objects))
-        return replace(self, rows=rows.stop - rows.start, mask=mask, objects=objects)
+        objects = None if self.objects is None else self.objects[rows]
+        return replace(self, rows=rows.stop - rows.start, objects=objects)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Stored:
-    """One layer's keys and values.
-
-    Attributes:
-        key, value: [B, heads, n, d] of B objects or pictures.
-        seen: [B, 1, 1, n] bool, the keys that may be seen; None: all.
-    """
+    """One layer's keys and values, [B, heads, n, d] of B objects or pictures."""
 
     key: Tensor
     value: Tensor
-    seen: Tensor | None = None
 
     def together(self, frames: int) -> Stored:
         """Every `frames` successive ones as one: [B / frames, heads, frames · n, d]."""
         if frames == 1:
             return self
-
-        key, value = (
-            x.unflatten(0, (-1, frames)).transpose(1, 2).flatten(2, 3)
-            for x in (self.key, self.value)
-        )
-        seen = None if self.seen is None else self.seen.unflatten(0, (-1, frames)).flatten(1)
-        return Stored(key, value, None if seen is None else seen[:, None, None])
+        return self.map(lambda x: x.unflatten(0, (-1, frames)).transpose(1, 2).flatten(2, 3))
 
     def of(self, objects: Tensor | None, rows: int) -> Stored:
         """What each of `rows` pictures looks at (see `Part.objects`)."""
@@ -116,8 +84,7 @@ class Stored:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Stored:
         """With each of its tensors changed."""
-        seen = None if self.seen is None else change(self.seen)
-        return Stored(change(self.key), change(self.value), seen)
+        return Stored(change(self.key), change(self.value))
 
 
 class AttentionTape:
@@ -126,11 +93,10 @@ class AttentionTape:
     Args:
         joined: attend to the references' and the view's own keys together (`concat`) rather than to
             the references' alone (`replace`).
-        sides: widths of the feature maps that share attention; None: all that attend.
     """
 
-    def __init__(self, joined: bool = False, sides: Sequence[int] | None = None) -> None:
-        self.joined, self.sides = joined, sides
+    def __init__(self, joined: bool = False) -> None:
+        self.joined = joined
         self.parts: Sequence[Part] = (Part(),)
         self.stored: dict[str, Stored] = {}
 
@@ -155,21 +121,18 @@ class AttentionTape:
             yield
 
     @contextmanager
-    def play(self, sharpness: Sharpness = SOFT) -> Iterator[None]:
+    def play(self, hard: bool = False) -> Iterator[None]:
         """Attend to what is stored: all to the only frame, or each to its own."""
-        with self.attending(Part(sees=Sees.RECORDED, sharpness=sharpness)):
+        with self.attending(Part(sees=Sees.RECORDED, hard=hard)):
             yield
 
-    def store(self, layer: str, part: Part, own: Stored, size: tuple[int, int]) -> None:
-        """Add a part's keys and values, of feature maps of height and width `size`."""
-        seen = None
-        if part.mask is not None:
-            seen = (adaptive_avg_pool2d(part.mask, size).flatten(1) >= 0.5)[:, None, None]
-        new, old = replace(own, seen=seen).together(part.together), self.stored.get(layer)
+    def store(self, layer: str, part: Part, own: Stored) -> None:
+        """Add a part's keys and values."""
+        new, old = own.together(part.together), self.stored.get(layer)
         self.stored[layer] = new if old is None else both(old, new, dim=0)
 
 
-def hard_attention(query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None = None) -> Tensor:
+def hard_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """V[argmax(q Kᵀ)] for each query, with no score matrix kept.
 
     Softmax attention with a very large scale is argmax attention. Queries are normalised first,
@@ -179,41 +142,12 @@ def hard_attention(query: Tensor, key: Tensor, value: Tensor, seen: Tensor | Non
 
     Args:
         query: [B, heads, n, d]. key, value: [B, heads, m, d].
-        seen: bool, broadcast to [B, heads, n, m]; None: every query sees every key.
     """
     with _in_fp32(query.device):
         attended = scaled_dot_product_attention(
-            normalize(query.float(), dim=-1), key.float(), value.float(), seen, scale=_HARD_SCALE
+            normalize(query.float(), dim=-1), key.float(), value.float(), scale=_HARD_SCALE
         )
     return attended.to(value.dtype)
-
-
-def attend(
-    sharpness: Sharpness, query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None = None
-) -> Tensor:
-    """softmax(q Kᵀ / (τ √d)) V over the best keys; `hard_attention` at τ = 0. Shapes as there."""
-    if sharpness.temperature == 0.0:
-        return hard_attention(query, key, value, seen)
-    scale = 1.0 / (sharpness.temperature * query.shape[-1] ** 0.5)
-    if sharpness.best is None or sharpness.best >= key.shape[2]:
-        return scaled_dot_product_attention(query, key, value, seen, scale=scale)
-    parts = [
-        scaled_dot_product_attention(
-            part, key, value, best_keys(part, key, sharpness.best, seen), scale=scale
-        )
-        for part in query.split(_QUERIES_AT_ONCE, dim=2)
-    ]
-    return torch.cat(parts, dim=2)
-
-
-def best_keys(query: Tensor, key: Tensor, count: int, seen: Tensor | None = None) -> Tensor:
-    """[B, heads, n, m] bool: the `count` seen keys of highest score, more where scores tie."""
-    with _in_fp32(query.device):
-        scores = query.float() @ key.float().transpose(-1, -2)
-    if seen is not None:
-        scores = scores.masked_fill(~seen, -torch.inf)
-    best: Tensor = scores >= scores.topk(count, dim=-1).values[..., -1:]
-    return best if seen is None else best & seen
 
 
 def _in_fp32(device: torch.device) -> AbstractContextManager[object]:
@@ -243,7 +177,6 @@ class FrameAttention:
     ) -> Tensor:
         """[B, C, H, W] → [B, C, H, W]; the signature is diffusers', the last three are unused."""
         _, _, height, width = hidden_states.shape
-        size = height, width
         normed = hidden_states  # diffusers' middle block has no norm beside scale and shift
         if attn.group_norm is not None:
             normed = attn.group_norm(normed)
@@ -251,55 +184,41 @@ class FrameAttention:
         attended, start = [], 0
         for part in self.tape.parts:
             stop = len(pixels) if part.rows is None else start + part.rows
-            attended.append(self._attend(attn, part, pixels[start:stop], size))
+            attended.append(self._attend(attn, part, pixels[start:stop]))
             start = stop
         found = attended[0] if len(attended) == 1 else torch.cat(attended)
         projected = attn.to_out[1](attn.to_out[0](found.transpose(1, 2).flatten(2)))
-        output: Tensor = projected.transpose(1, 2).unflatten(2, size)
+        output: Tensor = projected.transpose(1, 2).unflatten(2, (height, width))
         if attn.residual_connection:
             output = output + hidden_states
         return output / attn.rescale_output_factor
 
-    def _attend(self, attn: Attention, part: Part, pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    def _attend(self, attn: Attention, part: Part, pixels: Tensor) -> Tensor:
         """What the pixels [B, n, C] of one part of the batch take in: [B, heads, n, d]."""
 
         def heads_of(project: nn.Module) -> Tensor:  # [B, n, C] → [B, heads, n, d]
             return project(pixels).unflatten(2, (attn.heads, -1)).transpose(1, 2)
 
         tape = self.tape
-        if part.sees is Sees.BLIND:
-            return heads_of(attn.to_v)
-        shares = tape.sides is None or size[1] in tape.sides
         stored = None
-        if shares and part.sees is Sees.RECORDED:
+        if part.sees is Sees.RECORDED:
             stored = tape.stored[self.layer].of(part.objects, len(pixels))
         if stored is not None and not tape.joined:
             looked_at = stored
         else:
             own = Stored(heads_of(attn.to_k), heads_of(attn.to_v))
-            if shares and part.records:
-                tape.store(self.layer, part, own, size)
+            if part.records:
+                tape.store(self.layer, part, own)
             looked_at = own if stored is None else both(stored, own, dim=2)
-        sharpness = SOFT if stored is None else part.sharpness
-        return attend(
-            sharpness, heads_of(attn.to_q), looked_at.key, looked_at.value, looked_at.seen
-        )
+        attention = hard_attention if part.hard else scaled_dot_product_attention
+        return attention(heads_of(attn.to_q), looked_at.key, looked_at.value)
 
 
 def both(first: Stored, second: Stored, dim: int) -> Stored:
     """The keys and values of both: of more objects (dim 0), or more of as many pictures (dim 2)."""
-    key, value = (
-        torch.cat([a, b], dim) for a, b in ((first.key, second.key), (first.value, second.value))
-    )
-    if first.seen is None and second.seen is None:
-        return Stored(key, value)
-    seen = [
-        stored.key.new_ones(len(stored.key), 1, 1, stored.key.shape[2], dtype=torch.bool)
-        if stored.seen is None
-        else stored.seen
-        for stored in (first, second)
-    ]
-    return Stored(key, value, torch.cat(seen, dim=3 if dim == 2 else 0))
+    pairs = (first.key, second.key), (first.value, second.value)
+    key, value = (torch.cat(pair, dim) for pair in pairs)
+    return Stored(key, value)
 
 
 @contextmanager

@@ -72,16 +72,6 @@ def _unlikeness(photos: FloatArray, backdrop: FloatArray) -> FloatArray:
     return np.asarray(1.0 - np.exp(-((difference / _UNLIKE) ** 2)), np.float32)
 
 
-def shared_backdrop(masks: FloatArray, frames: ByteArray) -> FloatArray:
-    """[H, W, 3] in [0, 1], what stands behind the object of an orbit.
-
-    Args:
-        masks: [V, H, W] in [0, 1], where frames show the object.
-        frames: [V, H, W, 3] uint8.
-    """
-    return _backdrop((frames / 255.0).astype(np.float32), masks)
-
-
 def _walk(photo: FloatArray, inside: FloatArray, outside: FloatArray) -> FloatArray:
     """[S, S] how surely a pixel is the object, of evidence for and against each."""
     ways = conductances(photo)

@@ -16,7 +16,7 @@ from mirage.model.inference import casts_kept
 from mirage.sampler.guidance import guidances, guide
 from mirage.sampler.invert import invert
 from mirage.sampler.orbit import make_tape
-from mirage.sampler.schedule import karras_sigmas
+from mirage.sampler.schedule import sigmas_of
 from mirage.sampler.shared import Reference, SharedDenoiser
 from mirage.sampler.solve import SOLVERS
 
@@ -36,12 +36,13 @@ def turn_each(
     device = denoiser.embedding.pose.weight.device
     own, targets = (c.map(lambda x: x.to(device)) for c in (own, targets))
     images = denoiser.codec.load(torch.from_numpy(np.array(photos, order="C")).to(device))
-    sigmas = karras_sigmas(config.steps, config.sigma_min, config.sigma_max, config.rho)
+    sampler = config.sampler
+    sigmas = sigmas_of(sampler)
     with casts_kept(device), taped(denoiser.unet, make_tape(config)) as tape:
-        shared = SharedDenoiser(denoiser, tape, None, config.chunk, precision=config.precision)
+        shared = SharedDenoiser(denoiser, tape, None, sampler.chunk, sampler.precision)
         track = invert(lambda x, sigma: shared.alone(x, sigma, own), images, sigmas)
         each = torch.arange(len(images), device=device)
         shared.look_at(Reference(track, own, photos=1, objects=each))
         guided = guide(shared, targets, guidances(replace(config, mode="soft")))
-        views: Tensor = SOLVERS[config.solver](guided, track.at(sigmas[0]) / sigmas[0], sigmas)
+        views: Tensor = SOLVERS[sampler.solver](guided, track.at(sigmas[0]) / sigmas[0], sigmas)
     return views

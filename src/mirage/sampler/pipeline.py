@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from diffusers.utils import BaseOutput
 from PIL import Image
 
 from mirage.config import ViewsConfig
+from mirage.config.changes import changed, differences
+from mirage.config.renamed import current_name
 from mirage.core.contracts import ByteArray, Framing, PosedPhoto, PoseRing
 from mirage.core.errors import MirageError
 from mirage.images.squares import to_rgb, to_square
@@ -35,10 +37,8 @@ from mirage.sampler.targets import ring_azimuths
 
 BANK = "bank.safetensors"
 # Of `ViewsConfig`, what belongs to the weights and travels with them where it is not the default.
-_SETTINGS = (
-    "mode", "start", "share", "share_sides", "share_interval", "steps", "solver", "sigma_max",
-    "sigma_min", "rho", "pose_guidance", "pose_interval", "hard_guidance", "hard_interval",
-)  # fmt: skip
+_ADVISED = ("mode", "start", "attention", "guidance", "sampler.steps", "sampler.solver",
+            "sampler.sigma", "sampler.rho")  # fmt: skip
 _ORIGIN = "_name_or_path"
 _FIT = "pad"  # of folders that were written before it was kept in them
 _LOADER = '''"""Lets diffusers find the pipeline; needs the `mirage` package."""
@@ -159,7 +159,7 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
             reference_azimuth: its azimuth on the ring, degrees; the pose's own if None.
             azimuths: degrees on the ring, or how many views round the whole circle, the first at
                 the photo's own azimuth.
-            views: fields of ViewsConfig: mode, steps, seed, pose_guidance, …
+            views: fields of ViewsConfig: mode="soft", seed=3, guidance={"pose": {"weight": 2.0}}, …
 
         Raises:
             MirageError: no such pose or field.
@@ -179,7 +179,7 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
             if isinstance(azimuths, int)
             else np.asarray(azimuths)
         )
-        config = _views_config((self.config.views or {}) | views)
+        config = changed(_advised(self.config.views), views, "views")
         posed = PosedPhoto(photo, reference_pose, float(own))
         orbit = sample_orbit(denoiser, ring, [posed], asked, config)
         return OrbitOutput(
@@ -187,18 +187,6 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
             azimuths=[float(a) for a in orbit.azimuth],
             poses=[int(p) for p in orbit.pose],
         )
-
-
-def _views_config(views: dict[str, Any]) -> ViewsConfig:
-    known = [field.name for field in fields(ViewsConfig)]
-    for name in views:
-        if name not in known:
-            raise MirageError(
-                f"{name!r} is not a setting of the views",
-                where="MiragePipeline",
-                todo=f"use one of {', '.join(known)}",
-            )
-    return replace(ViewsConfig(), **views)
 
 
 def export_pipeline(
@@ -291,20 +279,23 @@ def _forget_paths(folder: Path) -> None:
 
 
 def _settings(views: ViewsConfig) -> dict[str, Any]:
-    default = ViewsConfig()
-    values = {name: getattr(views, name) for name in _SETTINGS}
-    return {name: value for name, value in values.items() if value != getattr(default, name)}
+    differing = differences(views, ViewsConfig())
+    return {name: value for name, value in differing.items() if name.startswith(_ADVISED)}
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
-    """Fields of ViewsConfig that the weights of an exported folder are best turned with.
+def _advised(kept: dict[str, Any] | None) -> ViewsConfig:
+    names = {name: current_name(f"views.{name}").removeprefix("views.") for name in kept or {}}
+    return changed(ViewsConfig(), {names[n]: value for n, value in (kept or {}).items()}, "views")
+
+
+def read_settings(folder: Path) -> ViewsConfig:
+    """What the weights of an exported folder are best turned with.
 
     Raises:
         MirageError: the folder is missing or damaged.
     """
     with _explained(folder):
-        found = MiragePipeline.load_config(folder).get("views") or {}
-        return {name: value for name, value in found.items() if name in _SETTINGS}
+        return _advised(MiragePipeline.load_config(folder).get("views"))
 
 
 def read_fit(folder: Path) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 
@@ -47,13 +46,3 @@ class Path:
 
     def at(self, sigma: float) -> Tensor:
         return self.levels[sigma]
-
-
-@dataclass(frozen=True)
-class Together:
-    """The pictures of several tracks, one after the other."""
-
-    tracks: Sequence[ReferenceTrack]
-
-    def at(self, sigma: float) -> Tensor:
-        return torch.cat([track.at(sigma) for track in self.tracks])

@@ -6,6 +6,8 @@ waits for a device, and a level finds what was kept at it by being equal.
 
 from __future__ import annotations
 
+from mirage.config import SamplerConfig
+
 
 def karras_sigmas(num_steps: int, sigma_min: float, sigma_max: float, rho: float) -> list[float]:
     """`num_steps` + 1 noise levels from `sigma_max` down to `sigma_min`, then 0."""
@@ -16,3 +18,8 @@ def karras_sigmas(num_steps: int, sigma_min: float, sigma_max: float, rho: float
     # The ends as they were asked for, to the bit: intervals of guidance end there too.
     levels = [sigma_max, *between, sigma_min]
     return [*levels[:num_steps], 0.0]
+
+
+def sigmas_of(sampler: SamplerConfig) -> list[float]:
+    """The noise levels that a sampler is configured to pass."""
+    return karras_sigmas(sampler.steps, sampler.sigma_min, sampler.sigma_max, sampler.rho)

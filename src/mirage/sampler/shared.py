@@ -10,7 +10,6 @@ their noise levels (see `invert`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor
 
 from mirage.core.contracts import PoseCondition
-from mirage.model.cross_frame import SOFT, AttentionTape, Part, Sees, Sharpness
+from mirage.model.cross_frame import AttentionTape, Part, Sees
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import channels_last, in_precision
 from mirage.sampler.reference import ReferenceTrack
@@ -34,14 +33,12 @@ class Reference:
         condition: the poses of all photos.
         photos: of each object; a view sees all those of its own.
         objects: [V] int64, which object each view looks at; None: all at the only one.
-        mask: [R, H, W] in [0, 1], where the photos show their object; None hides nothing of them.
     """
 
     track: ReferenceTrack
     condition: PoseCondition
     photos: int
     objects: Tensor | None = None
-    mask: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -49,12 +46,11 @@ class Branch:
     """One way for the views to be looked at by the network.
 
     Attributes:
-        sees: what they attend to. sharpness: how narrowly, where that is the references.
+        hard: whether they attend to the references by hard attention.
         posed: whether the network is told their poses.
     """
 
-    sees: Sees = Sees.RECORDED
-    sharpness: Sharpness = SOFT
+    hard: bool = False
     posed: bool = True
 
 
@@ -85,7 +81,6 @@ class SharedDenoiser:
         tape: what `denoiser.unet` is taped on.
         reference: what the views look at; None lets them attend to themselves (mode `none`).
         chunk: pictures that pass in one batch.
-        interval: the closed interval of σ where the references' keys and values are seen.
         precision: of the network, as in `in_precision`; its estimates are fp32 whatever it is.
     """
 
@@ -95,11 +90,9 @@ class SharedDenoiser:
         tape: AttentionTape,
         reference: Reference | None,
         chunk: int,
-        interval: tuple[float, float] = (0.0, math.inf),
         precision: str = "auto",
     ) -> None:
-        self.interval, self.precision = interval, precision
-        self.denoiser, self.tape, self.chunk = denoiser, tape, chunk
+        self.denoiser, self.tape, self.chunk, self.precision = denoiser, tape, chunk, precision
         self.num_forwards = 0  # image forwards so far
         self.look_at(reference)
 
@@ -116,9 +109,7 @@ class SharedDenoiser:
         branches: Sequence[Branch] = (PLAIN,),
     ) -> list[Tensor]:
         """[V, C, H, W] views at one noise level → their clean estimates in each branch."""
-        low, high = self.interval
-        reference = self._reference if low <= sigma <= high else None
-        rows = []
+        reference, rows = self._reference, []
         if reference is not None and self._recorded_at != sigma:
             self.tape.clear()
             self._recorded_at = sigma
@@ -143,20 +134,16 @@ class SharedDenoiser:
 
 def _references(reference: Reference, sigma: float) -> _Rows:
     x, photos = reference.track.at(sigma), reference.photos
-    part = Part(len(x), records=True, together=photos, mask=reference.mask)
-    return _Rows(x, reference.condition, part)
+    return _Rows(x, reference.condition, Part(len(x), records=True, together=photos))
 
 
 def _views(
     x: Tensor, condition: PoseCondition, branch: Branch, reference: Reference | None
 ) -> _Rows:
     told = condition if branch.posed else condition.null()
-    if branch.sees is not Sees.RECORDED:
-        return _Rows(x, told, Part(len(x), branch.sees))
     if reference is None:
         return _Rows(x, told, Part(len(x)))
-    part = Part(len(x), branch.sees, branch.sharpness, objects=reference.objects)
-    return _Rows(x, told, part)
+    return _Rows(x, told, Part(len(x), Sees.RECORDED, branch.hard, objects=reference.objects))
 
 
 def _chunks(everything: Sequence[_Rows], size: int) -> Iterator[list[_Rows]]:

@@ -13,7 +13,8 @@ import lightning
 import numpy as np
 import torch
 
-from mirage.config import Config
+from mirage.config import Config, ViewsConfig
+from mirage.config.changes import changed
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import (
     ByteArray,
@@ -60,7 +61,9 @@ def refine(config: Config, folder: RunFolder, trained: Path, trained_key: str) -
         trained_key: the hash of all that the checkpoint depends on.
     """
     where, settings = folder["refine"], config.refine
-    key = hash_of("refine", trained_key, settings.photos, settings.learning_rate)
+    key = hash_of(
+        "refine", trained_key, settings.photos, settings.learning_rate, settings.pose_guidance
+    )
     set_aside_other(where, key, join_ranks())
     lightning.seed_everything(config.train.seed, verbose=False)
     data = TrainingData.gather(config, folder)
@@ -87,11 +90,16 @@ def turn_photos(
     asked = nearest_pose(ring, azimuth)
     where = device()
     denoiser = ready(denoiser, where).eval()
-    # As they are turned in the end, but for guidance that takes more passes than it teaches.
-    views = replace(
-        config.views, steps=_STEPS, precision=_precision(denoiser, len(ids)), share_guidance=0.0,
-        perturbed_guidance=0.0, weak_guidance=0.0,
-    )  # fmt: skip
+    # Not as `views` says: what they are made with may not change as views are looked at.
+    views = changed(
+        ViewsConfig(),
+        {
+            "guidance.pose.weight": config.refine.pose_guidance,
+            "sampler.steps": _STEPS,
+            "sampler.precision": _precision(denoiser, len(ids)),
+        },
+        "views",
+    )
 
     def batches(rows: IntArray) -> Iterator[tuple[IntArray, KeptArray]]:
         parts = np.array_split(rows, -(-len(rows) // _BATCH))

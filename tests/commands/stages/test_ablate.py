@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mirage.commands.stages.ablate import changed, run
+from mirage.commands.stages.ablate import run, with_row
 from mirage.config import AblationConfig, Config
 from mirage.config.load import load_config
 from mirage.core.errors import MirageError
-from mirage.runs.folder import RunFolder
+from mirage.runs.request import Request
 
 NAMES = sorted(
     file.name.removesuffix(".yaml")
@@ -25,14 +25,14 @@ NAMES = sorted(
 def test_every_row_of_a_shipped_ablation_is_a_setting_of_its_own(name: str) -> None:
     config = load_config(["experiment=demo", f"ablation={name}"])
     assert config.ablation.name == name
-    views = [changed(config, row, changes).views for row, changes in config.ablation.rows.items()]
+    views = [with_row(config, row, changes).views for row, changes in config.ablation.rows.items()]
     assert len(views) > 2 and len({str(astuple(one)) for one in views}) == len(views)
 
 
 def test_what_is_no_setting_of_views_is_told(tmp_path: Path) -> None:
-    with pytest.raises(MirageError, match=r"'odd' changes what is no setting of views.*speed"):
-        changed(Config(), "odd", {"speed": 3})
+    with pytest.raises(MirageError, match=r"'speed' is not a setting.*'odd'"):
+        with_row(Config(), "odd", {"speed": 3})
     with pytest.raises(MirageError, match=r"configuration key views\.mode"):
-        changed(Config(), "odd", {"mode": "loud"})
+        with_row(Config(), "odd", {"mode": "loud"})
     with pytest.raises(MirageError, match="no ablation is named"):
-        run(Config(ablation=AblationConfig()), RunFolder(tmp_path))
+        run(Request("ablate", given=Config(ablation=AblationConfig(), run=str(tmp_path))))

@@ -128,7 +128,7 @@ def test_a_photo_is_turned_and_made_an_object(
     run = shutil.copytree(turned, tmp_path / "run")
     assert mirage("images", *FEW, f"run={run}") == 0  # that the photo is compared with
     Image.fromarray(shots(CARS[1], np.array([40.0]), 128)[0]).save(tmp_path / "car.png")
-    words = [f"views.reference={tmp_path / 'car.png'}", "views.steps=4"]
+    words = [f"views.reference={tmp_path / 'car.png'}", "views.sampler.steps=4"]
     assert mirage("reconstruct", f"run={run}", *words, *BRIEF, "views.count=6") == 0
     assert "reconstruct: 1 objects" in capsys.readouterr().out
     assert len(json.loads((run / "views" / "car" / "views.json").read_text())["views"]) == 8

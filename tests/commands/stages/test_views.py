@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tiny_runs import mirage
 
-TURN = ["views.count=3", "views.steps=2", "reference_pose=1"]
+TURN = ["views.count=3", "views.sampler.steps=2", "reference_pose=1"]
 
 
 @pytest.fixture(scope="module")

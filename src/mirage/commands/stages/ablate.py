@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from mirage.config import Config
+from mirage.config.changes import changed
 from mirage.core.angles import RingAlignment
 from mirage.core.errors import MirageError
 from mirage.distributed.ranks import join_ranks
@@ -46,7 +47,7 @@ def run(request: Request) -> str:
             todo="name a file of experiments/ablation/, as in ablation=steps",
         )
     folder.key("evaluate")
-    rows = {name: changed(config, name, changes) for name, changes in ablation.rows.items()}
+    rows = {name: with_row(config, name, changes) for name, changes in ablation.rows.items()}
     key = hash_of("ablate", _VERSION, folder.key("model"), config.views, ablation)
     target = folder["evaluate"] / FOLDER / f"{ablation.name}.json"
     figures = read_json(target) if target.exists() else {}
@@ -71,20 +72,13 @@ def run(request: Request) -> str:
     return line
 
 
-def changed(config: Config, name: str, changes: dict[str, Any]) -> Config:
+def with_row(config: Config, name: str, changes: dict[str, Any]) -> Config:
     """The configuration of one row.
 
     Raises:
         MirageError: it changes what is no setting of views, or to what cannot be.
     """
-    try:
-        return replace(config, views=replace(config.views, **changes))
-    except TypeError as error:
-        raise MirageError(
-            f"row {name!r} changes what is no setting of views: {error}",
-            where="configuration key ablation.rows",
-            todo="use fields of `views`, such as mode, share or pose_guidance",
-        ) from error
+    return replace(config, views=changed(config.views, changes, f"ablation.rows, {name!r}: views"))
 
 
 def _measure(config: Config, folder: RunFolder, rows: dict[str, Config]) -> dict[str, Any]:
