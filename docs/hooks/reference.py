@@ -48,7 +48,7 @@ def commands() -> str:
 def _command(name: str, command: Command) -> list[str]:
     lines = [f"## `mirage {name}`", "", command.does, "", f"Needs: {command.needs}.", ""]
     lines += ["```bash", command.example, "```", ""]
-    words = [*command.keys, *[word for word in options_of(name) if word == MULTIRUN[0]]]
+    words = [*command.described_keys, *[word for word in options_of(name) if word == MULTIRUN[0]]]
     if words:
         lines += ["Takes, beside any key of the [configuration](configuration.md):", ""]
         lines += [f"- `{word}`" for word in words] + [""]

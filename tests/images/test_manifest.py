@@ -25,7 +25,7 @@ from mirage.images.manifest import (
     open_images,
     source_fingerprint,
 )
-from mirage.images.sources.registry import FolderSource
+from mirage.images.sources.folder import FolderSource
 from mirage.images.sources.source import Entry, Source
 from mirage.images.split import highest_heldout, object_hashes
 

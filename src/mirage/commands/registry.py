@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mirage.config import SWEPT_COMMANDS
+from mirage.config.choices import CHOICES
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Command:
     Attributes:
         stages: that it runs in order, each the module of its name; none: it is no work on a run
             that stages do, but its own module's.
-        does, needs, keys, example: what its help says.
+        does, needs, keys, example: what its help says; of a key in `CHOICES` its name is enough.
         options: the words with a dash that it takes besides those of every command.
         prints_result: what it prints is its result, which nothing may hide.
     """
@@ -32,6 +33,11 @@ class Command:
     options: tuple[str, ...] = ()
     prints_result: bool = False
 
+    @property
+    def described_keys(self) -> list[str]:
+        """The keys, each with what it can be."""
+        return [f"{key}={'|'.join(CHOICES[key])}" if key in CHOICES else key for key in self.keys]
+
 
 _ROAD = ("images", "poses", "train", "views", "evaluate", "report")
 COMMANDS = {
@@ -39,10 +45,10 @@ COMMANDS = {
         ("images",),
         "List the photos, or render the turntable; reject what cannot be used.",
         "a folder, tar, tar shards or CSV of photos, CompCars, or nothing for the turntable",
-        ("images.source=folder|tar|shards|csv|compcars|turntable", "images.path=PATH",
-         "images.fit=pad|crop|stretch", "images.frame=height|box|none",
-         "images.heldout_fraction=FLOAT", "images.turntable.category=cars|chairs|mugs",
-         "images.turntable.variant=plain|textured|cluttered",
+        ("images.source", "images.path=PATH",
+         "images.fit", "images.frame",
+         "images.heldout_fraction=FLOAT", "images.turntable.category",
+         "images.turntable.variant",
          "images.turntable.azimuths=[LOW,HIGH]",
          "images.turntable.density=[[AZIMUTH,WITHIN,SHARE],…]"),
         "mirage images images.source=folder images.path=photos run=runs/mine",
@@ -87,10 +93,10 @@ COMMANDS = {
         ("views",),
         "Turn the object of a photo, or of held-out photos, through 360°.",
         "train",
-        ("views.reference=FILE|FOLDER|heldout", "views.noise=inversion|fixed",
-         "views.background=keep|plain", "views.placement=fit|keep", "views.photos=INT",
+        ("views.reference=FILE|FOLDER|heldout", "views.noise",
+         "views.background", "views.placement=fit|keep", "views.photos=INT",
          "views.count=INT", "views.azimuths=[DEGREES,…]", "views.seed=INT",
-         "views.best_of=INT", "views.mode=none|start|soft|hard",
+         "views.best_of=INT", "views.mode",
          "views.guidance.pose.weight=FLOAT", "reference_pose=POSE"),
         "mirage views views.reference=car.jpg views.count=24 run=runs/mine",
     ),
@@ -206,6 +212,6 @@ def command_help(name: str) -> str:
     command = COMMANDS[name]
     lines = [f"mirage {name} [key=value …]", "", command.does, "", f"needs:    {command.needs}"]
     if command.keys:
-        lines += ["keys:", *(f"  {key}" for key in command.keys)]
+        lines += ["keys:", *(f"  {key}" for key in command.described_keys)]
     lines += ["", f"example:  {command.example}"]
     return "\n".join(lines)

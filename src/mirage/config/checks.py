@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mirage.config.choices import CHOICES
 from mirage.core.errors import MirageError
 
 
@@ -13,7 +14,8 @@ def require(condition: bool, key: str, problem: str, todo: str = "") -> None:
         raise MirageError(problem, where=f"configuration key {key}", todo=todo)
 
 
-def one_of(key: str, value: str, choices: Sequence[str]) -> None:
+def one_of(key: str, value: str, choices: Sequence[str] = ()) -> None:
+    choices = choices or CHOICES[key]
     require(value in choices, key, f"{value!r} is not a choice", f"use one of {', '.join(choices)}")
 
 

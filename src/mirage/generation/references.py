@@ -21,7 +21,7 @@ from mirage.generation.refuse import Judge, RefusedPictures
 from mirage.generation.turner import Turner
 from mirage.images.decode import photo_name, read_photo
 from mirage.images.manifest import ImageSet, open_images
-from mirage.images.sources.registry import find_photos
+from mirage.images.sources.folder import find_photos
 from mirage.poses.bank import PoseBank
 from mirage.runs.folder import RunFolder, read_json
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mirage.config.choices import registered
 from mirage.core.contracts import PoseCondition
 from mirage.model.denoiser import PoseDenoiser
 
@@ -34,7 +35,9 @@ def flow_weight(sigma: Tensor, sigma_data: float) -> Tensor:
     return ((1 + sigma) / sigma).square()
 
 
-WEIGHTS = {"edm": edm_weight, "min_snr": min_snr_weight, "flow": flow_weight}
+WEIGHTS = registered(
+    "train.weight", {"edm": edm_weight, "min_snr": min_snr_weight, "flow": flow_weight}
+)
 
 
 def denoising_loss(

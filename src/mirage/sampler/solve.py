@@ -13,6 +13,8 @@ from itertools import pairwise
 
 from torch import Tensor
 
+from mirage.config.choices import registered
+
 Denoise = Callable[[Tensor, float], Tensor]
 Observer = Callable[[int, float, Tensor], None]  # (step, σ, clean estimate)
 
@@ -74,4 +76,6 @@ def solve_dpmpp_2m(
     return x
 
 
-SOLVERS = {"euler": solve_euler, "heun": solve_heun, "dpmpp_2m": solve_dpmpp_2m}
+SOLVERS = registered(
+    "views.sampler.solver", {"euler": solve_euler, "heun": solve_heun, "dpmpp_2m": solve_dpmpp_2m}
+)

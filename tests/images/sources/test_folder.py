@@ -9,8 +9,7 @@ import pytest
 
 from mirage.config import Config
 from mirage.config.load import save_config
-from mirage.images.sources.folder import is_of_runs, photos_below
-from mirage.images.sources.registry import find_photos
+from mirage.images.sources.folder import find_photos, is_of_runs, photos_below
 
 
 def save(root: Path, *names: str) -> None:

@@ -42,7 +42,7 @@ class AutoencoderConfig:
             self.factor in (4, 8), "autoencoder.factor", f"{self.factor} is not a choice",
             "use 4, which keeps more, or 8, which is a quarter of the work for the model",
         )  # fmt: skip
-        one_of("autoencoder.precision", self.precision, ("auto", "fp32", "bf16"))
+        one_of("autoencoder.precision", self.precision)
         positive(
             "autoencoder", self, "latent_channels", "size", "crop", "steps", "batch_size",
             "learning_rate", "gradient_clip", "validate_every",

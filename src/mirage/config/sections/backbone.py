@@ -21,8 +21,8 @@ class BackboneConfig:
     precision: str = "auto"  # auto | fp32 | bf16; auto takes bf16 where it is faster
 
     def __post_init__(self) -> None:
-        one_of("backbone.name", self.name, ("dinov2", "effnet_lite"))
-        one_of("backbone.precision", self.precision, ("auto", "fp32", "bf16"))
+        one_of("backbone.name", self.name)
+        one_of("backbone.precision", self.precision)
         positive("backbone", self, "size", "batch_size")
         if self.name == "dinov2" and (named := re.search(r"patch(\d+)", self.model)):
             patch = int(named[1])

@@ -24,8 +24,8 @@ class TurntableConfig:
     workers: int = 2  # rendering processes
 
     def __post_init__(self) -> None:
-        one_of("images.turntable.category", self.category, ("cars", "chairs", "mugs"))
-        one_of("images.turntable.variant", self.variant, ("plain", "textured", "cluttered"))
+        one_of("images.turntable.category", self.category)
+        one_of("images.turntable.variant", self.variant)
         require(
             len(self.azimuths) == 2 and 0.0 < self.azimuths[1] - self.azimuths[0] <= 360.0,
             "images.turntable.azimuths",
@@ -53,9 +53,6 @@ class TurntableConfig:
         positive("images.turntable", self, "objects", "views", "size", "workers")
 
 
-_SOURCES = ("folder", "tar", "shards", "csv", "compcars", "turntable")
-
-
 @dataclass
 class ImagesConfig:
     source: str = "folder"  # folder | tar | shards | csv | compcars | turntable
@@ -73,9 +70,9 @@ class ImagesConfig:
     turntable: TurntableConfig = field(default_factory=TurntableConfig)
 
     def __post_init__(self) -> None:
-        one_of("images.source", self.source, _SOURCES)
-        one_of("images.fit", self.fit, ("pad", "crop", "stretch"))
-        one_of("images.frame", self.frame, ("auto", "height", "box", "none"))
+        one_of("images.source", self.source)
+        one_of("images.fit", self.fit)
+        one_of("images.frame", self.frame)
         require(
             self.fit == "pad" or self.frame in ("auto", "none"),
             "images.frame",

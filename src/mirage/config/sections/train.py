@@ -30,8 +30,8 @@ class TrainConfig:
     callbacks: dict[str, Any] = field(default_factory=dict)  # name → {_target_: …}, added to ours
 
     def __post_init__(self) -> None:
-        one_of("train.weight", self.weight, ("edm", "min_snr", "flow"))
-        one_of("train.precision", self.precision, ("auto", "fp32", "bf16"))
+        one_of("train.weight", self.weight)
+        one_of("train.precision", self.precision)
         positive(
             "train",
             self,

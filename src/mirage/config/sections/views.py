@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mirage.config.checks import one_of, positive, require
+from mirage.config.choices import CHOICES
 from mirage.config.places import Place
 
-# What of the photo is used: nothing; the noise that it inverts to, where views start; its keys and
-# values in attention as well; and hard-attention guidance.
-MODES = ("none", "start", "soft", "hard")
+MODES = CHOICES["views.mode"]
 
 
 @dataclass
@@ -25,8 +24,8 @@ class SamplerConfig:
     chunk: int = 64  # pictures that pass the network at once; bounds memory
 
     def __post_init__(self) -> None:
-        one_of("views.sampler.solver", self.solver, ("euler", "heun", "dpmpp_2m"))
-        one_of("views.sampler.precision", self.precision, ("auto", "fp32", "bf16"))
+        one_of("views.sampler.solver", self.solver)
+        one_of("views.sampler.precision", self.precision)
         positive("views.sampler", self, "steps", "sigma_min", "rho", "chunk")
         require(
             self.sigma_max > self.sigma_min,
@@ -84,15 +83,15 @@ class ViewsConfig:
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
 
     def __post_init__(self) -> None:
-        one_of("views.mode", self.mode, MODES)
+        one_of("views.mode", self.mode)
         require(
             0.0 <= self.start <= 1.0, "views.start", f"{self.start} is not in [0, 1]",
             "1 starts every view from the photo's noise, 0 each from its own",
         )  # fmt: skip
-        one_of("views.noise", self.noise, ("inversion", "fixed"))
-        one_of("views.background", self.background, ("keep", "plain"))
-        one_of("views.placement", self.placement, ("fit", "keep"))
-        one_of("views.attention", self.attention, ("replace", "concat"))
+        one_of("views.noise", self.noise)
+        one_of("views.background", self.background)
+        one_of("views.placement", self.placement)
+        one_of("views.attention", self.attention)
         require(
             self.azimuths is None or len(self.azimuths) > 0,
             "views.azimuths",

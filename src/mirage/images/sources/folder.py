@@ -1,13 +1,29 @@
-"""The photos below a folder: which files are photos, and which pictures are left out, and why."""
+"""A folder of photos: which files are photos, and which pictures are left out, and why."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from mirage.core.files import SAVED, SHARED
-from mirage.images.sources.source import is_hidden, left_out
+from mirage.core.errors import MirageError
+from mirage.core.files import SAVED, SHARED, as_text, file_named, path_of
+from mirage.images.sources.source import Entry, Source, is_hidden, left_out
+
+
+@dataclass(frozen=True)
+class FolderSource(Source):
+    """Every photo below a folder, and what of pictures is left out: see `photos_below`."""
+
+    root: Path
+
+    def entries(self, part: str = "") -> Iterator[Entry]:
+        for path, refused in photos_below(self.root):
+            yield Entry(as_text(path), refused=refused)
+
+    def read(self, entry: Entry) -> bytes:
+        return file_named(self.root, entry.path).read_bytes()
 
 
 def photos_below(root: Path) -> Iterator[tuple[str, str]]:
@@ -61,3 +77,27 @@ def is_of_runs(folder: Path) -> bool:
     except OSError:
         return False
     return start.startswith(b"run:") and b"\ngroup:" in start
+
+
+def find_photos(given: Sequence[str]) -> list[Path]:
+    """The photos named, and those below the folders named.
+
+    Raises:
+        MirageError: nothing was named, a path does not exist, or the folders hold no photo.
+    """
+    found: list[Path] = []
+    for name in given:
+        path = path_of(name)
+        if not path.exists():
+            raise MirageError(f"{name} does not exist", where="command line", todo="check the path")
+        if path.is_dir():
+            found += sorted(path / photo for photo, refused in photos_below(path) if not refused)
+        else:
+            found.append(path)
+    if not found:
+        raise MirageError(
+            "no photo was found",
+            where="command line",
+            todo="name photos, or folders that hold some",
+        )
+    return found
