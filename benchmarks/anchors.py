@@ -19,7 +19,7 @@ from mirage.core.angles import circular_difference, circular_distance, wrap
 from mirage.core.contracts import FloatArray, IntArray
 from mirage.drawing.plots.azimuth_truth import AzimuthTruth, error_figures
 from mirage.evaluation.known_azimuths import KnownAzimuths
-from mirage.images.manifest import open_images
+from mirage.images.image_set import open_images
 from mirage.poses.anchors import place_anchors
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels

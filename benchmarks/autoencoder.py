@@ -28,7 +28,7 @@ from mirage.evaluation.reconstruction import (
     shrink,
     table_of,
 )
-from mirage.images.manifest import open_images
+from mirage.images.image_set import open_images
 from mirage.images.squares import to_rgb, to_square
 from mirage.model.codec import load_autoencoder
 from mirage.runs.folder import RunFolder

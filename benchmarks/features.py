@@ -28,7 +28,8 @@ from torchvision import transforms
 from mirage.config import BackboneConfig, ImagesConfig
 from mirage.features.backbone import effnet_lite_state, load_backbone
 from mirage.features.extract import extract_features
-from mirage.images.manifest import build_manifest, open_images
+from mirage.images.image_set import open_images
+from mirage.images.manifest import build_manifest
 
 MIN_COSINE = 0.9999
 VIT = "vit_small_patch14_reg4_dinov2.lvd142m"

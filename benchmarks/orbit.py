@@ -41,9 +41,9 @@ from mirage.generation.pretrained import find_pretrained
 from mirage.model.codec import PIXELS
 from mirage.model.cross_frame import hard_attention
 from mirage.model.denoiser import PoseDenoiser
+from mirage.sampler.export import load_pipeline
 from mirage.sampler.noise import image_key, reference_noise, view_noise
 from mirage.sampler.orbit import sample_orbit
-from mirage.sampler.pipeline import load_pipeline
 from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import sigmas_of
 from mirage.sampler.solve import SOLVERS

@@ -27,7 +27,7 @@ from mirage.core.angles import circular_distance
 from mirage.core.contracts import ByteArray, FloatArray
 from mirage.distributed.device import device
 from mirage.features.backbone import Backbone, load_backbone
-from mirage.images.manifest import ImageSet, open_images
+from mirage.images.image_set import ImageSet, open_images
 from mirage.poses.bank import PoseBank
 from mirage.poses.describe import describe
 from mirage.poses.fit import fit_bank

@@ -45,7 +45,8 @@ from mirage.datamodules.cache import build_cache, open_cache
 from mirage.datamodules.labelled import LabelledImages
 from mirage.datamodules.posed import PosedImages
 from mirage.distributed.device import fast_kernels
-from mirage.images.manifest import build_manifest, open_images
+from mirage.images.image_set import open_images
+from mirage.images.manifest import build_manifest
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.unet import build_unet

@@ -45,7 +45,8 @@ from mirage.datamodules.posed import PosedImages
 from mirage.distributed.device import device
 from mirage.drawing.panels import contact_sheet
 from mirage.generation.pretrained import shipped
-from mirage.images.manifest import MANIFEST, SOURCE, open_images
+from mirage.images.image_set import open_images
+from mirage.images.manifest import MANIFEST, SOURCE
 from mirage.model.codec import PIXELS, Codec, Latents, Patches
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
@@ -60,8 +61,8 @@ from mirage.runs.folder import (
     read_json,
     write_json,
 )
+from mirage.sampler.export import BANK, export_pipeline
 from mirage.sampler.orbit import sample_orbit
-from mirage.sampler.pipeline import BANK, export_pipeline
 from mirage.sampler.targets import ring_azimuths
 from mirage.training.checkpoints import LAST, newest_whole
 from mirage.training.cost import count_cost, measure_speed

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from mirage.poses.bank import PoseBank
-from mirage.sampler.pipeline import BANK, export_pipeline, load_pipeline, read_settings
+from mirage.sampler.export import BANK, export_pipeline, load_pipeline, read_settings
 
 
 def main() -> None:

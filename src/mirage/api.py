@@ -23,10 +23,10 @@ from mirage.generation.turner import Turner
 from mirage.generation.turning import make_views
 from mirage.generation.weights import as_advised
 from mirage.images.decode import Photo, photo_name, read_photo
-from mirage.images.manifest import open_images
+from mirage.images.image_set import open_images
 from mirage.poses.photo_reader import PoseReader
 from mirage.runs.folder import BANK_FILE, RunFolder
-from mirage.sampler.pipeline import BANK, read_fit
+from mirage.sampler.export import BANK, read_fit
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from PIL import Image
 from processes import forked_ranks, torchrun
 from tiny_runs import mirage
 
-from mirage.sampler.pipeline import load_pipeline
+from mirage.sampler.export import load_pipeline
 
 SHORT = [
     "train.steps=10", "train.validate_every=5", "refine.steps=10",

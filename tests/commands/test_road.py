@@ -18,7 +18,7 @@ from mirage.commands.registry import COMMANDS
 from mirage.core.contracts import PoseRing
 from mirage.generation import refuse
 from mirage.poses.bank import PoseBank
-from mirage.sampler.pipeline import load_pipeline
+from mirage.sampler.export import load_pipeline
 
 SHORT = [
     *TINY, *BRIEF, "views.count=4", "views.references=2", "evaluate.objects=2", "evaluate.photos=3",

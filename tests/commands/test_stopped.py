@@ -15,7 +15,7 @@ from held_training import Held
 from processes import Command
 from tiny_runs import BRIEF, TINY, mirage
 
-from mirage.sampler.pipeline import load_pipeline
+from mirage.sampler.export import load_pipeline
 from mirage.training.checkpoints import is_whole
 
 LONGER = ["train.steps=8", "train.checkpoint_minutes=0", "train.validate_every=1000"]

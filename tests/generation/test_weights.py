@@ -20,7 +20,7 @@ from mirage.core.errors import MirageError
 from mirage.generation.pretrained import shipped
 from mirage.generation.weights import as_advised, find_weights
 from mirage.runs.folder import RunFolder
-from mirage.sampler.pipeline import BANK, export_pipeline, read_settings
+from mirage.sampler.export import BANK, export_pipeline, read_settings
 
 BRIEF = ["views.count=2", "views.sampler.steps=2", "views.mode=none", "reference_pose=0"]
 

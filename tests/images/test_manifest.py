@@ -20,11 +20,9 @@ from mirage.config import ImagesConfig, TurntableConfig
 from mirage.core.contracts import HELDOUT, TRAIN
 from mirage.core.errors import MirageError
 from mirage.images import decode, manifest, survey
-from mirage.images.manifest import (
-    build_manifest,
-    open_images,
-    source_fingerprint,
-)
+from mirage.images.identity import source_fingerprint
+from mirage.images.image_set import open_images
+from mirage.images.manifest import build_manifest
 from mirage.images.sources.folder import FolderSource
 from mirage.images.sources.source import Entry, Source
 from mirage.images.split import highest_heldout, object_hashes

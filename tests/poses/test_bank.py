@@ -10,7 +10,7 @@ import torch
 from mirage.core.angles import circular_distance
 from mirage.generation.pretrained import shipped
 from mirage.poses.bank import PoseBank
-from mirage.sampler.pipeline import BANK
+from mirage.sampler.export import BANK
 
 
 def test_a_small_file_reads_photos_as_the_large_one_does(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from mirage.config import BackboneConfig, ImagesConfig, PartsConfig, PosesConfig
 from mirage.core.angles import align_rings
 from mirage.core.contracts import HELDOUT, TRAIN, FloatArray, PoseLabels
 from mirage.features.backbone import load_backbone
-from mirage.images.manifest import build_manifest, open_images
+from mirage.images.image_set import open_images
+from mirage.images.manifest import build_manifest
 from mirage.poses.bank import PoseBank
 from mirage.poses.describe import describe
 from mirage.poses.fit import fit_bank

@@ -23,8 +23,9 @@ from mirage.core.errors import MirageError
 from mirage.images.squares import to_square
 from mirage.model.codec import Latents, Patches
 from mirage.model.denoiser import PoseDenoiser
+from mirage.sampler.export import BANK, export_pipeline, load_pipeline, read_fit
 from mirage.sampler.orbit import sample_orbit
-from mirage.sampler.pipeline import BANK, MiragePipeline, export_pipeline, load_pipeline, read_fit
+from mirage.sampler.pipeline import MiragePipeline
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 AZIMUTHS = [0.0, 45.0, 200.0]

@@ -23,7 +23,7 @@ from mirage.generation.references import Reference
 from mirage.generation.turner import Turner
 from mirage.model.denoiser import PoseDenoiser
 from mirage.poses.bank import PoseBank
-from mirage.sampler.pipeline import BANK
+from mirage.sampler.export import BANK
 
 pytestmark = pytest.mark.virtual_gpu
 

@@ -18,7 +18,7 @@ from mirage.commands.stages import train as training
 from mirage.config.load import load_config
 from mirage.model.lit import PoseDiffusion
 from mirage.runs.folder import RunFolder
-from mirage.sampler.pipeline import load_pipeline
+from mirage.sampler.export import load_pipeline
 from mirage.training import cost
 
 pytestmark = pytest.mark.virtual_gpu

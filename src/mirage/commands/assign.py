@@ -18,7 +18,7 @@ from mirage.core.files import as_shown, as_text
 from mirage.core.progress import show_progress
 from mirage.diagnostics.explain import Explainer
 from mirage.drawing.tables import add_row, print_table, rich_table
-from mirage.images.manifest import open_images
+from mirage.images.image_set import open_images
 from mirage.images.sources.folder import find_photos
 from mirage.poses.photo_reader import PoseReader
 from mirage.runs.folder import BANK_FILE

@@ -107,7 +107,7 @@ def run_command(name: str, config: Config) -> None:
 def _settle(config: Config, speaks: bool) -> Config:
     """The configuration with the recipe that the run gets, now that its photos are known."""
     from mirage.config.load import save_config
-    from mirage.images.manifest import open_images
+    from mirage.images.image_set import open_images
     from mirage.runs.folder import RunFolder
     from mirage.training.circumstances import settle
 

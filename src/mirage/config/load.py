@@ -5,7 +5,6 @@ An experiment is a short YAML in experiments/ that differs from the defaults in 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -32,15 +31,15 @@ from mirage.config import (
     LauncherConfig,
     ViewsConfig,
 )
+from mirage.config.explain import WHOLE, explain
 from mirage.config.overrides import (
     GROUPS,
     check_words,
     flat_values,
     in_hydras_grammar,
-    known_keys,
     read_override,
 )
-from mirage.config.renamed import modernise, what_became_of
+from mirage.config.renamed import modernise
 from mirage.core.errors import MirageError
 from mirage.core.files import SAVED, path_of, replacing
 
@@ -50,7 +49,6 @@ _NETWORK = tuple(
 )
 # Paths that may lead into the run's own folder.
 _PATHS = ("images.path", "model.autoencoder", "pretrained")
-_WHOLE = ("poses.anchors",)  # dictionaries that are replaced and not added to
 
 
 def load_config(overrides: Sequence[str]) -> Config:
@@ -82,12 +80,12 @@ def load_config(overrides: Sequence[str]) -> Config:
                 OmegaConf.update(restored, part, base[part], merge=False)
             merged = OmegaConf.merge(restored, given)
             _refuse_late_budget(restored, merged, saved)
-        for key in _WHOLE:  # what is named now is all that counts
+        for key in WHOLE:  # what is named now is all that counts
             if (value := OmegaConf.select(given, key)) is not None:
                 OmegaConf.update(merged, key, value, merge=False)
         config = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
-        raise _explain(error) from error
+        raise explain(error) from error
     assert isinstance(config, Config)
     if not config.is_open:
         return config
@@ -150,7 +148,7 @@ def lay_recipe(config: Config, name: str) -> Config:
         changes = [read_override(word) for word in words]
         laid = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(config), *changes))
     except OmegaConfBaseException as error:
-        raise _explain(error) from error
+        raise explain(error) from error
     assert isinstance(laid, Config)
     return replace(laid, recipe=name, given=config.given)
 
@@ -164,7 +162,7 @@ def change_config(config: Config, changes: dict[str, Any]) -> Config:
     try:
         changed = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(config), changes))
     except OmegaConfBaseException as error:
-        raise _explain(error) from error
+        raise explain(error) from error
     assert isinstance(changed, Config)
     return changed
 
@@ -276,41 +274,14 @@ def open_experiments(schema: type[Config]) -> Iterator[Hydra]:
             yield hydra
     except HydraException as error:
         if isinstance(error.__cause__, OmegaConfBaseException):
-            raise _explain(error.__cause__) from error
+            raise explain(error.__cause__) from error
         raise MirageError(
             str(error).split("\n\n")[0],
             where="command line",
             todo="`ls experiments/*` lists the names that exist",
         ) from error
     except OmegaConfBaseException as error:
-        raise _explain(error) from error
+        raise explain(error) from error
     finally:
         GlobalHydra.instance().hydra = their_hydra
         ConfigStore.instance().repo = their_schemas
-
-
-def _explain(error: OmegaConfBaseException) -> MirageError:
-    """OmegaConf's complaint as one that names the key and the nearest one that exists."""
-    key = error.full_key or "?"
-    first_line = str(error).splitlines()[0]
-    known = list(known_keys(Config))
-    if whole := next((name for name in _WHOLE if key.startswith(f"{name}.")), None):
-        return MirageError(
-            f"{key.removeprefix(f'{whole}.')!r} cannot be read",
-            where=f"configuration key {whole}",
-            todo="leave a space after each colon, as in '{3: 0, 7: 45}'",
-        )
-    if key in known:
-        return MirageError(first_line, where=f"configuration key {key}")
-    if instead := what_became_of(key):
-        return MirageError(
-            f"{key} is no longer a key",
-            where=f"configuration key {key}",
-            todo=f"{instead}; docs/configuration.md has all keys",
-        )
-    near = difflib.get_close_matches(key, known, n=3)
-    return MirageError(
-        f"unknown configuration key {key!r}" if near or "not in" in first_line else first_line,
-        where=f"configuration key {key}",
-        todo=f"did you mean {' or '.join(near)}?" if near else "`mirage --help` lists the sections",
-    )

@@ -19,7 +19,7 @@ from mirage.diagnostics.pose_pictures import look_at, surest_photos
 from mirage.drawing.parts import SeenPhotos, compare_picture, explain_picture
 from mirage.drawing.ring import FULL_CIRCLE
 from mirage.features.backbone import Backbone
-from mirage.images.manifest import ImageSet
+from mirage.images.image_set import ImageSet
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.runs.folder import LABELS_FILE, SUMMARY_FILE, RunFolder, read_json, save_picture

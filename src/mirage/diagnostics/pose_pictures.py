@@ -23,7 +23,7 @@ from mirage.drawing.parts import SeenPhotos, frequent_parts, part_masks, part_ro
 from mirage.drawing.plots.pose_plots import pose_sizes, stability_curve
 from mirage.drawing.ring import FULL_CIRCLE, ring_picture
 from mirage.features.backbone import Backbone
-from mirage.images.manifest import ImageSet
+from mirage.images.image_set import ImageSet
 from mirage.poses.bank import PoseBank
 from mirage.runs.folder import save_picture
 

@@ -22,7 +22,7 @@ from mirage.drawing.plots.azimuth_truth import (
     timing_figures,
 )
 from mirage.drawing.plots.pose_plots import found_against_true
-from mirage.images.manifest import open_images
+from mirage.images.image_set import open_images
 from mirage.images.sources.listing import read_listing, read_number, same_spelling
 from mirage.metrics import poses as metrics
 from mirage.poses.labels import read_labels

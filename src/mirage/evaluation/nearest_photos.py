@@ -15,7 +15,7 @@ import numpy as np
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import TRAIN, ByteArray, FloatArray, IntArray, PoseLabels, PoseRing
 from mirage.core.progress import show_progress
-from mirage.images.manifest import ImageSet
+from mirage.images.image_set import ImageSet
 from mirage.metrics.views import colour_sketch
 
 _MOST = 200  # photos of a pose that are looked through, drawn at random: bounds time and memory

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import HELDOUT, TRAIN, ByteArray, FloatArray, IntArray, PoseLabels
 from mirage.core.progress import show_progress
-from mirage.images.manifest import ImageSet
+from mirage.images.image_set import ImageSet
 
 _SIDE = 48  # pixels
 _BINS = 36  # of the circle

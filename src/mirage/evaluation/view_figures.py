@@ -28,7 +28,7 @@ from mirage.generation.cost import Cost, measure_cost
 from mirage.generation.references import Reference
 from mirage.generation.turner import Turner
 from mirage.generation.turning import TOGETHER, turn
-from mirage.images.manifest import ImageSet
+from mirage.images.image_set import ImageSet
 from mirage.metrics import views as metrics
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels

@@ -11,7 +11,7 @@ from mirage.core.contracts import HELDOUT, FloatArray
 from mirage.core.progress import show_progress
 from mirage.evaluation.view_cases import Case
 from mirage.generation.turner import Turner
-from mirage.images.manifest import ImageSet
+from mirage.images.image_set import ImageSet
 from mirage.metrics.sets import frechet_distance, kernel_distance
 from mirage.metrics.views import pool
 

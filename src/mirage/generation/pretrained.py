@@ -10,7 +10,7 @@ from mirage.core.contracts import PoseLabels
 from mirage.core.errors import MirageError
 from mirage.poses.bank import PoseBank
 from mirage.poses.match import BankMatch, match_banks
-from mirage.sampler.pipeline import BANK
+from mirage.sampler.export import BANK
 
 _AGREES_WITHIN = 15.0  # degrees, median difference of the azimuths that two banks give a photo
 

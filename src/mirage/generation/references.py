@@ -20,7 +20,7 @@ from mirage.generation.intake import Intake, Look
 from mirage.generation.refuse import Judge, RefusedPictures
 from mirage.generation.turner import Turner
 from mirage.images.decode import photo_name, read_photo
-from mirage.images.manifest import ImageSet, open_images
+from mirage.images.image_set import ImageSet, open_images
 from mirage.images.sources.folder import find_photos
 from mirage.poses.bank import PoseBank
 from mirage.runs.folder import RunFolder, read_json

@@ -10,7 +10,7 @@ from mirage.core.contracts import ByteArray, FloatArray, Framing, PoseLabels
 from mirage.core.errors import MirageError
 from mirage.diagnostics.explain import Explainer, picture_name
 from mirage.features.backbone import Backbone
-from mirage.images.manifest import ImageSet
+from mirage.images.image_set import ImageSet
 from mirage.parts.framing import border_share
 from mirage.poses.bank import PoseBank
 from mirage.runs.folder import RunFolder

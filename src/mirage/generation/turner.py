@@ -15,7 +15,7 @@ from mirage.generation.view_reader import ViewReader
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import ready
 from mirage.poses.bank import PoseBank
-from mirage.sampler.pipeline import BANK, load_pipeline
+from mirage.sampler.export import BANK, load_pipeline
 from mirage.sampler.precision import faster_precision
 
 _MANY = 200  # pictures through the network, below which they have passed before measuring has paid

@@ -10,7 +10,7 @@ from mirage.config.changes import changed, differences
 from mirage.core.files import hash_files
 from mirage.generation.pretrained import find_pretrained
 from mirage.runs.folder import RunFolder
-from mirage.sampler.pipeline import read_settings
+from mirage.sampler.export import read_settings
 
 
 @dataclass(frozen=True)

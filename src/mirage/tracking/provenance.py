@@ -12,9 +12,10 @@ from typing import Any
 from mirage.config import Config
 from mirage.core.contracts import HELDOUT
 from mirage.core.files import hash_file
-from mirage.images.manifest import MANIFEST, open_images
+from mirage.images.image_set import open_images
+from mirage.images.manifest import MANIFEST
 from mirage.runs.folder import BANK_FILE, LABELS_FILE, SUMMARY_FILE, RunFolder, read_json
-from mirage.sampler.pipeline import BANK
+from mirage.sampler.export import BANK
 from mirage.tracking.artifacts import Bundle
 from mirage.tracking.logger import Record
 from mirage.tracking.names import AUTOENCODER, EVALUATE, TRAIN, VIEWS

@@ -12,7 +12,7 @@ from mirage.core.hub import hub_answers, is_cached
 from mirage.core.machine import allowed_memory
 from mirage.distributed.device import device
 from mirage.distributed.ranks import find_ranks, join_ranks
-from mirage.images.manifest import ImageSet
+from mirage.images.image_set import ImageSet
 from mirage.training.cost import measure_speed
 from mirage.training.recipes import Circumstances, Recipe, choose, fit_steps, known_recipes
 

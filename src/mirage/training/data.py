@@ -25,7 +25,7 @@ from mirage.datamodules.posed import PosedImages
 from mirage.distributed.device import device
 from mirage.distributed.ranks import find_ranks, join_ranks
 from mirage.features.backbone import load_backbone
-from mirage.images.manifest import ImageSet, open_images
+from mirage.images.image_set import ImageSet, open_images
 from mirage.model.codec import PIXELS, Codec, Patches
 from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels

@@ -28,7 +28,7 @@ from mirage.datamodules.posed import PosedImages
 from mirage.distributed.device import device, fast_kernels
 from mirage.distributed.ranks import find_ranks
 from mirage.generation.cost import Cost, measure_cost
-from mirage.images.manifest import ImageSet, open_images
+from mirage.images.image_set import ImageSet, open_images
 from mirage.model.codec import PIXELS, Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion

@@ -14,7 +14,7 @@ from mirage.datamodules.cache import build_cache, open_cache
 from mirage.distributed.device import device
 from mirage.distributed.ranks import join_ranks
 from mirage.features.backbone import load_backbone
-from mirage.images.manifest import ImageSet, open_images
+from mirage.images.image_set import ImageSet, open_images
 from mirage.parts.framing import border_share, find_frames, target_frame, usual_frame
 from mirage.poses.bank import PoseBank
 from mirage.runs.folder import BANK_FILE, RunFolder, hash_of

@@ -18,7 +18,7 @@ from mirage.core.contracts import ByteArray, IntArray, PoseLabels
 from mirage.core.errors import MirageError
 from mirage.core.progress import show_progress
 from mirage.features.backbone import Backbone
-from mirage.images.manifest import ImageSet
+from mirage.images.image_set import ImageSet
 from mirage.poses.bank import PoseBank
 
 _WRONG = 30.0  # degrees from what the photo itself is read as

@@ -16,7 +16,7 @@ from mirage.core.progress import show_progress
 from mirage.datamodules.cache import build_cache, open_cache
 from mirage.distributed.device import device
 from mirage.distributed.ranks import join_ranks
-from mirage.images.manifest import ImageSet
+from mirage.images.image_set import ImageSet
 from mirage.model.codec import (
     Codec,
     Latents,

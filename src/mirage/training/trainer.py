@@ -21,7 +21,7 @@ from mirage.diagnostics.pose_panels import pose_files
 from mirage.distributed.device import device
 from mirage.distributed.ranks import find_ranks
 from mirage.features.backbone import load_backbone
-from mirage.images.manifest import ImageSet
+from mirage.images.image_set import ImageSet
 from mirage.model.codec import PIXELS, Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion

@@ -12,7 +12,8 @@ from PIL import Image
 from mirage.config import ImagesConfig
 from mirage.core.contracts import HELDOUT, TRAIN
 from mirage.core.errors import MirageError
-from mirage.images.manifest import build_manifest, open_images
+from mirage.images.image_set import open_images
+from mirage.images.manifest import build_manifest
 from mirage.images.sources.compcars import LabelError, read_label
 from mirage.images.sources.registry import open_source
 from mirage.images.sources.source import Entry

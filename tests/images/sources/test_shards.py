@@ -26,7 +26,9 @@ from mirage.config import ImagesConfig
 from mirage.core.contracts import HELDOUT, TRAIN
 from mirage.core.errors import MirageError
 from mirage.datamodules.cache import build_cache, open_cache
-from mirage.images.manifest import build_manifest, open_images, source_fingerprint
+from mirage.images.identity import source_fingerprint
+from mirage.images.image_set import open_images
+from mirage.images.manifest import build_manifest
 from mirage.images.sources.registry import open_source
 from mirage.images.sources.remote import RemoteFiles
 from mirage.images.sources.source import Entry

@@ -32,7 +32,7 @@ from mirage.evaluation.reconstruction import (
     table_of,
 )
 from mirage.features.backbone import Backbone, load_backbone
-from mirage.images.manifest import open_images
+from mirage.images.image_set import open_images
 from mirage.model.autoencoder import AutoencoderTraining, build_autoencoder, reconstruct_noise
 from mirage.model.codec import load_autoencoder
 from mirage.runs.folder import RunFolder, hash_of, read_json, save_picture, write_json

@@ -9,12 +9,9 @@ from mirage.core.contracts import HELDOUT
 from mirage.core.errors import MirageError
 from mirage.core.files import path_of
 from mirage.distributed.ranks import join_ranks
-from mirage.images.manifest import (
-    build_manifest,
-    identify_images,
-    open_images,
-    source_fingerprint,
-)
+from mirage.images.identity import identify_images, source_fingerprint
+from mirage.images.image_set import open_images
+from mirage.images.manifest import build_manifest
 from mirage.images.sources.registry import open_source
 from mirage.images.sources.remote import absolute
 from mirage.runs.folder import STAGES, RunFolder, hash_of

@@ -24,7 +24,7 @@ from mirage.distributed.threads import threads_of_machine
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.features.extract import extract_features
 from mirage.generation.pretrained import find_pretrained, match_pretrained
-from mirage.images.manifest import ImageSet, open_images
+from mirage.images.image_set import ImageSet, open_images
 from mirage.parts.groups import TwoGroups, find_two_groups
 from mirage.poses.bank import PoseBank
 from mirage.poses.describe import Described, describe

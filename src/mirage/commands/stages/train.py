@@ -10,7 +10,7 @@ import lightning
 from mirage.config import Config
 from mirage.distributed.ranks import join_ranks
 from mirage.generation.pretrained import find_pretrained
-from mirage.images.manifest import open_images
+from mirage.images.image_set import open_images
 from mirage.model.codec import Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
@@ -18,7 +18,7 @@ from mirage.model.pretrained import start_from
 from mirage.poses.bank import PoseBank
 from mirage.runs.folder import BANK_FILE, SUMMARY_FILE, RunFolder, hash_of, read_json
 from mirage.runs.request import Request
-from mirage.sampler.pipeline import export_pipeline, load_pipeline
+from mirage.sampler.export import export_pipeline, load_pipeline
 from mirage.tracking.record import record_model
 from mirage.training.data import TrainingData, keep_images
 from mirage.training.dry_run import rehearse
