@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:  # torch takes seconds, and most that is passed on is no tensor
+    from torch import Tensor
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -136,10 +139,10 @@ class PoseCondition:
             poses; None where each view is in one.
     """
 
-    pose: Any
-    azimuth: Any
-    other: Any = None
-    share: Any = None
+    pose: Tensor
+    azimuth: Tensor
+    other: Tensor | None = None
+    share: Tensor | None = None
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -151,10 +154,10 @@ class PoseCondition:
         """The same views with nothing said about their pose."""
         return PoseCondition(self.pose.new_full(self.pose.shape, -1), self.azimuth)
 
-    def map(self, change: Callable[[Any], Any]) -> PoseCondition:
+    def map(self, change: Callable[[Tensor], Tensor]) -> PoseCondition:
         """The condition with each of its tensors changed: some rows of it, or on another device."""
-        values = (getattr(self, item.name) for item in fields(self))
-        return PoseCondition(*(None if value is None else change(value) for value in values))
+        other, share = (None if x is None else change(x) for x in (self.other, self.share))
+        return PoseCondition(change(self.pose), change(self.azimuth), other, share)
 
     def __len__(self) -> int:
         return len(self.pose)

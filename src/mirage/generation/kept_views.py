@@ -17,7 +17,7 @@ from mirage.drawing.panels import contact_sheet
 from mirage.generation.best_of import Scores
 from mirage.generation.references import Reference
 from mirage.metrics.views import colour_distance
-from mirage.runs.folder import open_picture, read_json, write_json
+from mirage.runs.folder import VIEWS_FILE, open_picture, read_json, write_json
 
 SHEET = "contact_sheet.png"
 
@@ -72,7 +72,7 @@ class Views:
 def is_made(target: Path, key: str) -> bool:
     """Whether a folder holds the views of this key."""
     try:
-        return bool(read_json(target / "views.json")["key"] == key)
+        return bool(read_json(target / VIEWS_FILE)["key"] == key)
     except (MirageError, KeyError):
         return False
 
@@ -124,7 +124,7 @@ def save_views(made: Views, config: ViewsConfig, target: Path, key: str) -> None
         "settings": asdict(config),
         "views": views,
     }
-    write_json(target / "views.json", facts)
+    write_json(target / VIEWS_FILE, facts)
 
 
 def read_orbit(target: Path) -> Orbit:
@@ -133,7 +133,7 @@ def read_orbit(target: Path) -> Orbit:
     Raises:
         MirageError: a file is missing or damaged.
     """
-    facts = read_json(target / "views.json")
+    facts = read_json(target / VIEWS_FILE)
     views = facts["views"]
     return Orbit(
         reference=np.asarray(open_picture(target / "reference.png")),

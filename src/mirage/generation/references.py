@@ -23,7 +23,7 @@ from mirage.images.decode import photo_name, read_photo
 from mirage.images.image_set import ImageSet, open_images
 from mirage.images.sources.folder import find_photos
 from mirage.poses.bank import PoseBank
-from mirage.runs.folder import RunFolder, read_json
+from mirage.runs.folder import VIEWS_FILE, RunFolder, read_json
 
 _HELDOUT = "heldout-"  # the names of held-out photos begin so
 
@@ -179,7 +179,7 @@ def _is_of_another(target: Path, path: Path) -> bool:
     if target.name.startswith(_HELDOUT):
         return True
     try:
-        owner = Path(read_json(target / "views.json")["reference"])
+        owner = Path(read_json(target / VIEWS_FILE)["reference"])
     except (MirageError, KeyError):
         return False
     return owner.resolve() != path.resolve()

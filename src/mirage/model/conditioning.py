@@ -50,7 +50,7 @@ class PoseEmbedding(ModelMixin, ConfigMixin):
         """
         pose = condition.pose
         vector = self.pose(torch.where(pose < 0, self.num_poses, pose))
-        if condition.other is not None:
+        if condition.other is not None and condition.share is not None:
             share = condition.share[:, None].to(vector.dtype)
             vector = torch.lerp(vector, self.pose(condition.other), share)
         features = azimuth_features(condition.azimuth.float(), self.num_frequencies)

@@ -62,12 +62,6 @@ class PoseDenoiser(nn.Module):
         height, width = (size, size) if isinstance(size, int) else size
         return self.codec.channels, int(height), int(width)
 
-    @property
-    def rows(self) -> slice:
-        """Of w rows of a picture, those that the network sees."""
-        rows = getattr(self.codec, "rows", None)
-        return slice(None) if rows is None else slice(*rows)
-
     def encode(self, images: Tensor) -> Tensor:
         """[B, H, W, 3] uint8 → [B, C, h, w] as the network sees them."""
         return self.codec.load(self.codec.keep(images))

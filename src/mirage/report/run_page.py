@@ -32,7 +32,7 @@ from mirage.report.browsers import PartBrowser, PoseBrowser
 from mirage.report.orbit_view import OrbitView
 from mirage.report.page import Listing, ReportPage
 from mirage.report.solid_view import SolidView
-from mirage.runs.folder import RunFolder, open_picture, read_json
+from mirage.runs.folder import VIEWS_FILE, RunFolder, open_picture, read_json
 
 # Figures of single objects as the page names them.
 _TOLD = {
@@ -121,7 +121,7 @@ def _summary(summary: dict[str, Any]) -> str:
 
 def _orbits(folder: RunFolder) -> list[OrbitView]:
     views = []
-    for facts_path in sorted(folder["views"].glob("*/views.json")):
+    for facts_path in sorted(folder["views"].glob(f"*/{VIEWS_FILE}")):
         facts = read_json(facts_path)
         away = [circular_distance(v["azimuth_asked"], v["azimuth_found"]) for v in facts["views"]]
         scores = {
@@ -151,10 +151,10 @@ def _solids(folder: RunFolder) -> list[SolidView]:
     solids: list[SolidView] = []
     for facts_path in sorted(folder["shape"].glob(f"*/{SHAPE_FACTS}")):
         views = folder["views"] / facts_path.parent.name
-        if not (views / "views.json").exists():
+        if not (views / VIEWS_FILE).exists():
             continue
         orbit, kept = read_orbit(views), KeptObject.load(facts_path.parent)
-        facts, made_of = kept.facts, read_json(views / "views.json")
+        facts, made_of = kept.facts, read_json(views / VIEWS_FILE)
         if facts.get("views_key") != made_of["key"]:
             continue  # the photo was turned anew since
         side = kept.film.shape[1]

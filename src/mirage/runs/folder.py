@@ -29,6 +29,7 @@ STAGES = (
 )  # fmt: skip
 # What the poses are kept in, which later stages read.
 BANK_FILE, LABELS_FILE, SUMMARY_FILE = "bank.safetensors", "labels.parquet", "summary.json"
+VIEWS_FILE = "views.json"  # what is known of the views of one object, in their folder
 _MADE_BY = {
     "model": "train",
     "shape": "reconstruct",

@@ -17,7 +17,7 @@ from mirage.diagnostics.pose_panels import pose_files
 from mirage.drawing.panels import contact_sheet
 from mirage.generation.kept_object import FACTS, FILM, MESHES
 from mirage.generation.kept_views import read_orbit
-from mirage.runs.folder import SUMMARY_FILE, RunFolder, read_json
+from mirage.runs.folder import SUMMARY_FILE, VIEWS_FILE, RunFolder, read_json
 from mirage.tracking.artifacts import Bundle, fingerprint_of, log_bundle, use_bundle
 from mirage.tracking.evaluation import log_evaluation
 from mirage.tracking.logger import log_pictures, recording
@@ -94,7 +94,7 @@ def record_views(config: Config, folder: RunFolder, targets: Sequence[Path]) -> 
 
 def _read_back(target: Path) -> Reading:
     """What the bank read in the views of a finished folder."""
-    views = read_json(target / "views.json")["views"]
+    views = read_json(target / VIEWS_FILE)["views"]
     names = ("pose_found", "azimuth_found", "confidence")
     return Reading(*(np.asarray([view[name] for view in views]) for name in names))
 

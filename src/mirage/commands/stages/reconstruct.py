@@ -20,7 +20,7 @@ from mirage.generation.object_views import object_views, settings_of
 from mirage.generation.references import find_references
 from mirage.generation.turner import Turner
 from mirage.generation.weights import Weights, find_weights
-from mirage.runs.folder import RunFolder, hash_of, read_json
+from mirage.runs.folder import VIEWS_FILE, RunFolder, hash_of, read_json
 from mirage.runs.request import Request
 from mirage.shape.reconstruct import reconstruct
 
@@ -47,7 +47,7 @@ def run(request: Request) -> str:
     new, wrong = 0, {}
     for source in show_progress(mine, "objects", len(mine)):
         target = folder["shape"] / source.name
-        views_key = read_json(source / "views.json")["key"]
+        views_key = read_json(source / VIEWS_FILE)["key"]
         key = hash_of(config.shape, views_key)
         if _is_made(target, key):
             continue
@@ -98,11 +98,11 @@ def _turn(config: Config, folder: RunFolder, weights: Weights, named: bool) -> N
 
 def _orbits(config: Config, folder: RunFolder) -> list[Path]:
     """The folders of views to make objects of; none where none has enough."""
-    made = sorted(path.parent for path in folder["views"].glob("*/views.json"))
+    made = sorted(path.parent for path in folder["views"].glob(f"*/{VIEWS_FILE}"))
     if config.views.reference != ViewsConfig.reference:
         named = Path(config.views.reference).resolve()
-        made = [m for m in made if _is_of(read_json(m / "views.json")["reference"], named)]
-    return [m for m in made if len(read_json(m / "views.json")["views"]) >= config.shape.views]
+        made = [m for m in made if _is_of(read_json(m / VIEWS_FILE)["reference"], named)]
+    return [m for m in made if len(read_json(m / VIEWS_FILE)["views"]) >= config.shape.views]
 
 
 def _is_of(reference: str, named: Path) -> bool:
@@ -111,7 +111,7 @@ def _is_of(reference: str, named: Path) -> bool:
 
 
 def _azimuths_found(source: Path) -> FloatArray:
-    views = read_json(source / "views.json")["views"]
+    views = read_json(source / VIEWS_FILE)["views"]
     return np.asarray([view["azimuth_found"] for view in views])
 
 
