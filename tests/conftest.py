@@ -18,6 +18,7 @@ from tiny_runs import BRIEF, TINY, mirage
 
 from mirage.config import ModelConfig
 from mirage.core.contracts import PoseLabels, PoseRing
+from mirage.core.messages import begin
 from mirage.datamodules.labelled import LabelledImages
 from mirage.datamodules.posed import PosedImages
 from mirage.model.denoiser import PoseDenoiser
@@ -25,6 +26,12 @@ from mirage.model.denoiser import PoseDenoiser
 Once = Callable[[str, Callable[[Path], None]], Path]
 MakeDenoiser = Callable[..., PoseDenoiser]
 MakeData = Callable[[int], PosedImages]
+
+
+@pytest.fixture(autouse=True)
+def _messages_are_told() -> None:
+    """As the command line has them told, of whatever a test calls."""
+    begin("auto")
 
 
 _OF_WANDB = (

@@ -21,7 +21,7 @@ from mirage.commands.registry import (
 from mirage.commands.running import execute, status_of
 from mirage.core.errors import MirageError
 from mirage.core.machine import heed_limits
-from mirage.core.progress import choose
+from mirage.core.messages import begin
 from mirage.runs.request import Request
 
 _NOBODY_READS = 141  # 128 + SIGPIPE, as shells tell it
@@ -30,7 +30,7 @@ _NOBODY_READS = 141  # 128 + SIGPIPE, as shells tell it
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exits 0, or 1 with a message, or 130 when interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    choose(_style(words))
+    begin(_style(words))
     heed_limits()
     with _streams_of_any_kind():
         status = status_of(lambda: _dispatch(words))

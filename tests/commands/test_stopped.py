@@ -106,7 +106,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
     content[len(content) // 2] ^= 1
     last.write_bytes(content)
     assert mirage(*words) == 0
-    assert f"{last} is damaged" in capsys.readouterr().out
+    assert f"{last} is damaged" in capsys.readouterr().err
     assert last.with_name("last.ckpt.damaged").exists()
     assert held.steps() == [*range(6), *range(4, 8)]
     _assert_same_model(straight, copy)

@@ -67,4 +67,4 @@ def test_where_nothing_can_be_locked_work_goes_on(
     monkeypatch.setattr(fcntl, "flock", refuse)
     with held(tmp_path / ".lock"):
         pass
-    assert f"{tmp_path} cannot be locked (No locks available)" in capsys.readouterr().out
+    assert f"{tmp_path} cannot be locked (No locks available)" in capsys.readouterr().err

@@ -8,6 +8,7 @@ signal has one owner at a time.
 
 from __future__ import annotations
 
+import logging
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +28,10 @@ from mirage.cluster.slurm import (
 )
 from mirage.config import Config
 from mirage.core.errors import MirageError
-from mirage.core.progress import choose, chosen, tell_json
+from mirage.core.messages import begin
+from mirage.core.progress import chosen, tell_json
+
+log = logging.getLogger(__name__)
 
 LOGS = "slurm"  # in the folder that jobs write to: <job>_<rank>_log.out
 
@@ -47,7 +51,7 @@ class Resumable:
     style: str = field(default_factory=chosen)
 
     def __call__(self) -> Any:
-        choose(self.style)
+        begin(self.style)
         return self.work(self.config)
 
     def checkpoint(self) -> DelayedSubmission:
@@ -73,10 +77,10 @@ def submit(name: str, work: Callable[[Config], Any], config: Config) -> str:
         job = executor.submit(Resumable(work, config))
     (folder / _LATEST).write_text(job.job_id)
     processes = f"{settings.nodes} × {settings.tasks_per_node} processes"
-    log = f"{folder}/{job.job_id}_0_log.out"
-    print(f"{name}: job {job.job_id}, {processes} → {log}", flush=True)
+    output = f"{folder}/{job.job_id}_0_log.out"
+    log.info(f"{name}: job {job.job_id}, {processes} → {output}")
     if chosen() == "json":
-        tell_json(submitted=name, job=job.job_id, log=log)
+        tell_json(submitted=name, job=job.job_id, log=output)
     if not settings.wait:
         return f"  `squeue -j {job.job_id}` tells of it, `scancel {job.job_id}` ends it"
     _, reason = wait_for([job])[0]
@@ -109,7 +113,7 @@ def launch_all(task: Callable[[Config], str], configs: Sequence[Config], folder:
         executor = open_executor(configs[0].launcher, folder / LOGS, f"mirage {folder}")
         jobs = executor.submit_array([Resumable(task, config) for config in configs])
     first = jobs[0].job_id.split("_")[0]
-    print(f"{len(jobs)} jobs: {first} → {folder / LOGS}", flush=True)
+    log.info(f"{len(jobs)} jobs: {first} → {folder / LOGS}")
     try:
         outcomes = wait_for(jobs)
     except KeyboardInterrupt:

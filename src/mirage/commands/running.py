@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +12,7 @@ from mirage.commands.registry import COMMANDS, MULTIRUN
 from mirage.config import Config
 from mirage.core.errors import MirageError
 from mirage.core.files import refusals_told
+from mirage.core.messages import begin
 from mirage.core.progress import chosen, tell_json
 from mirage.runs.request import Request
 
@@ -86,6 +85,7 @@ def run_command(name: str, config: Config) -> None:
     from mirage.distributed.ranks import find_ranks
 
     speaks = find_ranks().is_first
+    begin(chosen(), speaks)
     if config.dry_run and name != "train":
         raise MirageError(
             f"`mirage {name}` cannot be tried without doing it",
@@ -134,12 +134,8 @@ def _require_autoencoder(config: Config) -> None:
 
 
 def _tell(what: str, work: Callable[[], str], speaks: bool = True) -> None:
-    """Work, and its closing line; what it prints is for people, not for scripts."""
-    if chosen() == "auto":
-        line = work()
-    else:
-        with open(os.devnull, "w") as nothing, redirect_stdout(nothing):
-            line = work()
+    """Work, and its closing line."""
+    line = work()
     if speaks and chosen() == "auto":
         print(line, flush=True)
     elif speaks and chosen() == "json":

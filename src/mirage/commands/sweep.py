@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -16,12 +17,15 @@ from mirage.config.load import save_config
 from mirage.core.errors import MirageError
 from mirage.core.files import replacing
 from mirage.distributed.ranks import find_ranks
+from mirage.drawing.tables import print_text
 from mirage.runs.request import Request
 from mirage.sweeps.agents import write_for_agents
 from mirage.sweeps.job import LOG, RunCommand, alone, run_job
 from mirage.sweeps.multirun import Job, Multirun, load_multirun
 from mirage.sweeps.shared import StageKey, share_stages
 from mirage.sweeps.table import draw, figure_names, tabulate, to_markdown, write_csv
+
+log = logging.getLogger(__name__)
 
 # The stages that jobs can share: a configuration, and the hash that the one before left → its key.
 _KEYS: dict[str, StageKey] = {
@@ -57,7 +61,7 @@ def run_sweep(sweep: Multirun, run_command: RunCommand) -> str:
             were started for the sweep itself.
     """
     _refuse_processes()
-    print(f"sweep: {len(sweep.jobs)} jobs → {sweep.run}", flush=True)
+    log.info(f"sweep: {len(sweep.jobs)} jobs → {sweep.run}")
     plots = _drawable(sweep)
     failed = _run_jobs(sweep, run_command)
     done = [job for job in sweep.jobs if job.name not in failed]
@@ -114,7 +118,7 @@ def _drawable(sweep: Multirun) -> dict[str, PlotConfig]:
     swept = {"variant", *(key for job in sweep.jobs for key in job.axes)}
     for name, plot in sweep.settings.plots.items():
         if plot.x not in swept:
-            print(f"sweep: no plot {name}, for {plot.x} does not vary", flush=True)
+            log.info(f"sweep: no plot {name}, for {plot.x} does not vary")
     return {name: plot for name, plot in sweep.settings.plots.items() if plot.x in swept}
 
 
@@ -126,7 +130,7 @@ def _compare(
     rows = tabulate(done, figure_names(sweep))
     write_csv(folder / TABLE_CSV, rows)
     text = to_markdown(sweep, rows)
-    print(text)
+    print_text(text)
     lines = [f"\nFailed: {name}: {reason}\n" for name, reason in failed.items()]
     with replacing(folder / TABLE) as temporary:
         temporary.write_text(text + "".join(lines), encoding="utf-8")

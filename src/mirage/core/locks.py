@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import socket
 import sys
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -39,12 +42,11 @@ def _wait_for(file: TextIO, place: Path) -> None:
         except BlockingIOError:
             file.seek(0)
             holder = file.read() or "another process"
-            print(f"{holder} works in {place}: waiting for it", flush=True)
+            log.info(f"{holder} works in {place}: waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
     except OSError as error:
-        print(
-            f"{place} cannot be locked ({error.strerror}): start no second command on it meanwhile",
-            flush=True,
+        log.warning(
+            f"{place} cannot be locked ({error.strerror}): start no second command on it meanwhile"
         )
 
 

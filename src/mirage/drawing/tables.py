@@ -11,6 +11,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from mirage.core.errors import MirageError
+from mirage.core.progress import chosen
 
 Cell = str | int | float | None
 
@@ -55,7 +56,9 @@ def format_cell(value: Cell) -> str:
 
 
 def print_tables(tables: Sequence[Table]) -> None:
-    """To standard output."""
+    """To standard output, for people; scripts read the files that they are in."""
+    if chosen() != "auto":
+        return
     for table in tables:
         shown = rich_table(table.columns, table.title, table.note)
         for row in table.rows:
@@ -87,6 +90,12 @@ def print_table(table: RichTable, width: int | None = None) -> None:
         endless = console.options.update(width=_ENDLESS)
         console.width = max(console.width, console.measure(table, options=endless).maximum)
     console.print(table)
+
+
+def print_text(text: str) -> None:
+    """To standard output, as a table is."""
+    if chosen() == "auto":
+        print(text)
 
 
 def to_markdown(table: Table) -> str:

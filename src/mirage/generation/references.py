@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from mirage.images.image_set import ImageSet, open_images
 from mirage.images.sources.folder import find_photos
 from mirage.poses.bank import PoseBank
 from mirage.runs.folder import VIEWS_FILE, RunFolder, read_json
+
+log = logging.getLogger(__name__)
 
 _HELDOUT = "heldout-"  # the names of held-out photos begin so
 
@@ -153,7 +156,7 @@ def _named(
         if pictures is not None:
             pictures.clear(photo_name(path))
         if look.remark:
-            print(f"{as_shown(path.name)}: {look.remark}")
+            log.info(f"{as_shown(path.name)}: {look.remark}")
         found.append((name, photo_name(path.resolve()), look))
     if config.views.photos > 1 and found:  # they show one object
         name, where, _ = found[0]

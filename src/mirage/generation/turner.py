@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,8 @@ from mirage.model.inference import ready
 from mirage.poses.bank import PoseBank
 from mirage.sampler.export import BANK, load_pipeline
 from mirage.sampler.precision import faster_precision
+
+log = logging.getLogger(__name__)
 
 _MANY = 200  # pictures through the network, below which they have passed before measuring has paid
 
@@ -60,7 +63,7 @@ class Turner:
     def _faster_precision(self) -> str:
         chosen, why = faster_precision(self.denoiser)
         if why:
-            print(f"views.sampler.precision=auto: {chosen}, {why}", flush=True)
+            log.info(f"views.sampler.precision=auto: {chosen}, {why}")
         return chosen
 
     @property

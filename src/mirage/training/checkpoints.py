@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import zipfile
 from pathlib import Path
@@ -13,6 +14,8 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from mirage.core.errors import MirageError
 from mirage.core.files import replacing
+
+log = logging.getLogger(__name__)
 
 LAST, BEFORE, BEST = "last.ckpt", "before.ckpt", "best.ckpt"
 
@@ -57,7 +60,7 @@ def newest_whole(folder: Path) -> Path | None:
     for path in found:
         if is_whole(path):
             return path
-        print(f"{path} is damaged; it is kept as {path.name}.damaged", flush=True)
+        log.warning(f"{path} is damaged; it is kept as {path.name}.damaged")
         path.replace(path.with_name(f"{path.name}.damaged"))
     if found:
         raise MirageError(

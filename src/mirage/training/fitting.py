@@ -33,6 +33,8 @@ from mirage.training.checkpoints import (
     step_of,
 )
 
+log = logging.getLogger(__name__)
+
 METRICS = "metrics.csv"
 _PRECISIONS: dict[str, Literal["bf16-mixed", "32-true"]] = {"bf16": "bf16-mixed", "fp32": "32-true"}
 _LOG_EVERY = 10  # steps
@@ -115,7 +117,7 @@ def _tells_of_a_dead_process(error: RuntimeError) -> bool:
 def _leave(stopped: StoppedError) -> NoReturn:
     if stopped.requeue is None:
         raise KeyboardInterrupt
-    print("told to stop: saved, and back in the queue", flush=True)
+    log.info("told to stop: saved, and back in the queue")
     stopped.requeue()
     time.sleep(_UNTIL_ENDED)  # the first process puts the job back, which ends all
     raise KeyboardInterrupt
@@ -270,7 +272,7 @@ def _set_aside_other(where: Path, identity: str) -> None:
         while (aside := where.with_name(f"{where.name}.before-{number}")).exists():
             number += 1
         where.rename(aside)
-        print(f"{where.name}: the settings changed; the earlier training is kept in {aside}")
+        log.warning(f"{where.name}: the settings changed; the earlier training is kept in {aside}")
     where.mkdir(parents=True, exist_ok=True)
     mark.write_text(identity)
 

@@ -7,6 +7,7 @@ with its confidence and its other candidates, takes the place of what it said be
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,8 @@ from mirage.core.progress import show_progress
 from mirage.features.backbone import Backbone
 from mirage.images.image_set import ImageSet
 from mirage.poses.bank import PoseBank
+
+log = logging.getLogger(__name__)
 
 _WRONG = 30.0  # degrees from what the photo itself is read as
 _SIDES = (4, 12)  # pixels a side that a spoiled photo is left with
@@ -68,7 +71,7 @@ def misread(
     if not wanted:
         return labels
     wrong_labels = PoseLabels.join(found).take(np.arange(wanted))
-    print(
+    log.info(
         f"labels: {wanted} of {len(ids)} training photos misread, mean confidence "
         f"{wrong_labels.confidence.mean():.2f} (all photos before: {labels.confidence.mean():.2f})"
     )

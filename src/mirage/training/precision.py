@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from mirage.distributed.ranks import ALONE, Ranks
 from mirage.model.denoiser import PoseDenoiser
 from mirage.training.checkpoints import LAST
 from mirage.training.fitting import Training
+
+log = logging.getLogger(__name__)
 
 PRECISION = "precision.txt"  # in the training's folder
 
@@ -50,7 +53,7 @@ def settle_precision(
         return begun_in
     chosen, why = ranks.gather(_choose(train, network, rows, loss))[0]
     if ranks.is_first:
-        print(f"precision=auto: {chosen}, {why}", flush=True)
+        log.info(f"precision=auto: {chosen}, {why}")
         if where is not None:
             with replacing(where / PRECISION) as temporary:
                 temporary.write_text(chosen)

@@ -5,6 +5,7 @@ See `mirage.model.paired` for why.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,8 @@ from mirage.training.data import TrainingData
 from mirage.training.fitting import set_aside_other
 from mirage.training.latents import keep_all
 from mirage.training.trainer import fit_denoiser, load_averaged
+
+log = logging.getLogger(__name__)
 
 TURNED = "turned.npy"
 
@@ -131,7 +134,7 @@ def _well_turned(data: TrainingData, shown: ByteArray, azimuth: FloatArray) -> I
     try:
         reader = ViewReader.open(data.bank, data.framing)
     except MirageError as error:  # the backbone's weights are not at hand
-        print(f"refine: views are not read before they are learned from: {error.what}", flush=True)
+        log.warning(f"refine: views are not read before they are learned from: {error.what}")
         return every
     parts = np.array_split(every, -(-len(every) // _BATCH))
     found = [
@@ -140,10 +143,9 @@ def _well_turned(data: TrainingData, shown: ByteArray, azimuth: FloatArray) -> I
     ]
     good = every[circular_distance(np.concatenate(found), azimuth) <= _READ_WITHIN]
     few = len(good) < _FEWEST * len(every)
-    print(
+    log.info(
         f"refine: {len(good)} of {len(every)} views are read within {_READ_WITHIN:.0f}° of the "
-        f"azimuth asked for{': all are learned from, as those are few' if few else ''}",
-        flush=True,
+        f"azimuth asked for{': all are learned from, as those are few' if few else ''}"
     )
     return every if few else good
 
@@ -154,7 +156,7 @@ def _precision(denoiser: PoseDenoiser, photos: int) -> str:
         return "auto"
     chosen, why = faster_precision(denoiser)
     if why:
-        print(f"turning photos in {chosen}, {why}", flush=True)
+        log.info(f"turning photos in {chosen}, {why}")
     return chosen
 
 

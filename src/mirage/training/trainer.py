@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,8 @@ from mirage.training.checkpoints import BEST, LAST, is_whole, step_of
 from mirage.training.fitting import METRICS, averaged_weights, fit, resumable_trainer
 from mirage.training.framed import open_framed
 from mirage.training.precision import settle_precision
+
+log = logging.getLogger(__name__)
 
 VALIDATION_REFERENCES = 4  # turned at every validation, to be looked at
 _VALIDATION_VIEWS = 8
@@ -152,7 +155,7 @@ def _pose_reader(bank_file: Path) -> ReadPoses:
         try:
             backbone = load_backbone(bank.backbone, device())
         except MirageError as error:  # its weights are not at hand: no reason to end a training
-            print(f"views are not scored during training: {error.what}", flush=True)
+            log.warning(f"views are not scored during training: {error.what}")
             return None
         return lambda views: bank.assign(backbone(views))
 

@@ -69,7 +69,7 @@ def test_done_it_does_nothing_and_measuring_anew_trains_nothing(
     assert [file.stat().st_mtime_ns for file in files] == times
     before = identify_autoencoder(ModelConfig(autoencoder=str(run / "autoencoder" / "model")))
     assert mirage("autoencoder", f"run={run}", "backbone.weights=/no/such/file") == 0
-    assert "feature distance is not measured" in capsys.readouterr().out
+    assert "feature distance is not measured" in capsys.readouterr().err
     (row, *_) = read_json(files[1])["rows"]
     assert "psnr" in row and "feature_distance" not in row
     assert files[0].stat().st_mtime_ns == times[0]

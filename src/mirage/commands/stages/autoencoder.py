@@ -6,6 +6,7 @@ A model of this run, or of another, is trained on its latents with
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -42,6 +43,8 @@ from mirage.tracking.record import record_autoencoder
 from mirage.training.data import keep_pixels, share_of_batch
 from mirage.training.fitting import averaged_weights, fit, resumable_trainer, set_aside_other
 from mirage.training.precision import settle_precision
+
+log = logging.getLogger(__name__)
 
 STAGE = "autoencoder"
 MODEL = "model"  # what diffusers reads, in the stage's folder
@@ -165,5 +168,5 @@ def _backbone(config: Config) -> Backbone | None:
     try:
         return load_backbone(config.backbone, device())
     except MirageError as error:  # its weights are not at hand: the rest can be measured
-        print(f"feature distance is not measured: {error.what}", flush=True)
+        log.warning(f"feature distance is not measured: {error.what}")
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -41,6 +42,8 @@ from mirage.runs.folder import (
     write_json,
 )
 from mirage.runs.request import Request
+
+log = logging.getLogger(__name__)
 
 WORK = "work"
 _VERSION = 2  # of what is found by the same settings in the same photos: raised when it changes
@@ -142,7 +145,7 @@ def _find_poses(
     draw_poses(target, images, backbone, bank, labels, summary, config.poses.seed)
     write_json(target / SUMMARY_FILE, summary)
     if pretrained is not None:
-        print(pretrained["verdict"])
+        log.info(pretrained["verdict"])
 
 
 def _refuse_too_few(num: int, config: Config, folder: RunFolder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from mirage.generation.weights import Weights, find_weights
 from mirage.runs.folder import VIEWS_FILE, RunFolder, hash_of, read_json
 from mirage.runs.request import Request
 from mirage.shape.reconstruct import reconstruct
+
+log = logging.getLogger(__name__)
 
 
 def run(request: Request) -> str:
@@ -87,12 +90,12 @@ def _turn(config: Config, folder: RunFolder, weights: Weights, named: bool) -> N
     count = max(config.views.count, config.shape.views)
     config = replace(config, views=replace(config.views, count=count, azimuths=None))
     if named:
-        print(views_command.run(Request("views", given=config)), flush=True)
+        log.info(views_command.run(Request("views", given=config)))
         return
     turner = Turner.open(weights.folder)
     found, _ = find_references(config, folder, turner, weights.own)
     references = [replace(each, name=f"{each.name}-{count}") for each in found]
-    print(f"turning {len(references)} held-out photos, {count} views each", flush=True)
+    log.info(f"turning {len(references)} held-out photos, {count} views each")
     views_command.turn_references(config, folder, turner, weights, references)
 
 

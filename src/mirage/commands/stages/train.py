@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from mirage.training.framed import find_framing
 from mirage.training.latents import identify_autoencoder
 from mirage.training.refine import refine
 from mirage.training.trainer import checkpoint_to_export, fit_denoiser, load_averaged
+
+log = logging.getLogger(__name__)
 
 # These do not change what training computes, or only how far it goes.
 _MAY_CHANGE = (
@@ -55,7 +58,7 @@ def run(request: Request) -> str:
     def export() -> None:
         trained, which = checkpoint_to_export(folder["train"])
         if ranks.is_first and which:
-            print(f"train: the weights are those {which}", flush=True)
+            log.info(f"train: the weights are those {which}")
         last = refine(config, folder, trained, key) if refined else trained
         codec, _, _ = keep_images(config, folder)
         if ranks.is_first:

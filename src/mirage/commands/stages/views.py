@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +21,8 @@ from mirage.generation.weights import Weights, as_advised, find_weights
 from mirage.runs.folder import RunFolder, hash_of, save_picture, write_json
 from mirage.runs.request import Request
 
+log = logging.getLogger(__name__)
+
 TURNING = "turning.webp"
 
 
@@ -34,7 +37,7 @@ def run(request: Request) -> str:
     if not weights.own:
         config = as_advised(config, weights.folder)
         if ranks.is_first:
-            print(f"views: no model is trained in this run, so {config.pretrained} turns")
+            log.info(f"views: no model is trained in this run, so {config.pretrained} turns")
     turner = Turner.open(weights.folder)
     references, refused = find_references(config, folder, turner, weights.own)
     turn_references(config, folder, turner, weights, references)
