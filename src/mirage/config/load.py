@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_module
-from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
@@ -32,6 +31,7 @@ from mirage.config import (
     ViewsConfig,
 )
 from mirage.config.explain import WHOLE, explain
+from mirage.config.hydra_internals import Hydra
 from mirage.config.overrides import (
     GROUPS,
     check_words,

@@ -9,14 +9,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra._internal.hydra import Hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mirage.config import Config, SweepConfig, SweptConfig, road_to
+from mirage.config.hydra_internals import Hydra, split_points
 from mirage.config.load import open_experiments
 from mirage.config.overrides import check_words, in_hydras_grammar, is_text, quote
 from mirage.core.errors import MirageError
@@ -148,7 +147,7 @@ def _expand(overrides: Sequence[Override]) -> list[tuple[tuple[str, ...], dict[s
     """
     last = {word.get_key_element(): word for word in overrides}
     points = []
-    for words in BasicSweeper.split_arguments(list(last.values()), None)[0]:
+    for words in split_points(list(last.values())):
         values = {word.get_key_element(): word.value() for word in _parse_words(words)}
         axes = {key: values[key] for key, word in last.items() if word.is_sweep_override()}
         points.append((tuple(words), axes))
