@@ -76,6 +76,8 @@ def relink(
 
     def mend(match: re.Match[str]) -> str:
         says, (path, _, anchor) = match[1], match[2].partition("#")
+        if not folder and not path:
+            path = README  # its sections may be on pages of their own
         if not path or "://" in path:
             return match[0]
         path = posixpath.normpath(posixpath.join(folder, path))

@@ -72,6 +72,7 @@ def test_a_section_ends_where_the_next_begins_and_not_in_code() -> None:
     ("", "the [licence](LICENSE)", "the licence"),
     ("docs", "[sweeps](../README.md#sweeps)", "[sweeps](experiments.md)"),
     ("docs", "[top](../README.md)", "[top](index.md)"),
+    ("", "[sweeps](#sweeps)", "[sweeps](experiments.md)"),
     ("docs", "[a part](#parts), [a page](https://a.b/c)", "[a part](#parts), [a page](https://a.b/c)"),
     ("docs", "```python\na[0](../x)\n```", "```python\na[0](../x)\n```"),
 ])  # fmt: skip
