@@ -39,3 +39,10 @@ def test_a_file_that_a_page_names_is_there(name: str, page: str) -> None:
 
 def test_names_are_found() -> None:
     assert len(named_files()) > 20
+
+
+def test_the_map_of_folders_has_every_package() -> None:
+    package = ROOT / "src" / "mirage"
+    rooms = {path.parent.name for path in package.glob("*/__init__.py")}
+    listed = set(re.findall(r"^ {4,6}(\w+)/ ", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert rooms and rooms <= listed
