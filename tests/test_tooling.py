@@ -1,4 +1,4 @@
-"""What checks a change is the same in every place: make, pre-commit, GitHub, and the files that cite."""
+"""make, pre-commit and GitHub run the same checks; the citation is of this version and paper."""
 
 from __future__ import annotations
 
