@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from views_settings import views_config
 
-from mirage.config import ViewsConfig
 from mirage.core.contracts import Orbit, PosedPhoto, PoseRing
 from mirage.generation.cost import measure_cost
 from mirage.model.denoiser import PoseDenoiser
@@ -37,9 +37,9 @@ def test_forwards_are_what_the_method_says(
     expected: int,
 ) -> None:
     """T (1 + V b): docs/method/sampler.md."""
-    config = ViewsConfig(
+    config = views_config(
         steps=STEPS, pose_interval=EVERYWHERE, hard_interval=EVERYWHERE,
-        **({"solver": "euler", "reference_path": "fixed_noise"} | values),  # type: ignore[arg-type]
+        **({"solver": "euler", "noise": "fixed"} | values),  # type: ignore[arg-type]
     )  # fmt: skip
     denoiser, azimuths = make_denoiser(), np.arange(VIEWS) * 72.0
 
