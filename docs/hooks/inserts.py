@@ -37,14 +37,16 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         for asked in _ALONE.findall(file.content_string)
     }
     known = {file.src_uri for file in files}
+    folder = posixpath.dirname(page.file.src_uri)
 
     def insert(asked: str) -> str:
         if asked in GENERATED:
             return GENERATED[asked]()
-        return relink(readme[asked.removeprefix(f"{README}#")], "", homes, known)
+        return relink(readme[asked.removeprefix(f"{README}#")], "", homes, known, folder)
 
+    own = posixpath.join("docs", folder)
     texts = _ALONE.split(markdown)  # by turns the page's own text and what is asked for
-    texts[0::2] = [relink(text, "docs", homes, known) for text in texts[0::2]]
+    texts[0::2] = [relink(text, own, homes, known, folder) for text in texts[0::2]]
     texts[1::2] = [insert(asked) for asked in texts[1::2]]
     return "".join(texts)
 
@@ -64,18 +66,28 @@ def sections(readme: str) -> dict[str, str]:
     return {anchor: "".join(texts).strip("\n") for anchor, texts in found.items()}
 
 
-def relink(text: str, folder: str, homes: Mapping[str, str], known: set[str]) -> str:
-    """The text of a file in `folder` of the repository, with links as they are on the site."""
+def relink(
+    text: str, folder: str, homes: Mapping[str, str], known: set[str], page_folder: str = ""
+) -> str:
+    """The text of a file in `folder` of the repository, with links for a page of the site.
+
+    `page_folder` is where on the site the page is; `homes` and `known` are relative to the site.
+    """
 
     def mend(match: re.Match[str]) -> str:
         says, (path, _, anchor) = match[1], match[2].partition("#")
+        if not folder and not path:
+            path = README  # its sections may be on pages of their own
         if not path or "://" in path:
             return match[0]
         path = posixpath.normpath(posixpath.join(folder, path))
         if path == README:
-            return f"[{says}]({homes.get(anchor, 'index.md')})"
+            return f"[{says}]({beside(homes.get(anchor, 'index.md'))})"
         page = posixpath.relpath(path, "docs")
-        return f"[{says}]({page}{'#' * bool(anchor)}{anchor})" if page in known else says
+        return f"[{says}]({beside(page)}{'#' * bool(anchor)}{anchor})" if page in known else says
+
+    def beside(page: str) -> str:
+        return posixpath.relpath(page, page_folder or ".")
 
     pieces = _FENCED.split(text)
     pieces[0::2] = [

@@ -31,9 +31,10 @@ from made_up_solids import field_of, van, views_of
 from PIL import Image
 from tiny_runs import BRIEF, TINY, TINY_AUTOENCODER, mirage
 
-from mirage import cli
 from mirage.cluster import launch
-from mirage.commands.registry import COMMANDS, options
+from mirage.commands import running
+from mirage.commands import sweep as sweep_command
+from mirage.commands.registry import COMMANDS, options_of
 from mirage.config import Config, ShapeConfig
 from mirage.config.overrides import flat_values
 from mirage.core.errors import MirageError
@@ -43,6 +44,7 @@ from mirage.generation.kept_object import save_object
 from mirage.generation.object_views import settings_of
 from mirage.images.sources.registry import open_source
 from mirage.poses.bank import PoseBank
+from mirage.runs.request import Request
 from mirage.shape.reconstruct import reconstruct
 from mirage.sweeps import multirun
 from mirage.sweeps.multirun import Multirun
@@ -296,9 +298,16 @@ def test_a_long_command_of_the_docs_gets_to_its_start(
         started.append((name, given))
         return ""
 
-    monkeypatch.setattr(cli, "_stage", lambda name: lambda *given: note(name, *given))
-    monkeypatch.setattr(cli, "_settle", lambda config, speaks: config)  # there are no photos
-    monkeypatch.setattr(cli, "_require_autoencoder", lambda config: None)
+    found = running.find_run
+
+    def find_run(module: str) -> Callable[[Request], str]:
+        stage = module.removeprefix("stages.")
+        return found(module) if stage == module else lambda request: note(stage, request.config)
+
+    monkeypatch.setattr(running, "find_run", find_run)
+    monkeypatch.setattr(sweep_command, "run_sweep", lambda sweep, run: note("sweep", sweep))
+    monkeypatch.setattr(running, "_settle", lambda config, speaks: config)  # there are no photos
+    monkeypatch.setattr(running, "_require_autoencoder", lambda config: None)
     monkeypatch.setattr(launch, "submit", lambda name, work, config: note(name, config))
     monkeypatch.setattr(workspace, "_require_library", lambda: sys.exit(note("workspace") or 0))
     # The first points are laid out, as tests/sweeps/test_multirun.py lays out all.
@@ -336,7 +345,7 @@ def test_a_command_that_the_docs_mention_is_one(
     words = words_of(typed)
     assert words is not None
     if words[0] != "--help":
-        assert set(words[1:]) <= options(words[0]) | {"--help"}
+        assert set(words[1:]) <= {*options_of(words[0]), "--help"}
     assert mirage(words[0], "--help") == 0
     assert capsys.readouterr().out.startswith("mirage ")
 

@@ -18,6 +18,7 @@ from PIL import Image
 from mirage.config import BackboneConfig, Config
 from mirage.config.load import build_targets, change_config
 from mirage.core.contracts import PoseCondition
+from mirage.features.backbone import Backbone
 from mirage.images.decode import decode
 from mirage.model.cross_frame import AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser
@@ -36,7 +37,11 @@ def shown(name: str) -> Any:
 
 
 def test_a_backbone_gives_unit_features_and_reads_its_weights(tmp_path: Path) -> None:
-    load = shown("load_tiny_vit")
+    build = shown("tiny_vit")
+
+    def load(config: BackboneConfig) -> Backbone:
+        return Backbone(*build(config), config, torch.device("cpu"))
+
     settings: dict[str, Any] = {"name": "effnet_lite", "size": 32, "layers": [-1]}
     photos = np.random.default_rng(0).integers(0, 256, (2, 40, 40, 3), dtype=np.uint8)
     first = load(BackboneConfig(**settings))

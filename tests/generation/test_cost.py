@@ -36,7 +36,7 @@ def test_forwards_are_what_the_method_says(
     values: dict[str, object],
     expected: int,
 ) -> None:
-    """T (1 + V b): docs/method.md, section 9."""
+    """T (1 + V b): docs/method/sampler.md."""
     config = views_config(
         steps=STEPS, pose_interval=EVERYWHERE, hard_interval=EVERYWHERE,
         **({"solver": "euler", "noise": "fixed"} | values),  # type: ignore[arg-type]

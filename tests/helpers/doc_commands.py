@@ -11,7 +11,7 @@ from pathlib import Path
 from mirage.commands.registry import COMMANDS
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Of a `code` word or an indented line, what it begins with tells a command from anything else.
 _PROGRAMS = ("mirage", "torchrun", "make", "pip", "python", "scripts/slurm_cluster.sh", "wandb",
              "apt", "apt-get", "git", "source", "eval", "srun", "sbatch", "tar")  # fmt: skip
