@@ -15,11 +15,12 @@ import numpy as np
 from mirage.config import Config
 from mirage.core.contracts import ByteArray, FloatArray
 from mirage.distributed.ranks import ALONE, Ranks
-from mirage.drawing.tables import Table
+from mirage.drawing.tables import Table, metric_table
 from mirage.evaluation.view_cases import Case
 from mirage.generation.turner import Turner
 from mirage.generation.turning import turn
 from mirage.metrics.intervals import bootstrap
+from mirage.metrics.registry import TURNS
 from mirage.metrics.views import turn_steps
 from mirage.sampler.targets import nearest_pose, ring_azimuths
 
@@ -72,11 +73,11 @@ def _figures(frames: ByteArray, crosses: Any, closed: bool) -> tuple[float, floa
 def _summary(rows: Sequence[tuple[float, float, float]], seed: int) -> dict[str, Any]:
     values: FloatArray = np.asarray(rows)
     summary: dict[str, Any] = {}
-    for name, column in zip(("step", "largest", "border"), values.T, strict=True):
-        summary[name] = float(column.mean())
+    for metric, column in zip(TURNS, values.T, strict=True):
+        summary[metric.name] = float(column.mean())
         if len(column) > 1:
             interval = bootstrap(column, seed)
-            summary[f"{name}_interval"] = [interval.low, interval.high]
+            summary[f"{metric.name}_interval"] = [interval.low, interval.high]
     return summary
 
 
@@ -85,22 +86,17 @@ def turn_tables(turns: dict[str, Any] | None) -> list[Table]:
     if not turns:
         return []
 
-    def cell(row: dict[str, Any], name: str, digits: int) -> str:
-        low_high = row.get(f"{name}_interval")
-        ends = "" if low_high is None else "\n[{:.{d}f}, {:.{d}f}]".format(*low_high, d=digits)
-        return f"{row[name]:.{digits}f}{ends}"
+    rows = [((row["of"],), row | {"intervals": _intervals(row)}) for row in turns["rows"]]
+    return metric_table(
+        f"A turn of {turns['views']} views",
+        TURNS,
+        rows,
+        "Step: root mean square difference of a view to the next. Read beside the true renders, "
+        f"which do not change evenly either. In brackets: 95% intervals over {turns['objects']} "
+        "objects.",
+    )
 
-    rows: list[list[str | None]] = [
-        [row["of"], cell(row, "step", 1), cell(row, "largest", 2), cell(row, "border", 2)]
-        for row in turns["rows"]
-    ]
-    return [
-        Table(
-            f"A turn of {turns['views']} views",
-            ["", "mean step, of 255", "largest / mean", "across a pose's border / within"],
-            rows,
-            "Step: root mean square difference of a view to the next. Read beside the true "
-            "renders, which do not change evenly either. In brackets: 95% intervals over "
-            f"{turns['objects']} objects.",
-        )
-    ]
+
+def _intervals(row: dict[str, Any]) -> dict[str, dict[str, float]]:
+    ends = {metric.name: row.get(f"{metric.name}_interval") for metric in TURNS}
+    return {name: {"low": of[0], "high": of[1]} for name, of in ends.items() if of is not None}
