@@ -20,7 +20,7 @@ def test_what_is_computed_of_views_is_registered_and_the_other_way_round() -> No
 
 
 def test_a_metric_is_told_of_with_its_unit_and_the_way_it_gets_better() -> None:
-    metric = Metric("share", "share", "of all", "%", digits=1, better="down", factor=100.0)
+    metric = Metric("share", "share", "of all", 1, "down", "%", factor=100.0)
     assert metric.title == "share, %" and metric.heading == "share, % ↓"
     assert metric.show(0.125) == "12.5" and metric.show(0.125, signed=True) == "+12.5"
     assert Metric("x", "x", "x", better="up").heading == "x ↑"
