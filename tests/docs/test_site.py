@@ -16,13 +16,12 @@ from keys import explain
 from keys import sections as config_sections
 from mkdocs.commands.build import build
 from mkdocs.config import load_config as load_site
-from reference import GENERATED, commands, configuration, experiment_files, metrics
+from reference import GENERATED, commands, configuration, experiment_files
 
 from mirage.commands.registry import COMMANDS
 from mirage.config import Config, SweepConfig
 from mirage.config.load import list_experiments
 from mirage.config.overrides import flat_values
-from mirage.metrics.registry import METRICS
 
 
 @pytest.fixture(scope="module")
@@ -150,13 +149,6 @@ def test_every_key_command_and_experiment_is_told_of() -> None:
     page = experiment_files()
     for group, names in list_experiments().items():
         assert all(f"`{name}`: " in page.split(f"## `{group}=NAME`")[1] for name in names)
-
-
-def test_every_metric_is_told_of() -> None:
-    rows = [line.split(" | ") for line in metrics().splitlines() if "` |" in line]
-    assert [row[1].strip("`") for row in rows] == list(METRICS)
-    psnr = next(row for row in rows if row[1] == "`psnr`")
-    assert psnr[0] == "| PSNR" and psnr[2:5] == ["dB", "more", "yes"]
 
 
 def test_what_is_generated_is_asked_for_and_is_there() -> None:

@@ -79,15 +79,15 @@ def _beyond(limit: int, main: bool = False) -> Metric:
 # fmt: off
 # Views: read by the bank and by a second reader, which learned from pixels.
 AZIMUTH_ERROR = Metric("azimuth_error", "azimuth error",
-                       "from the azimuth asked for to the one read; median over views",
+                       "from the requested azimuth to the one read; median over views",
                        1, DOWN, "°", median=True)
-WITHIN = _share("within", "within 15°", "share of views read within 15° of the azimuth asked for")
+WITHIN = _share("within", "within 15°", "share of views read within 15° of the requested azimuth")
 ASKED = (AZIMUTH_ERROR, WITHIN)
 READ = (
-    Metric("second_error", "error by the second reader", "the same by the second reader", 1, DOWN,
+    Metric("second_error", "error by the second reader", "the same, by the second reader", 1, DOWN,
            "°", median=True),
     _share("second_within", "within 15° by it", "share of views that it reads within 15°"),
-    _share("target_pose_accuracy", "pose accuracy", "share of views read as the pose asked for",
+    _share("target_pose_accuracy", "pose accuracy", "share of views read as the requested pose",
            main=True),
     Metric("breathing", "breathing", "deviation of an object's height in its views, over its mean",
            3, DOWN, bounds="from 0"),
