@@ -6,29 +6,39 @@ far a view is from the azimuth asked for stands in every table.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from mirage.drawing.tables import Table, metric_table
-from mirage.metrics.registry import ASKED, COST, FD, READ, REFERENCE, SETS, TRUTH, WITHIN
+from mirage.metrics.registry import (
+    ASKED,
+    COST,
+    FD,
+    FEATURE_DISTANCE,
+    READ,
+    REFERENCE,
+    SETS,
+    TRUTH,
+    WITHIN,
+    Metric,
+)
 
-_INTERVAL_NOTE = "In brackets: 95% intervals over objects."
+_INTERVALS = "In brackets: 95% intervals over objects."
 _TRUTH_NOTE = (
-    "Against the true render of the same object at the azimuth asked for. Feature distance: mean "
-    f"squared difference of the backbone's unit patch features (as LPIPS, without its weights). "
-    f"{_INTERVAL_NOTE}"
+    "Against the true render of the same object at the azimuth asked for. Feature distance: "
+    f"{FEATURE_DISTANCE.meaning}."
 )
 _REFERENCE_NOTE = (
     "Cosine of pooled backbone features to the photo and to the next view, and distance of colours "
-    f"to the photo: copying wins all three, so read them beside the pose. {_INTERVAL_NOTE}"
+    "to the photo: copying wins all three, so read them beside the pose."
 )
 _COST_NOTE = (
     "Forwards: passes of a picture through the network, for all views of an object. Peak: of the "
-    f"GPU, or of the whole process on a CPU, with up to eight objects turned at once. "
-    f"{_INTERVAL_NOTE}"
+    "GPU, or of the whole process on a CPU, with up to eight objects turned at once."
 )
 _DIFFERENCE_NOTE = (
-    f"First less second, object by object. * where the interval leaves out 0. {_INTERVAL_NOTE}"
+    f"First less second, object by object. * where the interval leaves out 0. {_INTERVALS}"
 )
 
 
@@ -43,14 +53,19 @@ def view_tables(figures: dict[str, Any]) -> list[Table]:
     sets = [distance if metric is FD else metric for metric in SETS]
     compared = [metric for metric in (*TRUTH, *REFERENCE, *sets) if metric.main]
     rows = [((row["mode"],), row) for row in figures.get("views", [])]
-    sampled = [row for row in rows if any(metric.name in row[1] for metric in COST)]
     pairs = [((f"{row['of']} − {row['minus']}",), row) for row in figures.get("differences", [])]
+
+    def table(title: str, metrics: Sequence[Metric], note: str) -> list[Table]:
+        # What needs no model costs nothing.
+        shown = [row for row in rows if metrics is not COST or COST[0].name in row[1]]
+        return metric_table(title, metrics, shown, f"{note} {_INTERVALS}", beside=ASKED)
+
     return [
-        *metric_table("Views as they are read", READ, rows, _read_note(measured), beside=ASKED),
-        *metric_table("Views against the truth", TRUTH, rows, _TRUTH_NOTE, beside=ASKED),
-        *metric_table("Views against the photo", REFERENCE, rows, _REFERENCE_NOTE, beside=ASKED),
-        *metric_table("Views as a set", sets, rows, _sets_note(measured), beside=ASKED),
-        *metric_table("What views cost", COST, sampled, _COST_NOTE, beside=ASKED),
+        *table("Views as they are read", READ, _read_note(measured)),
+        *table("Views against the truth", TRUTH, _TRUTH_NOTE),
+        *table("Views against the photo", REFERENCE, _REFERENCE_NOTE),
+        *table("Views as a set", sets, _sets_note(measured)),
+        *table("What views cost", COST, _COST_NOTE),
         *metric_table(
             "Differences", compared, pairs, _DIFFERENCE_NOTE, beside=(WITHIN,), signed=True
         ),
@@ -64,7 +79,7 @@ def _read_note(measured: dict[str, Any]) -> str:
     )
     if (error := measured.get("second_reader_error")) is not None:
         note += f" The second reader, of pixels, misses labels of held-out photos by {error:.1f}°."
-    return f"{note} {_INTERVAL_NOTE}"
+    return note
 
 
 def _sets_note(measured: dict[str, Any]) -> str:
@@ -76,4 +91,4 @@ def _sets_note(measured: dict[str, Any]) -> str:
     if halves := measured.get("heldout_halves"):
         apart = ", ".join(f"{m.label} {m.show(halves[m.name])}" for m in SETS if m.name in halves)
         note += f" One half of those photos from the other: {apart}."
-    return f"{note} {_INTERVAL_NOTE}"
+    return note

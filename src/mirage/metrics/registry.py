@@ -97,8 +97,8 @@ PSNR = Metric("psnr", "PSNR", "peak signal-to-noise ratio", 2, UP, "dB",
 SSIM = Metric("ssim", "SSIM", "structural similarity", 3, UP, bounds="at most 1", needs_truth=True)
 FEATURE_DISTANCE = Metric(
     "feature_distance", "feature distance",
-    "mean squared difference of unit patch features (as LPIPS, without its weights)", 3, DOWN,
-    bounds="0 to 4", needs_truth=True, main=True)
+    "mean squared difference of the backbone's unit patch features (as LPIPS, without its weights)",
+    3, DOWN, bounds="0 to 4", needs_truth=True, main=True)
 TRUTH = (PSNR, SSIM, FEATURE_DISTANCE)
 REFERENCE = (
     Metric("to_reference", "to reference", "cosine of pooled features to the photo", 3, UP,
