@@ -1,4 +1,4 @@
-"""What of the site is generated from the code: keys, commands, experiments; each as Markdown."""
+"""What of the site is made from the code, as Markdown: keys, commands, experiments, metrics."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mirage import experiments
 from mirage.commands.registry import COMMANDS, MULTIRUN, Command, options_of
 from mirage.config import Config, SweepConfig
 from mirage.config.load import list_experiments
+from mirage.metrics.registry import GROUPS
 
 
 def configuration() -> str:
@@ -65,6 +66,21 @@ def experiment_files() -> str:
             text = (folder / group / f"{name}.yaml").read_text()
             lines += [f'??? quote "`{name}`: {says}"', "", "    ```yaml"]
             lines += [f"    {line}" for line in text.splitlines()] + ["    ```", ""]
+    return "\n".join(lines)
+
+
+def metrics() -> str:
+    """Every metric: a group each a heading and a table."""
+    better, lines = {"up": "more", "down": "less", "none": ""}, []
+    for group, members in GROUPS.items():
+        lines += [f"## {group[0].upper()}{group[1:]}", ""]
+        lines += ["| metric | key | unit, or range | better | needs the truth | meaning |"]
+        lines += ["|---|---|---|---|---|---|"]
+        lines += [
+            f"| {one.label} | `{one.name}` | {one.unit or one.bounds} | {better[one.better]} "
+            f"| {'yes' if one.needs_truth else ''} | {one.meaning} |"
+            for one in members
+        ] + [""]
     return "\n".join(lines)
 
 

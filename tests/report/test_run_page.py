@@ -13,9 +13,10 @@ from PIL import Image
 from mirage.config.load import load_config
 from mirage.core.errors import MirageError
 from mirage.diagnostics.gallery import GALLERY, Gallery
-from mirage.evaluation.figures import TURNED
+from mirage.evaluation.figures import FIGURES, TURNED, tables_of
 from mirage.evaluation.turned import TurnedObject
-from mirage.report.run_page import _summary, _tables, page_of_run
+from mirage.report.run_page import _summary, page_of_run
+from mirage.runs.folder import write_json
 
 CHANGED = [
     "train.learning_rate=3e-5", "train.steps=77", "poses.count=[4,8]", "backbone=effnet_lite",
@@ -96,12 +97,14 @@ def test_the_summary_tells_a_circle_from_an_arc() -> None:
     )
 
 
-def test_baselines_stand_beside_the_run_whatever_they_lack() -> None:
+def test_the_page_has_the_tables_that_evaluate_prints(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
     errors = {"median_deg": 5.5, "p90_deg": 12.0, "beyond_90": 0.01}
-    poses = FOUND | {"pose_azimuth_error": errors, "homogeneity": 0.8}
-    assert [table.title for table in _tables({"poses": poses, "views": []})] == ["Poses"]
-    baselines = [{"name": "random", "median_deg": 90.0, "p90_deg": 162.0, "beyond_90": 0.5}]
-    _, table = _tables({"poses": poses | {"baselines": baselines}, "views": []})
-    assert list(table.rows) == [
-        ["this run", 5.5, 12.0, 0.01, 0.8], ["random", 90.0, 162.0, 0.5, None],
+    figures = {"poses": FOUND | {"image_azimuth_error": errors, "pose_azimuth_error": errors},
+               "views": [{"mode": "soft", "psnr": 20.0, "within": 1.0}]}  # fmt: skip
+    write_json(folder["evaluate"] / FIGURES, figures)
+    page = page_of_run(load_config([f"run={folder.root}"]), folder)
+    assert [table.title for table in page.tables] == [
+        "Poses", "Error of a photo's azimuth", "Views against the truth",
     ]  # fmt: skip
+    assert page.tables == tables_of(figures)

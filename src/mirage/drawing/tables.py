@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from mirage.core.errors import MirageError
 from mirage.core.progress import chosen
+from mirage.metrics.registry import Metric
 
 Cell = str | int | float | None
 
@@ -36,6 +38,45 @@ class Table:
                     where=f"report table {self.title!r}",
                     todo="give every row one cell a column; None is drawn as a dash",
                 )
+
+
+def metric_table(
+    title: str,
+    metrics: Sequence[Metric],
+    rows: Sequence[tuple[Sequence[Cell], Mapping[str, Any]]],
+    note: str = "",
+    *,
+    named: Sequence[str] = ("",),
+    beside: Sequence[Metric] = (),
+    signed: bool = False,
+) -> list[Table]:
+    """A column a metric that some row has; no table where none has any.
+
+    Args:
+        rows: what names a row, and its values by metric, perhaps with `intervals` by metric.
+        named: headings of what names a row.
+        beside: metrics that come first, wherever there is a table.
+        signed: values are differences: a star where the interval leaves out 0.
+    """
+    known = [m for m in metrics if any(row.get(m.name) is not None for _, row in rows)]
+    if not known:
+        return []
+    shown = [*beside, *known]
+    cells = [[*names, *(_metric_cell(row, m, signed) for m in shown)] for names, row in rows]
+    return [Table(title, [*named, *(m.heading for m in shown)], cells, note)]
+
+
+def _metric_cell(row: Mapping[str, Any], metric: Metric, signed: bool) -> str | None:
+    """The value, and below it its interval."""
+    if row.get(metric.name) is None:
+        return None
+    value = metric.show(row[metric.name], signed)
+    ends = row.get("intervals", {}).get(metric.name)
+    if ends is None:
+        return value
+    low, high = (metric.show(ends[end], signed) for end in ("low", "high"))
+    star = " *" if signed and (ends["low"] > 0 or ends["high"] < 0) else ""
+    return f"{value}{star}\n[{low}, {high}]"
 
 
 def format_cell(value: Cell) -> str:

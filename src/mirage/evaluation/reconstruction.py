@@ -16,10 +16,11 @@ from mirage.core.contracts import ByteArray, FloatArray
 from mirage.core.progress import show_progress
 from mirage.distributed.device import device
 from mirage.drawing.canvas import Row, Tile, draw_rows, enlarge
-from mirage.drawing.tables import Table
+from mirage.drawing.tables import Table, metric_table
 from mirage.features.backbone import Backbone
 from mirage.metrics import views as metrics
 from mirage.metrics.intervals import bootstrap
+from mirage.metrics.registry import AUTOENCODER
 from mirage.model.codec import Latents, downscale, encode
 
 SHRUNK = "shrunk to as many numbers"
@@ -84,24 +85,15 @@ def figures_of(photos: ByteArray, again: ByteArray, backbone: Backbone | None) -
 
 def table_of(rows: Sequence[dict[str, Any]], size: int) -> Table:
     """A row a set of photos."""
-
-    def cell(row: dict[str, Any], name: str, digits: int) -> str | None:
-        if name not in row:
-            return None
-        bounds = row.get("intervals", {}).get(name)
-        between = f" [{bounds['low']:.{digits}f}, {bounds['high']:.{digits}f}]" if bounds else ""
-        return f"{row[name]:.{digits}f}{between}"
-
-    return Table(
+    named = [((row["photos"], row["count"]), row) for row in rows]
+    (table,) = metric_table(
         f"Reconstruction, {size} px",
-        ("photos", "count", "PSNR, dB", "SSIM", "feature distance"),
-        [
-            (row["photos"], row["count"], cell(row, "psnr", 2), cell(row, "ssim", 3),
-             cell(row, "feature_distance", 3))
-            for row in rows
-        ],
-        "in brackets: 95% intervals over photos",
-    )  # fmt: skip
+        AUTOENCODER,
+        named,
+        "In brackets: 95% intervals over photos.",
+        named=("photos", "count"),
+    )
+    return table
 
 
 def draw_reconstructions(sets: Sequence[tuple[str, ByteArray, ByteArray]]) -> Image.Image:

@@ -201,30 +201,22 @@ def _look(
     readers: Readers, case: Case, frames: ByteArray, azimuths: FloatArray, row: str
 ) -> _Looked:
     """Figures of one object's views, and their pooled features [V, C]."""
-    turner, photo = readers.turner, case.reference.first.pixels
-    ring = turner.bank.ring
-    features = turner.backbone(frames)
-    poses, boxes = turner.reader.look_at(frames, features)
-    pooled = metrics.pool(features)
-    reference = metrics.pool(turner.backbone(photo[None]))
-    away = circular_distance(poses.azimuth, azimuths)
-    figures: dict[str, FloatArray] = {
-        "azimuth_error": away,
-        "within": (away <= metrics.NEAR).astype(float),
-        "target_pose_accuracy": (poses.pose == nearest_pose(ring, azimuths)).astype(float),
-        "to_reference": metrics.similarity(pooled, reference),
-        "colour_distance": metrics.colour_distance(photo, frames),
-    }
-    if readers.second is not None:
-        second = circular_distance(readers.second(frames), azimuths)
-        figures |= {"second_error": second, "second_within": (second <= metrics.NEAR).astype(float)}
-    if len(frames) > 1:
-        figures["adjacent"] = metrics.adjacent_similarity(pooled, ring.closed)
-        figures["breathing"] = metrics.breathing([box.height for box in boxes if box is not None])
-    if case.truth is not None and row != TRUTH:
-        figures |= {
-            "psnr": metrics.psnr(frames, case.truth),
-            "ssim": metrics.ssim(frames, case.truth),
-            "feature_distance": metrics.feature_distance(features, turner.backbone(case.truth)),
-        }
-    return figures, pooled
+    turner, second = readers.turner, readers.second
+    ring, truth = turner.bank.ring, None if row == TRUTH else case.truth
+
+    def pictures(frames: ByteArray) -> metrics.Pictures:
+        return metrics.Pictures(frames, turner.backbone(frames))
+
+    views = pictures(frames)
+    poses, boxes = turner.reader.look_at(frames, views.features)
+    seen = metrics.SeenViews(
+        views=views,
+        photo=pictures(case.reference.first.pixels[None]),
+        truth=None if truth is None else pictures(truth),
+        away=circular_distance(poses.azimuth, azimuths),
+        hits=poses.pose == nearest_pose(ring, azimuths),
+        second_away=None if second is None else circular_distance(second(frames), azimuths),
+        heights=[box.height for box in boxes if box is not None],
+        closed=ring.closed,
+    )
+    return metrics.measure(seen), views.pooled

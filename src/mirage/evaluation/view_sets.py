@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +12,9 @@ from mirage.core.progress import show_progress
 from mirage.evaluation.view_cases import Case
 from mirage.generation.turner import Turner
 from mirage.images.image_set import ImageSet
-from mirage.metrics.sets import frechet_distance, kernel_distance
+from mirage.metrics.sets import DISTANCES
 from mirage.metrics.views import pool
 
-_SETS: dict[str, Callable[[FloatArray, FloatArray], float]] = {
-    "fd": frechet_distance,
-    "kid": kernel_distance,
-}
 _HELDOUT_MOST = 2000  # held-out photos that views are compared with
 _GROUPS = 20  # of objects, at most, that are left out in turn
 
@@ -65,7 +61,7 @@ def set_figures(pooled: FloatArray, heldout: FloatArray) -> dict[str, SetFigure]
             distance(np.concatenate(pooled), heldout),
             np.asarray([distance(np.concatenate(part), heldout) for part in rest]),
         )
-        for name, distance in _SETS.items()
+        for name, distance in DISTANCES.items()
     }
 
 
@@ -75,4 +71,4 @@ def halves_apart(heldout: FloatArray, seed: int) -> dict[str, float]:
     halves = np.array_split(heldout[drawn], 2)
     if min(map(len, halves)) < 2:
         return {}
-    return {name: distance(*halves) for name, distance in _SETS.items()}
+    return {name: distance(*halves) for name, distance in DISTANCES.items()}

@@ -12,10 +12,9 @@ from mirage.core.contracts import FloatArray
 from mirage.evaluation.view_sets import SetFigure
 from mirage.generation.cost import Cost
 from mirage.metrics.intervals import Interval, Statistic, bootstrap, jackknife
+from mirage.metrics.registry import METRICS
 
 Figures = dict[str, tuple[FloatArray, Statistic]]  # name → values [O, …] and what is made of them
-
-_MEDIANS = ("azimuth_error", "second_error")  # every other figure of single views is a mean
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def difference(
     figures: Figures = {
         name: (_object_means(of, name) - _object_means(minus, name), np.mean)
         for name in of.figures
-        if name not in _MEDIANS
+        if not METRICS[name].median
     }
     sets = {name: of_sets[name] - minus_sets[name] for name in of_sets}
     return _with_intervals(figures, sets, seed)
@@ -65,7 +64,7 @@ def _object_means(row: Row, name: str) -> FloatArray:
 
 
 def _statistic(name: str) -> Statistic:
-    return np.median if name in _MEDIANS else np.mean
+    return np.median if METRICS[name].median else np.mean
 
 
 def _with_intervals(figures: Figures, sets: dict[str, SetFigure], seed: int) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from mirage.config import Config
-from mirage.core.contracts import ByteArray, FloatArray
+from mirage.core.contracts import ByteArray
 from mirage.distributed.ranks import ALONE, Ranks
-from mirage.drawing.tables import Table
+from mirage.drawing.tables import Table, metric_table
 from mirage.evaluation.view_cases import Case
 from mirage.generation.turner import Turner
 from mirage.generation.turning import turn
 from mirage.metrics.intervals import bootstrap
+from mirage.metrics.registry import TURNS
 from mirage.metrics.views import turn_steps
 from mirage.sampler.targets import nearest_pose, ring_azimuths
 
@@ -40,7 +41,7 @@ def measure_turns(
     references = [cases[index].reference for index in mine]
     asked = [ring_azimuths(ring, config.evaluate.turn, of.first.azimuth) for of in references]
     orbits = turn(turner, references, asked, config) if references else []
-    measured: dict[int, dict[str, tuple[float, float, float]]] = {}
+    measured: dict[int, dict[str, dict[str, float]]] = {}
     for index, orbit, azimuths in zip(mine, orbits, asked, strict=True):
         case = cases[index]
         pose = nearest_pose(ring, azimuths)
@@ -52,7 +53,7 @@ def measure_turns(
             name: _figures(frames, crosses, ring.closed) for name, frames in pictures.items()
         }
     everyones = {index: rows for part in ranks.gather(measured) for index, rows in part.items()}
-    found: dict[str, list[tuple[float, float, float]]] = {}
+    found: dict[str, list[dict[str, float]]] = {}
     for index in range(len(cases)):
         for name, figures in everyones[index].items():
             found.setdefault(name, []).append(figures)
@@ -63,16 +64,17 @@ def measure_turns(
     }
 
 
-def _figures(frames: ByteArray, crosses: Any, closed: bool) -> tuple[float, float, float]:
+def _figures(frames: ByteArray, crosses: Any, closed: bool) -> dict[str, float]:
     steps = turn_steps(frames, closed)
     border = steps[crosses].mean() / steps[~crosses].mean() if 0 < crosses.sum() < len(steps) else 1
-    return float(steps.mean()), float(steps.max() / steps.mean()), float(border)
+    largest = steps.max() / steps.mean()
+    return {"step": float(steps.mean()), "largest": float(largest), "border": float(border)}
 
 
-def _summary(rows: Sequence[tuple[float, float, float]], seed: int) -> dict[str, Any]:
-    values: FloatArray = np.asarray(rows)
+def _summary(rows: Sequence[dict[str, float]], seed: int) -> dict[str, Any]:
     summary: dict[str, Any] = {}
-    for name, column in zip(("step", "largest", "border"), values.T, strict=True):
+    for name in rows[0]:
+        column = np.asarray([row[name] for row in rows])
         summary[name] = float(column.mean())
         if len(column) > 1:
             interval = bootstrap(column, seed)
@@ -84,23 +86,18 @@ def turn_tables(turns: dict[str, Any] | None) -> list[Table]:
     """What `measure_turns` gave as a table; none where nothing was measured."""
     if not turns:
         return []
+    rows = [((row["of"],), row | {"intervals": _intervals(row)}) for row in turns["rows"]]
+    return metric_table(
+        f"A turn of {turns['views']} views",
+        TURNS,
+        rows,
+        "Step: root mean square difference of a view to the next. Read beside the true renders, "
+        f"which do not change evenly either. In brackets: 95% intervals over {turns['objects']} "
+        "objects.",
+    )
 
-    def cell(row: dict[str, Any], name: str, digits: int) -> str:
-        low_high = row.get(f"{name}_interval")
-        ends = "" if low_high is None else "\n[{:.{d}f}, {:.{d}f}]".format(*low_high, d=digits)
-        return f"{row[name]:.{digits}f}{ends}"
 
-    rows: list[list[str | None]] = [
-        [row["of"], cell(row, "step", 1), cell(row, "largest", 2), cell(row, "border", 2)]
-        for row in turns["rows"]
-    ]
-    return [
-        Table(
-            f"A turn of {turns['views']} views",
-            ["", "mean step, of 255", "largest / mean", "across a pose's border / within"],
-            rows,
-            "Step: root mean square difference of a view to the next. Read beside the true "
-            "renders, which do not change evenly either. In brackets: 95% intervals over "
-            f"{turns['objects']} objects.",
-        )
-    ]
+def _intervals(row: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """As other figures have them."""
+    ends = {metric.name: row.get(f"{metric.name}_interval") for metric in TURNS}
+    return {name: {"low": of[0], "high": of[1]} for name, of in ends.items() if of is not None}

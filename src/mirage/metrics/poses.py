@@ -34,6 +34,8 @@ def _information(counts: FloatArray) -> tuple[float, float, float]:
     return max(mutual, 0.0), of_rows, of_columns
 
 
+# torchmetrics has these two, but in float32, and its NMI of two single clusters is 0; the counts
+# are needed for the purity anyway. Tests hold these functions against it.
 def nmi(found: npt.ArrayLike, true: npt.ArrayLike) -> float:
     """Normalised mutual information of two labellings [N], in [0, 1].
 
@@ -58,20 +60,6 @@ def purity(found: npt.ArrayLike, true: npt.ArrayLike) -> float:
     """Share of items that are of their cluster's majority class, in (0, 1]."""
     counts = _contingency(found, true)
     return float(counts.max(axis=1).sum() / counts.sum())
-
-
-def ari(found: npt.ArrayLike, true: npt.ArrayLike) -> float:
-    """Adjusted Rand index of two labellings [N] (Hubert & Arabie 1985): 1 same, 0 as by chance."""
-    counts = _contingency(found, true)
-
-    def num_pairs(n: FloatArray) -> float:
-        return float((n * (n - 1) / 2).sum())
-
-    together = num_pairs(counts)
-    in_found, in_true = num_pairs(counts.sum(axis=1)), num_pairs(counts.sum(axis=0))
-    expected = in_found * in_true / max(num_pairs(counts.sum(keepdims=True)), 1.0)
-    most = (in_found + in_true) / 2
-    return (together - expected) / (most - expected) if most != expected else 1.0
 
 
 def azimuth_figures(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from mirage.core.contracts import FloatArray, check_shape
 from mirage.core.errors import require_items
 
 _DEGREE = 3  # of the polynomial kernel
+
+# torchmetrics has both, but as modules that see pictures, the Fréchet distance by eigenvalues of a
+# covariance [C, C], the kernel distance as a mean over random subsets. Here one set of features is
+# measured some twenty times over, less a group of objects each time. Tests hold them against it.
 
 
 def frechet_distance(found: FloatArray, wanted: FloatArray) -> float:
@@ -57,3 +63,10 @@ def _mean_of_pairs(x: FloatArray) -> float:
     """The kernel's mean over pairs of different pictures."""
     kernel = _kernel(x, x)
     return float((kernel.sum() - np.trace(kernel)) / (len(x) * (len(x) - 1)))
+
+
+# Metric of sets → its value, of features [N, C] and [M, C].
+DISTANCES: dict[str, Callable[[FloatArray, FloatArray], float]] = {
+    "fd": frechet_distance,
+    "kid": kernel_distance,
+}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.stats import wasserstein_distance
-from torchmetrics.functional.image import structural_similarity_index_measure
+from torchmetrics.functional.image import (
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
 
 from mirage.core.contracts import ByteArray, FloatArray, check_shape
 from mirage.core.errors import MirageError, require_items
@@ -22,9 +27,11 @@ _QUANTILES = 64  # of a picture's colours along each axis of its sketch
 def psnr(view: ByteArray, truth: ByteArray) -> FloatArray:
     """Peak signal-to-noise ratio of uint8 images [..., H, W, 3], dB, [...]; ∞ where equal."""
     check_shape("view", view, truth.shape)
-    squared = np.square(view.astype(float) - truth.astype(float)).mean(axis=(-3, -2, -1))
-    with np.errstate(divide="ignore"):
-        return np.asarray(10.0 * np.log10(255.0**2 / squared))
+    view_pixels, true_pixels = (torch.from_numpy(i.astype(float)) for i in (view, truth))
+    scores = peak_signal_noise_ratio(
+        view_pixels, true_pixels, data_range=255.0, reduction="none", dim=(-3, -2, -1)
+    )
+    return np.asarray(scores.numpy())
 
 
 def ssim(view: ByteArray, truth: ByteArray) -> FloatArray:
@@ -177,3 +184,74 @@ def breathing(heights: Sequence[float]) -> FloatArray:
     if len(heights) < 2:
         return np.array([np.nan])
     return np.array([np.std(heights) / np.mean(heights)])
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """V pictures [V, H, W, 3] uint8, and the features of their patches [V, h, w, C]."""
+
+    frames: ByteArray
+    features: torch.Tensor
+
+    @cached_property
+    def pooled(self) -> FloatArray:
+        """[V, C], as of `pool`."""
+        return pool(self.features)
+
+
+@dataclass(frozen=True)
+class SeenViews:
+    """V views of one object, and what was seen in them.
+
+    Attributes:
+        views: the pictures. photo: the one they are of. truth: the true renders, or None.
+        away: [V] degrees from the azimuth asked for, as the bank reads them.
+        hits: [V] whether it reads the pose asked for.
+        second_away: [V] as `away`, by the second reader; None without one.
+        heights: of the object, in the views where it was found.
+        closed: whether the first view follows the last.
+    """
+
+    views: Pictures
+    photo: Pictures
+    truth: Pictures | None
+    away: FloatArray
+    hits: npt.NDArray[np.bool_]
+    second_away: FloatArray | None
+    heights: Sequence[float]
+    closed: bool
+
+
+def _near(away: FloatArray | None) -> FloatArray | None:
+    return None if away is None else (away <= NEAR).astype(float)
+
+
+def _adjacent(of: SeenViews) -> FloatArray | None:
+    return adjacent_similarity(of.views.pooled, of.closed) if len(of.away) > 1 else None
+
+
+# Metric of single views → its values: one a view, a step or the object; None where there is none.
+_OF_VIEWS: dict[str, Callable[[SeenViews], FloatArray | None]] = {
+    "azimuth_error": lambda of: of.away,
+    "within": lambda of: _near(of.away),
+    "target_pose_accuracy": lambda of: of.hits.astype(float),
+    "to_reference": lambda of: similarity(of.views.pooled, of.photo.pooled),
+    "colour_distance": lambda of: colour_distance(of.photo.frames[0], of.views.frames),
+    "second_error": lambda of: of.second_away,
+    "second_within": lambda of: _near(of.second_away),
+    "adjacent": _adjacent,
+    "breathing": lambda of: breathing(of.heights) if len(of.away) > 1 else None,
+}
+_AGAINST_TRUTH: dict[str, Callable[[Pictures, Pictures], FloatArray]] = {
+    "psnr": lambda of, true: psnr(of.frames, true.frames),
+    "ssim": lambda of, true: ssim(of.frames, true.frames),
+    "feature_distance": lambda of, true: feature_distance(of.features, true.features),
+}
+
+
+def measure(seen: SeenViews) -> dict[str, FloatArray]:
+    """Metric → its values, of every one that can be had."""
+    found = {name: of(seen) for name, of in _OF_VIEWS.items()}
+    if seen.truth is not None:
+        found |= {name: of(seen.views, seen.truth) for name, of in _AGAINST_TRUTH.items()}
+    return {name: values for name, values in found.items() if values is not None}

@@ -20,26 +20,18 @@ from mirage.drawing.canvas import enlarge
 from mirage.drawing.panel import Panel
 from mirage.drawing.plots.curves import training_curve
 from mirage.drawing.ring import FULL_CIRCLE, arc_of
-from mirage.drawing.tables import Table
-from mirage.evaluation.figures import AZIMUTHS, FIGURES, TURNED, reliability_of
-from mirage.evaluation.pose_tables import truth_tables
+from mirage.evaluation.figures import AZIMUTHS, FIGURES, TURNED, reliability_of, tables_of
 from mirage.evaluation.turned import FACTS, TurnedObject
-from mirage.evaluation.view_tables import view_tables
 from mirage.generation.kept_object import FACTS as SHAPE_FACTS
 from mirage.generation.kept_object import KeptObject, read_film
 from mirage.generation.kept_views import read_orbit
+from mirage.metrics.registry import AZIMUTH_ERROR, METRICS
 from mirage.report.browsers import PartBrowser, PoseBrowser
 from mirage.report.orbit_view import OrbitView
 from mirage.report.page import Listing, ReportPage
 from mirage.report.solid_view import SolidView
 from mirage.runs.folder import VIEWS_FILE, RunFolder, open_picture, read_json
 
-# Figures of single objects as the page names them.
-_TOLD = {
-    "azimuth_error": "azimuth error, °",
-    "psnr": "PSNR, dB",
-    "colour_distance": "colour distance",
-}
 _DRAGGED = 12  # objects that the page holds whole: each takes some 400 KB
 _CHECKPOINTS = 6  # of a training, evenly chosen, turned side by side
 
@@ -60,7 +52,7 @@ def page_of_run(config: Config, folder: RunFolder) -> ReportPage:
         orbits=_orbits(folder),
         compared=_compared(folder["evaluate"] / TURNED),
         solids=_solids(folder),
-        tables=_tables(figures),
+        tables=[] if figures is None else tables_of(figures),
         plots=[*_azimuths(folder), *_plots(folder["evaluate"] / "ablations")],
         rings=[] if gallery is None else [_ring(gallery, summary, config)],
         parts=[] if gallery is None else [_parts(gallery)],
@@ -125,7 +117,7 @@ def _orbits(folder: RunFolder) -> list[OrbitView]:
         facts = read_json(facts_path)
         away = [circular_distance(v["azimuth_asked"], v["azimuth_found"]) for v in facts["views"]]
         scores = {
-            _TOLD["azimuth_error"]: float(np.mean(away)),
+            AZIMUTH_ERROR.title: float(np.mean(away)),
             "confidence in the photo’s pose": float(facts["reference_confidence"]),
         }
         name = "/".join(Path(facts["reference"]).parts[-2:])  # file names alone often repeat
@@ -139,7 +131,7 @@ def _compared(kept: Path) -> list[OrbitView]:
     views = []
     for facts in sorted(kept.glob(f"*/{FACTS}")):
         turned = TurnedObject.load(facts.parent)
-        scores = {mode: {_TOLD[name]: value for name, value in of.items()}
+        scores = {mode: {METRICS[name].title: value for name, value in of.items()}
                   for mode, of in turned.scores.items()}  # fmt: skip
         views.append(OrbitView(turned.name, turned.azimuth, turned.rows, turned.pose,
                                turned.photo, turned.photo_pose, scores))  # fmt: skip
@@ -254,53 +246,3 @@ def _listings(config: Config) -> list[Listing]:
         Listing("Commands", "\n".join(commands)),
         Listing("All settings", config_text(config), folded=True),
     ]
-
-
-def _tables(figures: dict[str, Any] | None) -> list[Table]:
-    if figures is None:
-        return []
-    poses = figures["poses"]
-    rows = [[words, poses[name]] for name, words in _AGREEMENT.items() if name in poses]
-    tables = [Table("Poses", ["", "value"], rows)]
-    if "image_azimuth_error" in poses:
-        tables.append(_errors(poses))
-    if poses.get("baselines"):
-        tables.append(_baselines(poses))
-    return tables + truth_tables(poses.get("truth")) + view_tables(figures)
-
-
-_AGREEMENT = {
-    "ring_score": "ring score",
-    "nmi": "mutual information with true azimuths (NMI)",
-    "purity": "purity",
-    "homogeneity": "homogeneity",
-}
-_ERRORS = {"median_deg": "median, °", "p90_deg": "90th percentile, °", "beyond_90": "beyond 90°"}
-
-
-def _errors(poses: dict[str, Any]) -> Table:
-    rows = [
-        [words, *(poses.get(name, {}).get(key) for key in _ERRORS)]
-        for name, words in (
-            ("image_azimuth_error", "read of the photo"), ("pose_azimuth_error", "of its pose")
-        )
-    ]  # fmt: skip
-    return Table(
-        "Error of a photo's azimuth", ("azimuth", *_ERRORS.values()), rows,
-        "Against the truth, once the ring's free offset and direction are chosen.",
-    )  # fmt: skip
-
-
-def _baselines(poses: dict[str, Any]) -> Table:
-    """Azimuth errors of the poses beside simpler ways to find them."""
-    own = {"name": "this run"} | poses.get("pose_azimuth_error", {})
-    own["homogeneity"] = poses.get("homogeneity")
-    names = ("name", *_ERRORS, "homogeneity")
-    rows = [[row.get(name) for name in names] for row in (own, *poses["baselines"])]
-    return Table(
-        "Poses and simpler ways to find them",
-        ("", *_ERRORS.values(), "homogeneity"),
-        rows,
-        "Error of the azimuth of each photo's pose, against the truth; and the share of photos "
-        "more than 90° off.",
-    )

@@ -15,17 +15,16 @@ from mirage.config import Config, PlotConfig
 from mirage.core.files import replacing
 from mirage.drawing.plots.sweeps import Series, draw_panels
 from mirage.evaluation.figures import FIGURES
+from mirage.metrics.registry import AZIMUTHS, POSES, RING_SCORE, VIEWS
 from mirage.runs.folder import SUMMARY_FILE, RunFolder, read_json, save_picture
 from mirage.sweeps.multirun import Job, Multirun
 
 _OF_POSES = (
-    "poses.homogeneity", "poses.nmi", "poses.pose_azimuth_error.median_deg",
-    "poses.pose_azimuth_error.p90_deg", "poses.pose_azimuth_error.beyond_90", "poses.ring_score",
-)  # fmt: skip
-_OF_VIEWS = (
-    "views.mode.target_pose_accuracy", "views.mode.psnr", "views.mode.feature_distance",
-    "views.mode.colour_distance",
-)  # fmt: skip
+    *(f"poses.{metric.name}" for metric in POSES if metric.main),
+    *(f"poses.pose_azimuth_error.{metric.name}" for metric in AZIMUTHS if metric.main),
+    f"poses.{RING_SCORE.name}",
+)
+_OF_VIEWS = tuple(f"views.mode.{metric.name}" for metric in VIEWS if metric.main)
 
 
 @dataclass(frozen=True)

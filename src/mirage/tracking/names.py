@@ -9,6 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from mirage.metrics.registry import AUTOENCODER as OF_AUTOENCODERS
+from mirage.metrics.registry import FEATURE_DISTANCE, METRICS
+
 STEP = "trainer/global_step"
 
 # W&B's job types.
@@ -44,6 +47,11 @@ def _split(pattern: str) -> list[str]:
     return re.split(r"\b([A-Z]+)\b", pattern)
 
 
+def _best(metric: str) -> str:
+    """What W&B keeps of a metric that is logged again and again."""
+    return {"up": "max,last", "down": "min,last", "none": "last"}[METRICS[metric].better]
+
+
 LOGGED = (
     Logged(STEP, (AUTOENCODER, POSES, TRAIN, VIEWS, SHAPE, EVALUATE), "number",
            "optimizer steps of the model: the axis of all; 0 where there is none"),
@@ -59,18 +67,20 @@ LOGGED = (
            "of all processes together, over ten steps, without validation", "last"),
     Logged("val/loss", (AUTOENCODER, TRAIN), "number", "the same error on held-out photos",
            "min,last"),
-    Logged("autoencoder/psnr", (AUTOENCODER,), "number", "of held-out photos, dB"),
-    Logged("autoencoder/ssim", (AUTOENCODER,), "number", "of held-out photos, at most 1"),
-    Logged("autoencoder/feature_distance", (AUTOENCODER,), "number",
-           "of held-out photos, 0 to 4; where the backbone can be had"),
+    *(Logged(f"autoencoder/{metric.name}", (AUTOENCODER,), "number",
+             f"of held-out photos, {metric.unit or metric.bounds}"
+             + "; where the backbone can be had" * (metric == FEATURE_DISTANCE))
+      for metric in OF_AUTOENCODERS),
     Logged("autoencoder/reconstructions", (AUTOENCODER,), "picture",
            "held-out photos, and below them what becomes of them"),
     Logged("views/target_pose_accuracy", (TRAIN, VIEWS), "number",
-           "share of views that the bank reads as the pose asked for", "max,last"),
+           "share of views that the bank reads as the pose asked for",
+           _best("target_pose_accuracy")),
     Logged("views/azimuth_error", (TRAIN, VIEWS), "number",
-           "mean over views, degrees from the azimuth asked for to the one read", "min,last"),
+           "mean over views, degrees from the azimuth asked for to the one read",
+           _best("azimuth_error")),
     Logged("views/colour_distance", (TRAIN, VIEWS), "number",
-           "mean over views, of their colours to the photo's, 0 to 1", "min,last"),
+           "mean over views, of their colours to the photo's, 0 to 1", _best("colour_distance")),
     Logged("views/orbits", (TRAIN, VIEWS), "picture", "a row a reference: the photo, its views"),
     Logged("views/turning", (TRAIN, VIEWS), "films", "a GIF a reference"),
     Logged("views/review", (TRAIN, VIEWS), "table", "a row a view, with its pictures and scores"),

@@ -17,6 +17,7 @@ from mirage.diagnostics.pose_panels import pose_files
 from mirage.drawing.panels import contact_sheet
 from mirage.generation.kept_object import FACTS, FILM, MESHES
 from mirage.generation.kept_views import read_orbit
+from mirage.metrics.registry import AUTOENCODER, FOUND, OBJECTS
 from mirage.runs.folder import SUMMARY_FILE, VIEWS_FILE, RunFolder, read_json
 from mirage.tracking.artifacts import Bundle, fingerprint_of, log_bundle, use_bundle
 from mirage.tracking.evaluation import log_evaluation
@@ -31,14 +32,13 @@ from mirage.tracking.provenance import (
 )
 from mirage.tracking.review import Reading, log_views, review_rows
 
-_FOUND = ("num_images", "num_poses", "ring_score", "mean_confidence", "outliers")
 _SHOWN = 100  # references in the picture of views, and films; W&B cuts longer lists
 
 
 def record_poses(config: Config, folder: RunFolder) -> None:
     """Poses that were found: pictures, figures, labels and bank."""
     summary = read_json(folder["poses"] / SUMMARY_FILE)
-    figures = {f"poses/{name}": summary[name] for name in _FOUND}
+    figures = {f"poses/{metric.name}": summary[metric.name] for metric in FOUND}
     with recording(record_of(config, folder, "poses")) as run:
         log_pictures(run, "poses", pose_files(folder["poses"]), **figures)
         log_bundle(run, poses_bundle(config, folder))
@@ -48,10 +48,7 @@ def record_autoencoder(
     config: Config, folder: RunFolder, figures: Mapping[str, Any], picture: Path
 ) -> None:
     """What an autoencoder keeps of held-out photos, in the W&B run of its training."""
-    told = {
-        f"autoencoder/{name}": figures[name]
-        for name in ("psnr", "ssim", "feature_distance") if name in figures
-    }  # fmt: skip
+    told = {f"autoencoder/{m.name}": figures[m.name] for m in AUTOENCODER if m.name in figures}
     with recording(record_of(config, folder, "autoencoder")) as run:
         log_pictures(run, "autoencoder", [picture], **told)
 
@@ -107,8 +104,7 @@ def record_objects(config: Config, folder: RunFolder, targets: Sequence[Path]) -
     """
     shown = list(targets)[:_SHOWN]
     facts = [read_json(target / FACTS) for target in targets]
-    names = ("silhouette_iou", "colour_error")
-    figures = {f"shape/{name}": float(np.mean([f[name] for f in facts])) for name in names}
+    figures = {f"shape/{m.name}": float(np.mean([f[m.name] for f in facts])) for m in OBJECTS}
     with recording(record_of(config, folder, "shape")) as run:
         use_bundle(run, model_bundle(folder, folder.key("model")))
         meshes = {target.name: target / MESHES[0] for target in shown}

@@ -8,18 +8,13 @@ from typing import Any
 import wandb
 
 from mirage.core.errors import MirageError
+from mirage.metrics.registry import MEDIAN, METRICS, VIEWS
 from mirage.tracking.key import has_wandb_key
 from mirage.tracking.logger import PROJECT
-from mirage.tracking.names import STEP, named
+from mirage.tracking.names import LOGGED, STEP, named
 
 _POSES = ("ring", "montage", "parts", "part_masks", "pairs", "sizes", "stability", "doubts")
 _ROWS = ("none", "start", "soft", "hard", "copy_the_reference", "nearest_training_image")
-_MEASURED = {
-    "target_pose_accuracy": "Target-pose accuracy",
-    "psnr": "PSNR to the true render, dB",
-    "feature_distance": "Feature distance to the true render",
-    "colour_distance": "Colour distance to the photo: copying wins",
-}
 
 
 def apply(words: Sequence[str]) -> str:
@@ -100,9 +95,7 @@ def _views() -> list[Any]:
     return [
         wr.MediaBrowser(media_keys=[named("views/orbits")], num_columns=1, layout=wide),
         wr.MediaBrowser(media_keys=[named("views/turning")]),
-        _line("Views read as the pose asked for", "views/target_pose_accuracy"),
-        _line("From the azimuth asked for, degrees", "views/azimuth_error"),
-        _line("Colours, from the photo's", "views/colour_distance"),
+        *(_line(_title(name), name) for name in _metrics("views")),
         wr.WeavePanelSummaryTable(table_name=named("views/review"), layout=wide),
     ]
 
@@ -113,8 +106,7 @@ def _objects() -> list[Any]:
     return [
         wr.MediaBrowser(media_keys=[named("shape/objects")]),
         wr.MediaBrowser(media_keys=[named("shape/turning")]),
-        wr.BarPlot(title="Silhouettes, with the views'", metrics=[named("shape/silhouette_iou")]),
-        wr.BarPlot(title="Colours, from the views'", metrics=[named("shape/colour_error")]),
+        *_bars("shape"),
     ]
 
 
@@ -131,9 +123,7 @@ def _autoencoder() -> list[Any]:
 
     return [
         wr.MediaBrowser(media_keys=[named("autoencoder/reconstructions")]),
-        wr.BarPlot(title="PSNR of held-out photos, dB", metrics=[named("autoencoder/psnr")]),
-        wr.BarPlot(title="SSIM", metrics=[named("autoencoder/ssim")]),
-        wr.BarPlot(title="Feature distance", metrics=[named("autoencoder/feature_distance")]),
+        *_bars("autoencoder"),
     ]
 
 
@@ -142,14 +132,7 @@ def _poses() -> list[Any]:
 
     return [
         *(wr.MediaBrowser(media_keys=[named(f"poses/{name}")]) for name in _POSES),
-        *(
-            wr.BarPlot(title=title, metrics=[named(f"poses/{name}")])
-            for name, title in {
-                "ring_score": "Ring score",
-                "num_poses": "Poses",
-                "mean_confidence": "Mean confidence",
-            }.items()
-        ),
+        *_bars("poses"),
     ]
 
 
@@ -164,17 +147,37 @@ def _evaluation() -> list[Any]:
         ),
         *(
             wr.BarPlot(
-                title=title, metrics=[named(f"evaluate/views/{row}/{name}") for row in _ROWS]
+                title=_title(metric.name),
+                metrics=[named(f"evaluate/views/{row}/{metric.name}") for row in _ROWS],
             )
-            for name, title in _MEASURED.items()
+            for metric in VIEWS
+            if metric.main
         ),
         wr.BarPlot(
-            title="Azimuth error of photos, median, degrees",
-            metrics=[named("evaluate/poses/image_azimuth_error/median_deg")],
+            title=f"Azimuth error of photos, {MEDIAN.heading}",
+            metrics=[named(f"evaluate/poses/image_azimuth_error/{MEDIAN.name}")],
         ),
         wr.MediaBrowser(media_keys=[named("evaluate/reliability")]),
         wr.RunComparer(diff_only="split", layout=wide),
     ]
+
+
+def _metrics(place: str) -> list[str]:
+    """The metrics that are logged there."""
+    numbers = [item.name for item in LOGGED if item.kind == "number"]
+    return [name for name in numbers if name.startswith(f"{place}/")]
+
+
+def _title(name: str) -> str:
+    """Of a metric by its name, logged or plain: what it is called, and which way is better."""
+    heading = METRICS[name.split("/")[-1]].heading
+    return heading[0].upper() + heading[1:]
+
+
+def _bars(place: str) -> list[Any]:
+    import wandb_workspaces.reports.v2 as wr
+
+    return [wr.BarPlot(title=_title(name), metrics=[name]) for name in _metrics(place)]
 
 
 def _line(title: str, *names: str) -> Any:

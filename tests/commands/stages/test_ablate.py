@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import astuple
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mirage.commands.stages import ablate
 from mirage.commands.stages.ablate import run, with_row
 from mirage.config import AblationConfig, Config
 from mirage.config.load import load_config
@@ -35,4 +37,20 @@ def test_what_is_no_setting_of_views_is_told(tmp_path: Path) -> None:
     with pytest.raises(MirageError, match=r"configuration key views\.mode"):
         with_row(Config(), "odd", {"mode": "loud"})
     with pytest.raises(MirageError, match="no ablation is named"):
-        run(Request("ablate", given=Config(ablation=AblationConfig(), run=str(tmp_path))))
+        run(Request("ablate", given=Config(run=str(tmp_path))))
+
+
+def test_a_panel_is_headed_as_its_metric_and_as_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[str, Any] = {}
+    monkeypatch.setattr(ablate, "draw_panels", lambda x, panels: drawn.update(panels))
+    rows = [{"mode": "soft", "kid": 0.002, "intervals": {"kid": {"low": 0.001, "high": 0.005}}}]
+    ablate._draw({"views": rows}, ["kid", "psnr"])
+    (panel,) = drawn["KID × 1000 ↓"]
+    assert list(drawn) == ["KID × 1000 ↓"]  # there is no PSNR to draw
+    assert panel.mean == pytest.approx([2.0]) and panel.spread == pytest.approx([2.0])
+
+
+def test_a_figure_that_is_no_metric_of_views_is_refused() -> None:
+    assert AblationConfig(figures=["kid", "seconds_a_view"]).figures == ["kid", "seconds_a_view"]
+    with pytest.raises(MirageError, match=r"configuration key ablation\.figures"):
+        AblationConfig(figures=["homogeneity"])

@@ -19,7 +19,7 @@ POSES: dict[str, Any] = {
     "left_right": 0.0075,
     "pose_azimuth_error": ERRORS,
     "image_azimuth_error": ERRORS | {"median_deg": 2.75},
-    "baselines": [{"name": "random", "homogeneity": 0.25, **ERRORS, "median_deg": 82.6}],
+    "baselines": [{"name": "random", **ERRORS, "median_deg": 82.6}],
     "reliability": [{"confidence": 0.5, "accuracy": 0.75, "median_error": 6.5, "count": 48}],
 }
 
@@ -71,12 +71,14 @@ def tables(figures: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> list[
 def test_poses_stand_beside_the_baselines(capsys: pytest.CaptureFixture[str]) -> None:
     rows = printed({"poses": POSES, "views": []}, capsys)
     assert rows["number"] == ["24 (24 poses, as asked for)"]
-    assert rows["ring_score"] == ["0.875"] and rows["left_right"] == ["0.007"]
-    assert rows["its pose's"] == ["3.25", "9.5", "0.0125", "0.812"]
-    assert rows["its own"] == ["2.75", "9.5", "0.0125", "–"]  # an azimuth is no cluster
-    assert rows["random"] == ["82.6", "9.5", "0.0125", "0.25"]
-    assert rows["0.50"] == ["0.75", "6.5°", "48"]
-    assert "mask_iou" not in rows and "soft" not in rows
+    assert rows["ring score ↑"] == ["0.875"] and rows["left for right ↓"] == ["0.007"]
+    assert rows["its pose's"] == ["3.25", "9.50", "1.25", "0.812"]
+    assert rows["its own"] == ["2.75", "9.50", "1.25", "–"]  # an azimuth is no cluster
+    assert rows["random"] == ["82.60", "9.50", "1.25", "–"]
+    assert rows["0.50"] == ["0.75", "6.5", "48"]
+    assert "mask IoU ↑" not in rows and "soft" not in rows
+    errors = tables_of({"poses": POSES, "views": []})[1]
+    assert errors.columns[1:4] == ["median, ° ↓", "90th percentile, ° ↓", "beyond 90°, % ↓"]
 
 
 def test_views_stand_beside_their_intervals_and_every_table_tells_how_far_off_they_are(
@@ -118,7 +120,7 @@ def test_photos_without_truth_get_no_errors(capsys: pytest.CaptureFixture[str]) 
     known = {name: POSES[name] for name in ("num_poses", "count", "ring_score")}
     found = tables(views(row("soft", **SEEN)) | {"poses": known}, capsys)
     assert [[cells[0] for cells in table] for table in found] == [
-        ["number", "ring_score"], ["soft"],
+        ["number", "ring score ↑"], ["soft"],
     ]  # fmt: skip
     assert len(found[1][0]) == 6  # against the photo, since there is no truth
 

@@ -9,6 +9,7 @@ are not without end, others are drawn, but some may be among those of `evaluate`
 from __future__ import annotations
 
 from dataclasses import replace
+from math import nan
 from typing import Any
 
 from mirage.config import Config
@@ -23,6 +24,7 @@ from mirage.evaluation.view_cases import view_cases
 from mirage.evaluation.view_figures import RunPhotos, measure_views
 from mirage.evaluation.view_tables import view_tables
 from mirage.generation.turner import Turner
+from mirage.metrics.registry import METRICS
 from mirage.runs.folder import RunFolder, hash_of, read_json, replacing, save_picture, write_json
 from mirage.runs.request import Request
 from mirage.sampler.targets import pose_azimuths
@@ -105,12 +107,11 @@ def _measure(config: Config, folder: RunFolder, rows: dict[str, Config]) -> dict
 def _draw(figures: dict[str, Any], names: list[str]) -> Any:
     """A panel a figure: a dot a row, with a bar as long as its interval."""
     panels = {}
-    for name in names:
-        rows = [row for row in figures["views"] if name in row]
-        low, high = ([row["intervals"].get(name, {}).get(end, float("nan")) for row in rows]
-                     for end in ("low", "high"))  # fmt: skip
-        spread = [(b - a) / 2 for a, b in zip(low, high, strict=True)]
+    for metric in map(METRICS.__getitem__, names):
+        rows = [row for row in figures["views"] if metric.name in row]
+        ends = [row["intervals"].get(metric.name, {"low": nan, "high": nan}) for row in rows]
         if rows:
-            values = [row[name] for row in rows]
-            panels[name] = [Series("", [row["mode"] for row in rows], values, spread)]
+            values = [metric.factor * row[metric.name] for row in rows]
+            spread = [metric.factor * (end["high"] - end["low"]) / 2 for end in ends]
+            panels[metric.heading] = [Series("", [row["mode"] for row in rows], values, spread)]
     return draw_panels("", panels)

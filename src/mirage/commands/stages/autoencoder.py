@@ -34,6 +34,7 @@ from mirage.evaluation.reconstruction import (
 )
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.image_set import open_images
+from mirage.metrics.registry import PSNR
 from mirage.model.autoencoder import AutoencoderTraining, build_autoencoder, reconstruct_noise
 from mirage.model.codec import load_autoencoder
 from mirage.runs.folder import RunFolder, hash_of, read_json, save_picture, write_json
@@ -75,7 +76,7 @@ def run(request: Request) -> str:
     figures = _measure_once(config, folder, sources, hash_of(key, config.backbone))
     if ranks.is_first:
         print_tables([table_of(figures["rows"], settings.size)])
-    psnr = figures["rows"][0]["psnr"]
+    psnr = figures["rows"][0][PSNR.name]
     return f"autoencoder: {settings.steps} steps, {psnr:.1f} dB held out → {where / MODEL}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mirage.distributed.ranks import find_ranks
+from mirage.metrics.registry import MEDIAN, PSNR
 from mirage.report.page import write_page
 from mirage.report.run_page import page_of_run, read_figures
 from mirage.runs.request import Request
@@ -27,8 +28,10 @@ def _headline(figures: dict[str, Any] | None) -> str:
     poses = figures["poses"]
     error = poses.get("image_azimuth_error") or poses.get("truth", {}).get("error")
     if error:
-        parts.append(f"azimuth error {error['median_deg']:.1f}° (median)")
-    for row in figures["views"]:
-        if "psnr" in row:
-            parts.append(f"{row['mode']} {row['psnr']:.1f} dB")
+        parts.append(f"azimuth error {error[MEDIAN.name]:.1f}{MEDIAN.unit} (median)")
+    parts += [
+        f"{row['mode']} {row[PSNR.name]:.1f} {PSNR.unit}"
+        for row in figures["views"]
+        if PSNR.name in row
+    ]
     return " · " + " · ".join(parts) if parts else ""

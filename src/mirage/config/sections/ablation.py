@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mirage.config.checks import positive, require
+from mirage.config.checks import one_of, positive, require
+from mirage.metrics.registry import OF_ROWS
 
 
 @dataclass
@@ -19,13 +20,13 @@ class AblationConfig:
     views: int = 8  # views per object
     # Drawn, a panel each.
     figures: list[str] = field(
-        default_factory=lambda: [
-            "target_pose_accuracy", "psnr", "feature_distance", "colour_distance", "fd",
-        ]
-    )  # fmt: skip
+        default_factory=lambda: [metric.name for metric in OF_ROWS if metric.main]
+    )
 
     def __post_init__(self) -> None:
         positive("ablation", self, "objects", "views")
+        for name in self.figures:
+            one_of("ablation.figures", name, [metric.name for metric in OF_ROWS])
         require(
             bool(self.name) or not self.rows, "ablation.name", "rows without a name",
             "name the ablation: its table is kept below that name",
