@@ -16,7 +16,6 @@ from mirage.commands import doctor
 from mirage.commands.doctor import (
     Finding,
     advise,
-    ask,
     examine,
     find_hub,
     find_rendering,
@@ -24,6 +23,7 @@ from mirage.commands.doctor import (
 )
 from mirage.config import AUTO
 from mirage.config.load import load_config
+from mirage.core.network import ask
 from mirage.generation.pretrained import shipped
 
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import lightning
 import numpy as np
@@ -24,6 +25,8 @@ from mirage.core.errors import MirageError
 from mirage.datamodules.posed import PosedImages
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
+from mirage.tracking import logger as tracking_logger
+from mirage.tracking.key import Mode
 from mirage.tracking.logger import Record, recording, wandb_logger
 
 MakeDenoiser = Callable[..., PoseDenoiser]
@@ -112,6 +115,24 @@ def test_a_server_that_refuses_is_told_of(tmp_path: Path, monkeypatch: pytest.Mo
     ):
         pass
     assert "WANDB_MODE=offline" in caught.value.todo
+
+
+def test_a_run_that_was_deleted_there_gives_way_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, begin, asked = tmp_path / "run" / "train" / "wandb", wandb.init, list[str]()
+
+    def init(**settings: Any) -> Any:
+        asked.append(settings["id"])
+        if len(asked) == 1:
+            raise wandb.errors.CommError("run a was previously created and deleted")
+        return begin(**settings | {"mode": "offline"})
+
+    monkeypatch.setattr(tracking_logger, "find_mode", lambda: Mode("online", "there is a key"))
+    monkeypatch.setattr(wandb, "init", init)
+    with recording(Record(folder, "a", "train")) as run:
+        assert run.id == asked[1] != asked[0]
+    assert (folder / "wandb_id.txt").read_text() == asked[1]
 
 
 def test_a_record_says_what_it_is_of(tmp_path: Path) -> None:

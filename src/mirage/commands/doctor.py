@@ -8,9 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from ctypes.util import find_library
 from dataclasses import dataclass
@@ -18,8 +15,9 @@ from importlib import metadata, util
 from pathlib import Path
 
 from mirage.core.machine import allowed_memory, allowed_processors
+from mirage.core.network import ask
 from mirage.runs.request import Request
-from mirage.tracking.key import has_wandb_key
+from mirage.tracking.key import asked_mode, has_wandb_key
 
 _HUB, _HUB_SECONDS = "https://huggingface.co", 2.0
 _DINOV2 = "models--timm--vit_small_patch14_reg4_dinov2.lvd142m"  # as the hub's cache names it
@@ -110,9 +108,8 @@ def find_disk(folder: Path) -> Finding:
 
 def find_wandb() -> Finding:
     """Where training is logged to."""
-    mode = os.environ.get("WANDB_MODE")
-    if mode:
-        return Finding("W&B", f"WANDB_MODE={mode} is obeyed")
+    if asked := asked_mode():
+        return Finding("W&B", f"{asked} is obeyed")
     if has_wandb_key():
         return Finding("W&B", "a key is set: training is logged online")
     todo = "`wandb login`, if it should be online; nothing needs it"
@@ -156,29 +153,6 @@ def find_hub() -> Finding:
 def _hub_cache() -> Path:
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     return Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
-
-
-def ask(url: str, seconds: float) -> str | None:
-    """Why a server gave no answer, in words; None if it did.
-
-    In a thread of its own, that is left behind: looking up a name knows no time limit.
-    """
-    outcome: list[str | None] = []
-
-    def look() -> None:
-        try:
-            request = urllib.request.Request(url, method="HEAD")
-            urllib.request.urlopen(request, timeout=seconds).close()
-            outcome.append(None)
-        except urllib.error.HTTPError as error:
-            outcome.append(f"it answers {error.code}")
-        except (OSError, ValueError) as error:
-            outcome.append(str(getattr(error, "reason", error)))
-
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return outcome[0] if outcome else f"no answer in {seconds:.0f} s"
 
 
 def find_gpu() -> Finding:

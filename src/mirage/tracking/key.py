@@ -1,14 +1,62 @@
-"""Whether W&B can be told of anything; apart, for it needs none of what tracking needs."""
+"""How W&B is told of a run: online, offline or not; found out without W&B itself, nor a prompt."""
 
 from __future__ import annotations
 
 import netrc
 import os
 from configparser import ConfigParser, Error
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mirage.core.network import ask
+
 _HOSTS = ("api.forge.coreweave.com", "api.wandb.ai")  # W&B's own, by its new and its old name
+_SECONDS = 3.0  # that its server is given to answer
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How W&B is told.
+
+    Attributes:
+        name: online, offline, disabled, …, in W&B's words. why: in ours.
+        doubt: whether it is another one than a person would expect.
+    """
+
+    name: str
+    why: str
+    doubt: bool = False
+
+    def __str__(self) -> str:
+        return self.why
+
+
+def asked_mode() -> Mode | None:
+    """What WANDB_MODE says, or what `wandb offline` and `wandb disabled` leave; None: nothing."""
+    if name := os.environ.get("WANDB_MODE"):
+        return Mode(name, f"WANDB_MODE={name}")
+    if (name := _setting("mode")) and name != "online":
+        return Mode(name, f"`wandb {name}`")
+    return None
+
+
+def find_mode() -> Mode:
+    """What was asked for; else online where there is a key and W&B answers, offline elsewhere."""
+    if (asked := asked_mode()) is not None:
+        return asked
+    if not has_wandb_key():
+        return Mode("offline", "there is no key")
+    why = _why_silent(_server())
+    if why is None:
+        return Mode("online", "there is a key")
+    return Mode("offline", f"W&B does not answer ({why}); `wandb sync` sends it later", doubt=True)
+
+
+@cache
+def _why_silent(server: str) -> str | None:
+    return ask(server, _SECONDS, well=False)
 
 
 def has_wandb_key() -> bool:
@@ -23,17 +71,23 @@ def has_wandb_key() -> bool:
 
 
 def _hosts() -> tuple[str, ...]:
-    server = os.environ.get("WANDB_BASE_URL") or _server_logged_in_to()
-    host = urlsplit(server).netloc
+    host = urlsplit(_server()).netloc
     return (host,) if host and host not in _HOSTS else _HOSTS
 
 
-def _server_logged_in_to() -> str:
-    """What `wandb login --host` leaves; empty where W&B's own server is meant."""
+def _server() -> str:
+    """The server in use: W&B's own, or the one that `wandb login --host` left."""
+    return os.environ.get("WANDB_BASE_URL") or _setting("base_url") or f"https://{_HOSTS[-1]}"
+
+
+def _setting(name: str) -> str:
+    """Of W&B's settings files, of the folder's before the person's; empty where it is in none."""
     folder = os.environ.get("WANDB_CONFIG_DIR") or Path.home() / ".config" / "wandb"
+    here = Path(os.environ.get("WANDB_DIR") or ".")
+    own = here / (".wandb" if (here / ".wandb").exists() else "wandb")
     settings = ConfigParser(interpolation=None)
     try:
-        settings.read(Path(folder) / "settings")
-    except Error:
+        settings.read([Path(folder) / "settings", own / "settings"])
+    except (Error, UnicodeDecodeError):
         return ""
-    return settings.get("default", "base_url", fallback="")
+    return settings.get("default", name, fallback="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +15,10 @@ import wandb
 from lightning.pytorch.loggers import Logger, WandbLogger
 
 from mirage.core.errors import MirageError
-from mirage.tracking.key import has_wandb_key
+from mirage.tracking.key import find_mode
 from mirage.tracking.names import define
+
+log = logging.getLogger(__name__)
 
 PROJECT = "mirage"
 _ID, _PLACE = "wandb_id.txt", "wandb_place.txt"  # of a W&B run, and where its folder was
@@ -45,13 +48,31 @@ class Record:
 def wandb_logger(record: Record) -> WandbLogger:
     """A logger of the record's W&B run.
 
-    WANDB_MODE is obeyed; where it is unset, runs are offline unless there is a key. Where an agent
-    of a W&B sweep started this, the run is the one that the agent asks for.
+    Online where there is a key, W&B answers, and nobody said otherwise (`find_mode`). Where an
+    agent of a W&B sweep started this, the run is the one that the agent asks for. A run that was
+    deleted on the site cannot be gone on with: another one is begun.
     """
     record.folder.mkdir(parents=True, exist_ok=True)
-    mode = os.environ.get("WANDB_MODE") or ("online" if has_wandb_key() else "offline")
-    os.environ["WANDB_MODE"] = mode  # an empty one is none
+    mode = find_mode()
+    if mode.doubt:
+        log.warning(f"W&B: recorded offline, since {mode}")
+    os.environ["WANDB_MODE"] = mode.name  # an empty one is none
     os.environ.setdefault("WANDB_SILENT", "true")
+    logger = _logger(record, mode.name)
+    if mode.name != "online":
+        return logger
+    try:
+        logger.experiment  # noqa: B018  begins the run
+    except wandb.Error as error:
+        if "deleted" not in str(error):
+            raise
+        log.warning(f"W&B: the run {logger.version} was deleted there; another one is begun")
+        (record.folder / _ID).unlink()
+        return _logger(record, mode.name)
+    return logger
+
+
+def _logger(record: Record, mode: str) -> WandbLogger:
     logger = WandbLogger(
         project=PROJECT,
         name=record.name,
