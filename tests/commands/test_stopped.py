@@ -21,7 +21,7 @@ from mirage.training.checkpoints import is_whole
 LONGER = ["train.steps=8", "train.checkpoint_minutes=0", "train.validate_every=1000"]
 
 
-INTERRUPTED = (130, "mirage: interrupted; the same command goes on from here\n")
+INTERRUPTED = (130, "mirage: interrupted; the same command resumes from here\n")
 KILLED = (-9, "")
 stopped = pytest.mark.parametrize(
     ("number", "ends"), [(signal.SIGKILL, KILLED), (signal.SIGINT, INTERRUPTED)]

@@ -14,14 +14,15 @@ from omegaconf import OmegaConf
 from processes import share_out
 from tiny_runs import mirage
 
-from mirage import cli
+from mirage.commands import running
 from mirage.config import AUTO, Config
 from mirage.config.load import load_config, save_config
 from mirage.core.errors import MirageError
 from mirage.core.files import SAVED
 from mirage.distributed.ranks import Ranks
-from mirage.images import manifest
+from mirage.images import image_set
 from mirage.runs.folder import RunFolder
+from mirage.runs.request import Request
 from mirage.training import circumstances, recipes
 from mirage.training.circumstances import look_around, settle
 from mirage.training.cost import TrainingCost
@@ -67,8 +68,11 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Config]]:
     """The stages that a command would run, each with its configuration, in a run with photos."""
     stages: list[tuple[str, Config]] = []
 
-    def stage(name: str) -> Any:
-        def run(config: Config, folder: RunFolder) -> str:
+    def find_run(module: str) -> Any:
+        name = module.removeprefix("stages.")
+
+        def run(request: Request) -> str:
+            config, folder = request.config, request.folder
             stages.append((name, config))
             folder[name if name == "images" else "report"].mkdir(parents=True, exist_ok=True)
             if name == "images":
@@ -77,8 +81,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Config]]:
 
         return run
 
-    monkeypatch.setattr(cli, "_stage", stage)
-    monkeypatch.setattr(manifest, "open_images", lambda folder: photos())
+    monkeypatch.setattr(running, "find_run", find_run)
+    monkeypatch.setattr(image_set, "open_images", lambda folder: photos())
     return stages
 
 
@@ -106,7 +110,7 @@ def test_a_run_is_trained_by_its_recipe_and_remembers_it(
     (first, before), *after = told
     assert first == "images" and before.recipe == AUTO
     assert {config.recipe for _, config in after} == {"photos_128"}
-    trained = dict(told)["training"]
+    trained = dict(told)["train"]
     assert trained.data.resolution == 128 and trained.train.steps == 20_000
     assert load_config(["run=runs/a"]) == trained
     told.clear()
@@ -122,7 +126,7 @@ def test_what_was_typed_before_the_choice_is_remembered_for_it(
     assert mirage("poses", "run=runs/a", "data.batch_size=64") == 0
     assert load_config(["run=runs/a"]).recipe == AUTO  # what trains may be another machine
     assert mirage("train", "run=runs/a") == 0
-    trained = dict(told)["training"]
+    trained = dict(told)["train"]
     assert trained.recipe == "photos_128" and trained.data.resolution == 128
     assert trained.train.steps == 20_000 and trained.data.batch_size == 64
     assert trained.given == []
@@ -138,7 +142,7 @@ def test_a_run_from_before_recipes_stays_as_it_began(told: list[tuple[str, Confi
     OmegaConf.save(old, path)
     assert mirage("run", "run=runs/a") == 0
     assert {config.recipe for _, config in told} == {None}
-    assert dict(told)["training"].data.resolution == Config().data.resolution
+    assert dict(told)["train"].data.resolution == Config().data.resolution
 
 
 def test_minutes_are_fitted_once(
@@ -151,12 +155,12 @@ def test_minutes_are_fitted_once(
     assert mirage("run", *words) == 0
     said = capsys.readouterr().out
     assert "recipe: photos_128_small" in said and "about 6 minutes" in said
-    trained = dict(told)["training"]
+    trained = dict(told)["train"]
     assert trained.budget.share is not None and 0.02 < trained.budget.share < 0.2
     assert trained.train.steps == round(12_000 * trained.budget.share)
     told.clear()
     assert mirage("run", *words) == 0  # the same words again are no other budget
-    assert dict(told)["training"] == trained
+    assert dict(told)["train"] == trained
     with pytest.raises(MirageError, match="settled already"):
         load_config(["run=runs/a", "budget.minutes=60"])
 
@@ -175,7 +179,7 @@ def test_steps_that_were_given_take_their_time_and_it_is_told(
 def test_an_experiment_that_is_named_is_fitted_too(told: list[tuple[str, Config]]) -> None:
     words = ["experiment=photos_128_small", "images.path=F", "run=runs/a", "budget.minutes=1e6"]
     assert mirage("run", *words) == 0
-    trained = dict(told)["training"]
+    trained = dict(told)["train"]
     assert trained.recipe == "photos_128_small" and trained.budget.share == 1.0
     assert trained.train.steps == 12_000
 
@@ -185,7 +189,7 @@ def test_a_dry_run_tries_the_recipe_and_keeps_none_of_it(told: list[tuple[str, C
     assert mirage("images", "images.path=F", "run=runs/a") == 0
     before = (Path("runs/a") / SAVED).read_text()
     assert mirage("train", "run=runs/a", "dry_run=true") == 0
-    assert dict(told)["training"].recipe == "photos_128"
+    assert dict(told)["train"].recipe == "photos_128"
     assert (Path("runs/a") / SAVED).read_text() == before
 
 

@@ -17,7 +17,7 @@ from mirage.callbacks.ema import WarmupEMA
 from mirage.commands.stages import train as training
 from mirage.config.load import load_config
 from mirage.model.lit import PoseDiffusion
-from mirage.runs.folder import RunFolder
+from mirage.runs.request import Request
 from mirage.sampler.export import load_pipeline
 from mirage.training import cost
 
@@ -38,7 +38,7 @@ def train(posed: Path, tmp_path: Path) -> Callable[..., Path]:
 
     def run(*words: str, name: str = "run") -> Path:
         folder = Path(shutil.copytree(posed, tmp_path / name))
-        training.run(load_config([f"run={folder}", *SMALL, *words]), RunFolder(folder))
+        training.run(Request("train", given=load_config([f"run={folder}", *SMALL, *words])))
         return folder
 
     return run

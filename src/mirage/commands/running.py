@@ -42,8 +42,9 @@ def find_run(module: str) -> Callable[[Request], str]:
 
 
 def _work_on_a_run(request: Request) -> None:
-    name, config = request.command, request.config
-    request.refuse(request.operands, "write key=value")
+    from mirage.config.load import load_config
+
+    name, config = request.command, load_config(request.words)  # there are no operands
     if config.launcher.kind == "slurm" and not config.dry_run:
         from mirage.cluster.launch import submit
 

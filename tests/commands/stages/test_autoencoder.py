@@ -14,7 +14,7 @@ from diffusers import AutoModel
 from PIL import Image
 from tiny_runs import TINY_AUTOENCODER, mirage
 
-from mirage.cli import run_command
+from mirage.commands.running import run_command
 from mirage.commands.stages import autoencoder as stage
 from mirage.config import ModelConfig
 from mirage.config.load import load_config

@@ -24,6 +24,7 @@ from mirage.config import Config
 from mirage.config.load import load_config
 from mirage.distributed.ranks import Ranks
 from mirage.runs.folder import RunFolder
+from mirage.runs.request import Request
 
 TINY = [
     "backbone=effnet_lite",
@@ -114,10 +115,10 @@ def test_poses_that_an_earlier_version_found_are_found_anew(
     folder = RunFolder(shutil.copytree(straight, tmp_path / "run"))
     config = load_config([f"run={folder.root}"])
     monkeypatch.setattr(poses, "_discover", MagicMock(side_effect=RuntimeError("searched")))
-    assert poses.run(config, folder).startswith("poses: 4 poses")
+    assert poses.run(Request("poses", given=config)).startswith("poses: 4 poses")
     monkeypatch.setattr(poses, "_VERSION", poses._VERSION + 1)
     with pytest.raises(RuntimeError, match="searched"):
-        poses.run(config, folder)
+        poses.run(Request("poses", given=config))
 
 
 @pytest.mark.parametrize(("asked", "needed"), [("auto", 80), ("4", 12), ("30", 30)])

@@ -17,6 +17,7 @@ from mirage.generation.kept_object import KeptObject, save_object
 from mirage.generation.object_views import settings_of
 from mirage.generation.pretrained import find_pretrained
 from mirage.runs.folder import RunFolder
+from mirage.runs.request import Request
 from mirage.shape.reconstruct import Reconstruction, reconstruct
 from mirage.shape.views import ObjectViews
 
@@ -30,7 +31,7 @@ BRIEF = ["shape.views=8", "shape.voxels=8000", "shape.steps=20", "shape.rays=512
 
 def test_without_a_model_it_says_what_is_needed(tmp_path: Path) -> None:
     with pytest.raises(MirageError, match="needs the model"):
-        run(Config(run=str(tmp_path)), RunFolder(tmp_path))
+        run(Request("reconstruct", given=Config(run=str(tmp_path))))
 
 
 def test_held_out_photos_without_enough_views_are_turned_first(
