@@ -95,7 +95,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[PoseBank, PoseLabel
         reader(images), 400, np.arange(400), backbone, PARTS, POSES, tmp_path_factory.mktemp("work")
     )
     bank = fit_bank(described.read_sample(), backbone.config, described.encoder, POSES)
-    return bank, PoseLabels.join([bank.assign_descriptors(d) for d in described.photos]), azimuth
+    return bank, PoseLabels.join([bank.assign_descriptors(*d) for d in described.pairs()]), azimuth
 
 
 class Stopping(ColourPatches):
@@ -145,9 +145,43 @@ def test_a_stopped_description_goes_on_where_it_was(tmp_path: Path) -> None:
     assert starts > 3 and passed - needed < 16 * (starts - 1)  # none does all again
     np.testing.assert_array_equal(described.sample, straight.sample)
     np.testing.assert_array_equal(described.photos.read(), straight.photos.read())
-    np.testing.assert_array_equal(described.read_sample().mirrored, straight.read_sample().mirrored)
+    np.testing.assert_array_equal(described.copies.read(), straight.copies.read())
     assert set(described.sample) < set(train) and len(described.sample) == 33
     assert not (tmp_path / "stopped" / "patches").exists()  # features are not kept
+
+
+def test_photos_are_described_with_their_mirror_images_and_copies(tmp_path: Path) -> None:
+    _, images = photos(60, seed=4)
+    backbone = cast(Backbone, ColourPatches())
+    poses = PosesConfig(count=8, dims=8)
+    train = np.arange(60)[::2]
+    described = describe(reader(images), 60, train, backbone, PARTS, poses, tmp_path)
+    here, there = described.take(np.array([3, 58]))
+    flipped = np.ascontiguousarray(images[[3, 58], :, ::-1])
+    np.testing.assert_array_equal(here, described.encoder(backbone(images[[3, 58]])))
+    np.testing.assert_array_equal(there, described.encoder(backbone(flipped)))
+    sample = described.read_sample()
+    assert sample.copies is not None and len(sample.copies.descriptors) == len(train)
+    descriptors, azimuth = sample.copies.at(np.arange(30.0))
+    np.testing.assert_array_equal(np.abs(azimuth), np.arange(30.0))
+    # Copies at even places are nearer to their photos than to mirror images, and the others not.
+    near, far = (
+        np.linalg.norm(descriptors - of, axis=1) for of in (sample.photos, sample.mirrored)
+    )
+    assert np.median((far - near) * np.where(azimuth < 0, -1, 1)) > 0
+
+
+def test_colour_is_taken_out_where_circles_are_sought_only(tmp_path: Path) -> None:
+    _, images = photos(220, seed=5)
+    backbone = cast(Backbone, ColourPatches())
+    poses = PosesConfig(count=8, dims=8, erase_colour=True)
+    described = describe(reader(images), 220, np.arange(220), backbone, PARTS, poses, tmp_path)
+    sample = described.read_sample()
+    assert sample.eraser is not None
+    np.testing.assert_array_equal(sample.photos, described.encoder(backbone(images)))
+    erased = sample.erased()
+    np.testing.assert_allclose(erased.photos, sample.photos @ sample.eraser, atol=1e-5)
+    assert np.linalg.matrix_rank(sample.eraser) < len(sample.eraser)
 
 
 def test_who_fits_the_encoder_has_the_threads_of_those_that_wait(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mirage.core.contracts import FloatArray
-from mirage.poses.erase import eraser, mean_colours, up_to_squares
+from mirage.poses.erase import colour_eraser, eraser, mean_colours, up_to_squares
 
 RANDOM = np.random.default_rng(0)
 
@@ -66,3 +66,12 @@ def test_the_concept_holds_every_square_and_product_of_one_region() -> None:
     red, green = (centred(colours)[:, i] for i in (0, 1))
     assert explained(concept, centred(red * green)) == pytest.approx(1.0)
     assert explained(concept, centred(red * centred(colours)[:, 4])) < 0.2
+
+
+def test_colour_is_erased_from_enough_photos_only() -> None:
+    points, colours = RANDOM.normal(size=(300, 30)), RANDOM.random(size=(300, 6))
+    points[:, 0] += 5 * colours[:, 1]
+    matrix = colour_eraser(points, colours)
+    assert matrix is not None
+    assert explained(centred(points) @ matrix, centred(colours[:, 1])) < 1e-6
+    assert colour_eraser(points[:150], colours[:150]) is None

@@ -189,3 +189,44 @@ def test_an_azimuth_has_an_error_where_the_circle_is_timed(bank: PoseBank) -> No
     assert (error >= bank.timing_error).all() and np.median(error) < bank.timing_error + 5.0
     untimed = replace(bank, timing_error=None).assign_descriptors(POINTS)
     assert untimed.azimuth_error is None
+
+
+def test_poses_are_read_by_colours_that_the_search_did_not_see() -> None:
+    """The sixth coordinate is a colour; descriptors are read with it, and found without."""
+    eraser = np.diag([1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
+    sample = replace(SAMPLE, eraser=eraser)
+    config = PosesConfig(count=12, discoveries=2)
+    bank = fit_bank(sample, BackboneConfig(), ENCODER, config)
+    np.testing.assert_array_equal(bank.encoder.basis, ENCODER.basis)
+    assert bank.circle is not None and np.abs(bank.circle.members[0].whiten[5]).max() > 0.1
+    read = bank.assign_descriptors(POINTS, MIRRORED).azimuth
+    error = circular_distance(read, TRUE)
+    assert min(np.median(error), np.median(circular_distance(read, 180.0 - TRUE))) < 5.0
+
+
+def test_where_no_circle_is_found_colours_stay_erased(monkeypatch: pytest.MonkeyPatch) -> None:
+    eraser = np.diag([1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
+    encoder = replace(ENCODER, basis=np.eye(4, 6, dtype=np.float32))
+    monkeypatch.setattr(fitting, "discover_circle", lambda *_: None)
+    bank = fit_bank(replace(SAMPLE, eraser=eraser), BackboneConfig(), encoder, PosesConfig(count=6))
+    np.testing.assert_allclose(bank.encoder.basis, np.eye(4, 6) @ eraser)
+    assert np.abs(bank.centroids[:, 5]).max() < 1e-6
+
+
+def test_mirror_images_of_a_full_circle_are_read_too(bank: PoseBank) -> None:
+    random = np.random.default_rng(0)
+    photos, mirrored = (
+        (part + random.normal(0, 0.15, part.shape)).astype(np.float32)
+        for part in (POINTS, MIRRORED)
+    )
+    clean = bank.assign_descriptors(POINTS).azimuth
+    alone, both = (
+        circular_distance(labels.azimuth, clean).mean()
+        for labels in (bank.assign_descriptors(photos), bank.assign_descriptors(photos, mirrored))
+    )
+    assert bank.is_round and both < 0.9 * alone
+    arc = replace(bank, ring=replace(bank.ring, score=0.1, span=(0.0, 300.0)))
+    assert not arc.is_round
+    np.testing.assert_array_equal(
+        arc.assign_descriptors(photos, mirrored).azimuth, arc.assign_descriptors(photos).azimuth
+    )

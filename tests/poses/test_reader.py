@@ -7,6 +7,7 @@ import pytest
 from made_up_circles import azimuths, folded, whole
 
 from mirage.core.angles import circular_distance
+from mirage.core.contracts import FloatArray
 from mirage.poses.circle.timing import Timing
 from mirage.poses.reader import ARC, CircleReader, CurveReader, fit_reader
 
@@ -121,3 +122,56 @@ def test_re_timing_the_ring_re_times_the_readings(reader: CurveReader) -> None:
         reader.retimed(timing).azimuths(POINTS), timing(reader.azimuths(POINTS))
     )
     assert np.median(gap) < 0.2
+
+
+def noisy(points: FloatArray, seed: int) -> FloatArray:
+    return points + np.random.default_rng(seed).normal(0, 0.15, points.shape)
+
+
+def test_a_photo_is_read_better_with_its_mirror_image(reader: CurveReader) -> None:
+    circle = CircleReader((reader, reader))
+    photos, mirrored = noisy(POINTS, 1), noisy(MIRRORED, 2)
+    alone = circular_distance(circle.azimuths(photos), TRUE)
+    with_image = circular_distance(circle.azimuths(photos, mirrored), TRUE)
+    assert with_image.mean() < 0.85 * alone.mean()
+    assert (with_image > 90).mean() < (alone > 90).mean()
+    back = circle.azimuths(mirrored, photos)
+    assert circular_distance(back, -circle.azimuths(photos, mirrored)).max() < 0.1
+
+
+@pytest.mark.parametrize(("offset", "direction"), [(70.0, 1), (70.0, -1)])
+def test_mirror_images_are_opposite_wherever_the_ring_begins(
+    reader: CurveReader, offset: float, direction: int
+) -> None:
+    circle = CircleReader((reader,))
+    turned = circle.reoriented(offset, direction).azimuths(POINTS, MIRRORED)
+    wanted = offset + direction * circle.azimuths(POINTS, MIRRORED)
+    assert circular_distance(turned, wanted).max() < 0.5
+
+
+def test_what_copies_differ_by_does_not_count() -> None:
+    """Photos from elsewhere are off along a direction that tells little more than the others."""
+    rng = np.random.default_rng(5)
+    along = np.array([0.0, 0.0, 1.0, 0.0, 1.0, 0.0]) / np.sqrt(2)
+
+    def elsewhere(points: FloatArray) -> FloatArray:
+        return points + rng.normal(0, 0.4, (len(points), 1)) * along
+
+    copies = elsewhere(POINTS[:700]), TRUE[:700]
+    fresh = elsewhere(POINTS[700:])
+    without, with_copies = (
+        circular_distance(
+            fit_reader(POINTS[:700], MIRRORED[:700], TRUE[:700], of).azimuths(fresh), TRUE[700:]
+        )
+        for of in (None, copies)
+    )
+    assert (with_copies > 90).mean() < 0.5 * (without > 90).mean()
+
+
+def test_a_curve_reads_what_a_projection_was_not_applied_to() -> None:
+    """Colour is erased where circles are sought, and not where photos are read."""
+    projection = np.diag([1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
+    fitted = fit_reader(POINTS @ projection, MIRRORED @ projection, TRUE)
+    gap = circular_distance(fitted.after(projection).azimuths(POINTS),
+                            fitted.azimuths(POINTS @ projection))  # fmt: skip
+    assert gap.max() < 0.1

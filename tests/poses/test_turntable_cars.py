@@ -37,7 +37,7 @@ def discover(
     )  # fmt: skip
     bank = fit_bank(described.read_sample(), backbone.config, described.encoder, POSES)
     held_out = images.ids(HELDOUT)
-    labels = bank.assign_descriptors(described.photos.take(held_out))
+    labels = bank.assign_descriptors(*described.take(held_out))
     return bank, labels, np.asarray(images.azimuth[held_out])
 
 

@@ -26,6 +26,7 @@ from mirage.images.turntable.pictures import render, render_mask
 from mirage.metrics import poses as metrics
 from mirage.parts.silhouette import SIDE, find_silhouettes
 from mirage.poses.bank import PoseBank
+from mirage.poses.describe import flip_photos
 from mirage.poses.labels import read_labels
 from mirage.poses.ring import ring_from_distances
 from mirage.runs.folder import BANK_FILE, LABELS_FILE, RunFolder
@@ -106,7 +107,7 @@ def _look(config: Config, bank: PoseBank, backbone: Backbone) -> FreshPhotos:
         azimuths = rng.uniform(low, high, config.evaluate.photos) % 360.0
         photos = np.stack([fresh_photo(config, spec, float(a), backbone.size) for a in azimuths])
         features = backbone(photos)
-        labels.append(bank.assign(features))
+        labels.append(bank.assign(features, backbone(flip_photos(photos))))
         pooled.append(features.mean(dim=(1, 2)).cpu().numpy())
         flat.append(features.flatten(1).cpu().numpy().astype(np.float16))
         silhouettes = find_silhouettes(bank.masks(features).cpu().numpy(), photos)

@@ -16,6 +16,7 @@ from mirage.generation.view_reader import ViewReader
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import ready
 from mirage.poses.bank import PoseBank
+from mirage.poses.describe import flip_photos
 from mirage.sampler.export import BANK, load_pipeline
 from mirage.sampler.precision import faster_precision
 
@@ -78,4 +79,6 @@ class Turner:
     def read_photo(self, photo: ByteArray) -> tuple[PoseLabels, FloatArray]:
         """The pose of one photo [H, W, 3] uint8, and its mask [h, w] in [0, 1]."""
         features = self.backbone(photo[None])
-        return self.bank.assign(features), self.bank.masks(features)[0].cpu().numpy()
+        mirrored = self.backbone(flip_photos(photo[None])) if self.bank.is_round else None
+        labels = self.bank.assign(features, mirrored)
+        return labels, self.bank.masks(features)[0].cpu().numpy()

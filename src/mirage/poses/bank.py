@@ -90,24 +90,37 @@ class PoseBank:
         """[B, h, w, C] patch features → [B, h, w] in [0, 1], how surely a patch is the object."""
         return self.encoder.masks(features)
 
-    def assign(self, features: Tensor) -> PoseLabels:
-        """The poses of B photos from their patch features [B, h, w, C]."""
-        return self.assign_descriptors(self.encoder(features))
+    @property
+    def is_round(self) -> bool:
+        """Whether photos lie on a full circle, so that a mirror image has the opposite azimuth."""
+        return self.circle is not None and self.ring.closed
 
-    def assign_descriptors(self, descriptors: FloatArray) -> PoseLabels:
-        """The poses of N photos from their descriptors [N, D]."""
-        azimuth = None if self.circle is None else self.circle.azimuths(descriptors)
+    def assign(self, features: Tensor, mirrored: Tensor | None = None) -> PoseLabels:
+        """The poses of B photos from their patch features [B, h, w, C].
+
+        Args:
+            mirrored: those of their mirror images, by which a full circle is read better.
+        """
+        there = None if mirrored is None or not self.is_round else self.encoder(mirrored)
+        return self.assign_descriptors(self.encoder(features), there)
+
+    def assign_descriptors(
+        self, descriptors: FloatArray, mirrored: FloatArray | None = None
+    ) -> PoseLabels:
+        """The poses of N photos from their descriptors, and perhaps their mirror images' [N, D]."""
+        mirrored = mirrored if self.is_round else None
+        azimuth = None if self.circle is None else self.circle.azimuths(descriptors, mirrored)
         points = join_circle(descriptors, azimuth, self.circle_weight)
         soft = soft_poses(points, self.centroids, self.softness, self.topk)
         if self.circle is None or azimuth is None:
             azimuth = circular_mean(self.ring.azimuth[soft.topk], soft.weight)
             confidence = soft.confidence
         else:
-            confidence = self.circle.confidence(descriptors)
+            confidence = self.circle.confidence(descriptors, mirrored)
         outlier = self.strangeness(descriptors) > self.strange
         return PoseLabels(
             soft.topk[:, 0], confidence, azimuth, soft.topk, soft.weight, outlier,
-            self._azimuth_error(descriptors),
+            self._azimuth_error(descriptors, mirrored),
         )  # fmt: skip
 
     def strangeness(self, descriptors: FloatArray) -> FloatArray:
@@ -116,7 +129,9 @@ class PoseBank:
             return self.circle.strangeness(descriptors)
         return kmeans.assign(descriptors, self.centroids)[1]
 
-    def _azimuth_error(self, descriptors: FloatArray) -> FloatArray | None:
+    def _azimuth_error(
+        self, descriptors: FloatArray, mirrored: FloatArray | None
+    ) -> FloatArray | None:
         """[N, D] → [N] degrees that azimuths are expected to be within, of two photos in three.
 
         How far apart the curves put a photo, and how far off the circle may be timed, added in
@@ -124,13 +139,15 @@ class PoseBank:
         """
         if self.circle is None or self.timing_error is None:
             return None
-        return np.hypot(self.circle.half_width(descriptors, _TWO_IN_THREE), self.timing_error)
+        return np.hypot(
+            self.circle.half_width(descriptors, _TWO_IN_THREE, mirrored), self.timing_error
+        )
 
     def flipped(self, labels: PoseLabels) -> PoseLabels | None:
         """The labels of the photos' mirror images, or None where the ring is not a full circle."""
         if self.circle is None or not self.ring.closed:
             return None
-        axis = float(self.circle.members[0].azimuth[0])  # a view that is its own mirror image
+        axis = self.circle.axis
         return replace(
             labels,
             pose=self.mirror[labels.pose],

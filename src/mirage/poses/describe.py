@@ -1,8 +1,8 @@
 """Photos to descriptors, at any number of photos: two passes, neither of which keeps all features.
 
 The first looks at a sample of photos and fits what turns patch features into a descriptor. The
-second streams all photos, and the mirror images of the sample. What is done is kept in files, so
-that several processes share the work, and a stopped one goes on where it was.
+second streams all photos with their mirror images, and copies of some of the sample. What is done
+is kept in files, so that several processes share the work, and a stopped one goes on where it was.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mirage.config import PartsConfig, PosesConfig
 from mirage.core.contracts import ByteArray, FloatArray, IntArray
+from mirage.core.files import replacing
 from mirage.distributed.ranks import ALONE, Ranks
 from mirage.distributed.threads import threads_of_machine
 from mirage.features.backbone import Backbone
@@ -28,15 +28,17 @@ from mirage.features.sample import draw_sample
 from mirage.parts.codebook import PartCodebook, fit_codebook
 from mirage.parts.foreground import Foreground, fit_foreground
 from mirage.poses.circle.outline import NUM_FIGURES, outline_figures
+from mirage.poses.copies import copy_photos
 from mirage.poses.descriptor import LayoutEncoder, fit_layout_encoder, pool_layout
 from mirage.poses.encoder_file import load_encoder, save_encoder
-from mirage.poses.erase import mean_colours
+from mirage.poses.erase import colour_eraser, mean_colours
 
 _CHUNK = 256  # photos of the sample turned into layouts at once
 _MASK_SAMPLE = 256  # photos whose edges tell object from background
 _LAYOUT_SAMPLE = 3000  # layouts the reduction is fitted to
+_COPIED = 2000  # photos of the sample that copies are made of
 _BLOCK = 16  # batches of a block: at most that much is done again after a kill
-ENCODER_FILE = "encoder.npz"
+ENCODER_FILE, _ERASER_FILE = "encoder.npz", "eraser.npy"
 
 Chunked = TypeVar("Chunked", FloatArray, IntArray)
 Read = Callable[[IntArray], Iterable[ImageBatch]]  # starts a stream of the photos with these ids
@@ -48,22 +50,62 @@ class Described:
 
     Attributes:
         encoder: patch features → descriptor.
+        eraser: [D, D] takes colour out of descriptors; None where it stays.
         sample: [n] ids of the photos that poses are fitted to, ascending.
-        photos: [N, D] descriptors of all photos, by id.
-        images_of_sample: [n, D + 3] of the mirror images of the sample: descriptors, and last the
-            figures of their outlines.
+        photos: [N, 2 D + 3] of all photos, by id: descriptors, those of their mirror images, and
+            the figures of their outlines.
+        copied: [m] rows of the sample that copies are of, ascending.
+        copies: [m, D] descriptors of the copies, of which every second one is mirrored.
     """
 
     encoder: LayoutEncoder
+    eraser: FloatArray | None
     sample: IntArray
     photos: Blocks
-    images_of_sample: Blocks
+    copied: IntArray
+    copies: Blocks
+
+    def pairs(self) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """Descriptors [b, D] of all photos and of their mirror images, block by block."""
+        return (_split(block)[:2] for block in self.photos)
+
+    def take(self, ids: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Descriptors [n, D] of photos by id, ascending, and of their mirror images."""
+        return _split(self.photos.take(ids))[:2]
 
     def read_sample(self) -> Sampled:
         """What poses are fitted to; memory holds it."""
-        images = self.images_of_sample.read()
-        mirrored, outline = np.split(images, [images.shape[1] - NUM_FIGURES], axis=1)
-        return Sampled(self.photos.take(self.sample), mirrored, outline)
+        photos, mirrored, outline = _split(self.photos.take(self.sample))
+        copies = Copies(self.copies.read(), self.copied)
+        return Sampled(photos, mirrored, outline, self.eraser, copies)
+
+
+def _split(described: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """[b, 2 D + 3] → descriptors of photos and of mirror images [b, D], and outlines [b, 3]."""
+    dims = (described.shape[1] - NUM_FIGURES) // 2
+    return described[:, :dims], described[:, dims : 2 * dims], described[:, 2 * dims :]
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Photos of a sample as another camera might have taken them (`copies.copy_photos`).
+
+    Attributes:
+        descriptors: [m, D]; every second copy is mirrored.
+        rows: [m] of the sample.
+    """
+
+    descriptors: FloatArray
+    rows: IntArray
+
+    def at(self, azimuth: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Descriptors [m, D] and azimuths [m], given those of the sample [n], degrees."""
+        return self.descriptors, azimuth[self.rows] * _sides(np.arange(len(self.rows)))
+
+
+def _sides(numbers: IntArray) -> FloatArray:
+    """[m] 1.0 or −1.0: whether the copies with these numbers are mirrored."""
+    return np.where(numbers % 2 == 0, 1.0, -1.0)
 
 
 @dataclass(frozen=True)
@@ -73,11 +115,24 @@ class Sampled:
     Attributes:
         photos, mirrored: [n, D] descriptors of photos and of their mirror images.
         outline: [n, 3] figures of their outlines (`outline.outline_figures`), which both share.
+        eraser: [D, D] takes colour out of descriptors; None where it stays.
+        copies: of some of the photos, if there are any.
     """
 
     photos: FloatArray
     mirrored: FloatArray
     outline: FloatArray
+    eraser: FloatArray | None = None
+    copies: Copies | None = None
+
+    def erased(self) -> Sampled:
+        """The same photos without their colours, of which a search would make circles."""
+        if self.eraser is None:
+            return self
+        photos, mirrored = (
+            (part @ self.eraser).astype(np.float32) for part in (self.photos, self.mirrored)
+        )
+        return Sampled(photos, mirrored, self.outline)
 
 
 def describe(
@@ -106,33 +161,38 @@ def describe(
     first_look = np.sort(drawn[: max(1, parts_config.sample // int(np.prod(backbone.grid)))])
     sample = np.sort(drawn)
     size = _BLOCK * backbone.config.batch_size
-    encoder = _shared_encoder(
+    encoder, eraser = _shared_encoder(
         Blocks(folder / "patches", len(first_look), size),
         lambda rows: _patches(read(first_look[rows]), backbone),
         lambda rows: np.concatenate([images for _, images in read(first_look[rows])]),
-        parts_config, poses_config, folder / ENCODER_FILE, ranks,
+        parts_config, poses_config, folder, ranks,
     )  # fmt: skip
     photos = Blocks(folder / "photos", num_photos, size)
-    mirrored = Blocks(folder / "mirrored", len(sample), size)
-    mirrored.fill(
-        lambda rows: (
-            _with_outline(encoder, backbone(_flip(images))) for _, images in read(sample[rows])
-        ),
-        "mirror images", ranks,
-    )  # fmt: skip
     photos.fill(
-        lambda rows: (encoder(backbone(images)) for _, images in read(rows)), "photos", ranks
-    )
+        lambda rows: (_describe(images, encoder, backbone) for _, images in read(rows)),
+        "photos", ranks,
+    )  # fmt: skip
+    some = np.random.default_rng(parts_config.seed).permutation(len(sample))[:_COPIED]
+    copied = np.sort(some)
+    copies = Blocks(folder / "copies", len(copied), size)
+    copies.fill(
+        lambda rows: _describe_copies(rows, read(sample[copied[rows]]), encoder, backbone),
+        "copies", ranks,
+    )  # fmt: skip
     ranks.wait()
-    return Described(encoder, sample, photos, mirrored)
+    return Described(encoder, eraser, sample, photos, copied, copies)
 
 
 def _shared_encoder(
     patches: Blocks, compute: Callable[[IntArray], Iterator[FloatArray]],
     photos: Callable[[IntArray], ByteArray],
-    parts_config: PartsConfig, poses_config: PosesConfig, file: Path, ranks: Ranks,
-) -> LayoutEncoder:  # fmt: skip
-    """All look at the sample, the first process fits the encoder, and all read it from the file."""
+    parts_config: PartsConfig, poses_config: PosesConfig, folder: Path, ranks: Ranks,
+) -> tuple[LayoutEncoder, FloatArray | None]:  # fmt: skip
+    """All look at the sample, the first process fits the encoder, and all read it from the file.
+
+    So they do what takes colour out of its descriptors.
+    """
+    file, eraser_file = folder / ENCODER_FILE, folder / _ERASER_FILE
     # Were it asked of each process, one that comes late would not wait with those that came early.
     ranks.wait()
     fitted = file.exists()
@@ -142,11 +202,15 @@ def _shared_encoder(
         ranks.wait()
         if ranks.is_first:
             with threads_of_machine(ranks):
-                save_encoder(file, _fit_encoder(patches.read(), photos, parts_config, poses_config))
+                encoder, eraser = _fit_encoder(patches.read(), photos, parts_config, poses_config)
+            if eraser is not None:
+                with replacing(eraser_file) as temporary:
+                    np.save(temporary, eraser)
+            save_encoder(file, encoder)
         ranks.wait()
     if ranks.is_first:  # features are kept no longer than they are needed
         shutil.rmtree(patches.folder, ignore_errors=True)
-    return load_encoder(file)
+    return load_encoder(file), np.load(eraser_file) if eraser_file.exists() else None
 
 
 def _patches(batches: Iterable[ImageBatch], backbone: Backbone) -> Iterator[FloatArray]:
@@ -155,13 +219,27 @@ def _patches(batches: Iterable[ImageBatch], backbone: Backbone) -> Iterator[Floa
         yield backbone(images).cpu().numpy().astype(np.float16)
 
 
-def _with_outline(encoder: LayoutEncoder, features: Tensor) -> FloatArray:
-    """[B, D + 3] descriptors of [B, h, w, C] features, and the figures of their outlines."""
-    outline = outline_figures(encoder.masks(features).cpu().numpy())
-    return np.concatenate([encoder(features), outline.astype(np.float32)], axis=1)
+def _describe(images: ByteArray, encoder: LayoutEncoder, backbone: Backbone) -> FloatArray:
+    """[B, H, W, 3] → [B, 2 D + 3]: see `Described.photos`."""
+    features = backbone(np.concatenate([images, flip_photos(images)]))
+    photos, mirrored = np.split(encoder(features), 2)
+    outline = outline_figures(encoder.masks(features[len(images) :]).cpu().numpy())
+    return np.concatenate([photos, mirrored, outline.astype(np.float32)], axis=1)
 
 
-def _flip(images: ByteArray) -> ByteArray:
+def _describe_copies(
+    rows: IntArray, batches: Iterable[ImageBatch], encoder: LayoutEncoder, backbone: Backbone
+) -> Iterator[FloatArray]:
+    """[B, D] of copies of every batch; they are the same however often it is started."""
+    start = int(rows[0])
+    for _, images in batches:
+        copies = copy_photos(images, np.random.default_rng([_COPIED, start]))
+        sides = _sides(start + np.arange(len(images)))[:, None, None, None]
+        yield encoder(backbone(np.where(sides > 0, copies, flip_photos(copies))))
+        start += len(images)
+
+
+def flip_photos(images: ByteArray) -> ByteArray:
     """[B, H, W, 3], left and right exchanged."""
     return np.ascontiguousarray(images[:, :, ::-1])
 
@@ -169,8 +247,11 @@ def _flip(images: ByteArray) -> ByteArray:
 def _fit_encoder(
     features: FloatArray, photos: Callable[[IntArray], ByteArray], parts_config: PartsConfig,
     poses_config: PosesConfig,
-) -> LayoutEncoder:  # fmt: skip
-    """From patch features [n, h, w, C] of the photos first looked at, and some of the photos."""
+) -> tuple[LayoutEncoder, FloatArray | None]:  # fmt: skip
+    """From patch features [n, h, w, C] of the photos first looked at, and some of the photos.
+
+    And the matrix that takes colour out of its descriptors, if they have it and there are enough.
+    """
     some = np.unique(np.linspace(0, len(features) - 1, _MASK_SAMPLE).astype(np.int64))
     foreground = fit_foreground(features[some], photos(some))
     codebook = fit_codebook(features.reshape(-1, features.shape[-1]), parts_config)
@@ -182,10 +263,14 @@ def _fit_encoder(
         layouts.append(pool_layout(codebook.part_maps(patches), weights, poses_config.grid).numpy())
         if poses_config.erase_colour:
             colours.append(mean_colours(photos(rows), foreground(patches).numpy()))
-    return fit_layout_encoder(
-        codebook, foreground, weights, poses_config.grid, np.concatenate(layouts),
-        poses_config.dims, np.concatenate(colours) if colours else None,
-    )  # fmt: skip
+    all_layouts = np.concatenate(layouts)
+    encoder = fit_layout_encoder(
+        codebook, foreground, weights, poses_config.grid, all_layouts, poses_config.dims
+    )
+    if not colours:
+        return encoder, None
+    descriptors = (all_layouts - encoder.mean) @ encoder.basis
+    return encoder, colour_eraser(descriptors, np.concatenate(colours))
 
 
 def _weigh_parts(

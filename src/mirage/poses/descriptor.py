@@ -16,10 +16,8 @@ from torch import Tensor
 from mirage.core.contracts import FloatArray, check_shape
 from mirage.parts.codebook import PartCodebook, fit_pca
 from mirage.parts.foreground import Foreground
-from mirage.poses.erase import eraser, up_to_squares
 
 _BOX_MARGIN = 1.15  # side of the layout's box over that of an evenly filled object
-_ENOUGH = 200  # photos: fewer would lose more than colour by its erasure
 _WHITENING = 0.35  # directions are divided by their standard deviation to twice this power
 
 
@@ -68,21 +66,15 @@ def fit_layout_encoder(
     grid: int,
     layouts: FloatArray,
     dims: int,
-    colours: FloatArray | None = None,
 ) -> LayoutEncoder:
     """Fit the reduction of pooled layouts [n, grid² P] to `dims` dimensions.
 
     Directions are partly whitened: few parts tell front from rear, and they would be drowned by
     the many that tell one body from another. Descriptors have mean squared length 1.
-
-    Args:
-        colours: [n, 6] of the same photos (`erase.mean_colours`), which are erased, or None.
     """
     mean, basis = fit_pca(layouts, dims)
     descriptors = (layouts - mean) @ basis
     basis = basis / (descriptors.std(axis=0) ** (2 * _WHITENING) + 1e-6)
-    if colours is not None and len(colours) >= _ENOUGH:
-        basis = basis @ eraser((layouts - mean) @ basis, up_to_squares(colours))
     length = np.sqrt(np.mean((((layouts - mean) @ basis) ** 2).sum(axis=1)))
     basis = (basis / max(length, 1e-12)).astype(np.float32)
     return LayoutEncoder(codebook, foreground, weights, grid, mean, basis)

@@ -5,6 +5,9 @@ fronts from rears, and a curve that winds once through the red ones and once thr
 makes photos likelier than the true one does. So what any linear map reads of colour is erased, at
 the least change of the descriptors (Belrose et al. 2023, "LEACE: Perfect linear concept erasure in
 closed form", theorem 4.3). Its use for poses is ours.
+
+Once the circle is found, colour does no harm: a curve that is fitted to given azimuths has it in
+its noise. Tail lamps are red, and what erasure takes with it is missed: poses are read without.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import torch.nn.functional as F
 
 from mirage.core.contracts import ByteArray, FloatArray, check_shape
 
+_ENOUGH = 200  # photos: fewer would lose more than colour by its erasure
 _FLAT = 1e-6  # of the largest variance: directions with less hold nothing
 
 
@@ -48,6 +52,17 @@ def up_to_squares(colours: FloatArray) -> FloatArray:
     concept -= concept.mean(axis=0)
     standard: FloatArray = concept / np.maximum(concept.std(axis=0), 1e-9)
     return standard
+
+
+def colour_eraser(descriptors: FloatArray, colours: FloatArray) -> FloatArray | None:
+    """[D, D] matrix that takes colour out of descriptors [n, D], or None for too few photos.
+
+    Args:
+        colours: [n, 6] of the same photos, as `mean_colours` has them.
+    """
+    if len(colours) < _ENOUGH:
+        return None
+    return eraser(descriptors - descriptors.mean(axis=0), up_to_squares(colours))
 
 
 def eraser(points: FloatArray, concept: FloatArray) -> FloatArray:

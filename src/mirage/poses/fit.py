@@ -42,8 +42,10 @@ def fit_bank(
     Raises:
         MirageError: there are fewer photos than poses, or `poses.anchors` cannot be.
     """
+    erased = sample.erased()
+    circle = discover_circle(erased.photos, erased.mirrored, config.seed, config.discoveries)
+    sample, encoder, circle = _with_colour(sample, encoder, circle)
     sampled, mirrored = sample.photos, sample.mirrored
-    circle = discover_circle(sampled, mirrored, config.seed, config.discoveries)
     span, clock = (0.0, 360.0), None
     if circle is not None and circle.closure.score < _FULL_CIRCLE:
         opened = circle.reader.opened(*circle.closure.span)
@@ -51,14 +53,14 @@ def fit_bank(
     elif circle is not None:
         timed, clock = _timed(circle.reader, sample, config.seed)
         circle = replace(circle, reader=timed)
-    points = _points(sampled, None if circle is None else circle.reader)
+    is_full = circle is not None and span == (0.0, 360.0)
+    points = _points(sampled, mirrored if is_full else None, circle)
     choice = _choose(points, sampled, mirrored, circle, config)
     count = choice.chosen
     how = {"restarts": config.restarts, "seed": config.seed, "max_points": config.sample}
-    if circle is not None and span == (0.0, 360.0):
-        centroids, mirror = fit_mirrored_poses(
-            points, _points(mirrored, circle.reader), count, **how
-        )
+    if is_full:
+        there = _points(mirrored, sampled, circle)
+        centroids, mirror = fit_mirrored_poses(points, there, count, **how)
     else:
         centroids, mirror = fit_poses(points, count, **how), None
     if circle is None:
@@ -92,14 +94,30 @@ def fit_bank(
     )
     if not config.anchors:
         return bank
-    anchored = _anchored(bank, sampled, config.anchored)
+    anchored = _anchored(bank, sample, config.anchored)
     if clock is None:
         return anchored
     known = clock.given(list(config.anchored.values()))
     return replace(anchored, timing_error=known.uncertainty)
 
 
-def _anchored(bank: PoseBank, sampled: FloatArray, anchors: Mapping[int, float]) -> PoseBank:
+def _with_colour(
+    sample: Sampled, encoder: LayoutEncoder, circle: Circle | None
+) -> tuple[Sampled, LayoutEncoder, Circle | None]:
+    """What goes on once circles were sought in photos without their colours.
+
+    Where one was found, its curves read descriptors as they are. Else colour stays erased: poses
+    would be colours.
+    """
+    if sample.eraser is None:
+        return sample, encoder, circle
+    if circle is None:
+        basis = (encoder.basis @ sample.eraser).astype(np.float32)
+        return sample.erased(), replace(encoder, basis=basis), None
+    return sample, encoder, replace(circle, reader=circle.reader.after(sample.eraser))
+
+
+def _anchored(bank: PoseBank, sample: Sampled, anchors: Mapping[int, float]) -> PoseBank:
     """The bank with poses at the azimuths that a person gave them.
 
     Poses keep their numbers and photos their poses: only azimuths change.
@@ -122,7 +140,10 @@ def _anchored(bank: PoseBank, sampled: FloatArray, anchors: Mapping[int, float])
     if timing is None:
         return bank
     bank = bank.retimed(timing)
-    return replace(bank, softness=softness_of(_points(sampled, bank.circle), bank.centroids))
+    assert bank.circle is not None
+    read = bank.circle.azimuths(sample.photos, sample.mirrored)
+    points = join_circle(sample.photos, read, bank.circle_weight)
+    return replace(bank, softness=softness_of(points, bank.centroids))
 
 
 def _timed(reader: CircleReader, sample: Sampled, seed: int) -> tuple[CircleReader, Clock]:
@@ -131,15 +152,26 @@ def _timed(reader: CircleReader, sample: Sampled, seed: int) -> tuple[CircleRead
     The curve is fitted once more where it is timed, and timed again: a series of few harmonics is
     smooth in true degrees, and where the circle was stretched it had too few for its narrow part.
     """
-    reader = reader.retimed(fit_clock(reader.azimuths(sample.photos), sample.outline).timing)
-    photos = Photos(sample.photos, sample.mirrored, seed)
-    curve = photos.refit(reader.azimuths(sample.photos))
-    main = fit_reader(sample.photos, sample.mirrored, curve.azimuth)
-    reading = main.azimuths(sample.photos)
-    others = (member.timed_as(reading, sample.photos) for member in reader.members[1:])
+    photos, mirrored = sample.photos, sample.mirrored
+    reader = reader.retimed(fit_clock(reader.azimuths(photos, mirrored), sample.outline).timing)
+    erased = sample.erased()
+    search = Photos(erased.photos, erased.mirrored, seed)
+    azimuth = search.refit(reader.azimuths(photos, mirrored)).azimuth
+    main = _fit_reader(sample, azimuth)
+    reading = main.azimuths(photos)
+    others = (
+        _fit_reader(sample, member.timed_as(reading, photos).azimuths(photos))
+        for member in reader.members[1:]
+    )
     reader = CircleReader((main, *others))
-    clock = fit_clock(reader.azimuths(sample.photos), sample.outline)
+    clock = fit_clock(reader.azimuths(photos, mirrored), sample.outline)
     return reader.retimed(clock.timing), clock
+
+
+def _fit_reader(sample: Sampled, azimuth: FloatArray) -> CurveReader:
+    """The curve through photos at [n] degrees, with the noise of their copies."""
+    copies = None if sample.copies is None else sample.copies.at(azimuth)
+    return fit_reader(sample.photos, sample.mirrored, azimuth, copies)
 
 
 def pair_mirrored(bank: PoseBank, photos: FloatArray, mirrored: FloatArray) -> IntArray:
@@ -148,15 +180,18 @@ def pair_mirrored(bank: PoseBank, photos: FloatArray, mirrored: FloatArray) -> I
     Args:
         photos, mirrored: [n, D] descriptors of photos and of their mirror images.
     """
-    here, there = (bank.assign_descriptors(part).pose for part in (photos, mirrored))
-    pairs = np.zeros((bank.num_poses, bank.num_poses))
-    np.add.at(pairs, (here, there), 1.0)
-    return (pairs + pairs.T).argmax(axis=1)  # a mirror image's mirror image is the photo
+    pairs = ((photos, mirrored), (mirrored, photos))
+    here, there = (bank.assign_descriptors(*pair).pose for pair in pairs)
+    shared = np.zeros((bank.num_poses, bank.num_poses))
+    np.add.at(shared, (here, there), 1.0)
+    return (shared + shared.T).argmax(axis=1)  # a mirror image's mirror image is the photo
 
 
-def _points(descriptors: FloatArray, reader: CircleReader | CurveReader | None) -> FloatArray:
-    """[n, E] what poses are clusters of."""
-    azimuth = None if reader is None else reader.azimuths(descriptors)
+def _points(
+    descriptors: FloatArray, mirrored: FloatArray | None, circle: Circle | None
+) -> FloatArray:
+    """[n, E] what poses are clusters of; mirror images are read, too, where they are given."""
+    azimuth = None if circle is None else circle.reader.azimuths(descriptors, mirrored)
     return join_circle(descriptors, azimuth, _CIRCLE_RADIUS)
 
 
@@ -175,7 +210,7 @@ def _choose(
         random = np.random.default_rng([config.seed, index])
         half = np.sort(random.permutation(len(sampled))[: max(len(sampled) // 2, 1)])
         curve = fit_reader(sampled[half], mirrored[half], azimuth[half])
-        readings.append(_points(sampled, curve))
+        readings.append(join_circle(sampled, curve.azimuths(sampled), _CIRCLE_RADIUS))
     return choose_count(readings, config.seed, config.sample)
 
 

@@ -13,6 +13,7 @@ from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.decode import Photo, read_photo
 from mirage.images.squares import to_square
 from mirage.poses.bank import PoseBank
+from mirage.poses.describe import flip_photos
 
 T = TypeVar("T")
 
@@ -47,4 +48,5 @@ class PoseReader:
 
     def read(self, squares: ByteArray) -> PoseLabels:
         """The poses of B photos [B, S, S, 3]."""
-        return self.bank.assign(self.backbone(squares))
+        mirrored = self.backbone(flip_photos(squares)) if self.bank.is_round else None
+        return self.bank.assign(self.backbone(squares), mirrored)

@@ -14,8 +14,8 @@ from mirage.poses.circle.curve import fit_series, kernel, principal_axes, statio
 
 _STATIONS = 180  # azimuths at which a reading weighs the curve
 _HARMONICS = 10
-_DIMS = 100  # principal coordinates of the descriptor that are read
-_WIDTH = 5.0  # degrees about its azimuth that a photo counts for in the fit
+_DIMS = 256  # principal coordinates of the descriptor that are read, at most
+_WIDTH = 2.0  # degrees about its azimuth that a photo counts for in the fit
 _TRUST = 15.0  # degrees about a reading that count as agreeing with it
 _DOUBT = 2.0  # what the log likelihoods of a curve are divided by, to tell how sure it is
 _COMMON = stations(_STATIONS) * 180.0 / np.pi  # degrees at which all curves of a circle are heard
@@ -89,6 +89,10 @@ class CurveReader:
         own = self.azimuths(descriptors)
         return self.retimed(lambda azimuth: retime(own, reading, _BINS, azimuth))
 
+    def after(self, transform: FloatArray) -> CurveReader:
+        """The same curve for descriptors that a projection [D, D] was not yet applied to."""
+        return replace(self, whiten=(transform @ self.whiten).astype(np.float32))
+
     def opened(self, low: float, high: float) -> CurveReader:
         """The same curve as an arc: photos from `low` to `high` degrees are reported as 0 to 300.
 
@@ -109,50 +113,73 @@ def _exact(degrees: FloatArray) -> FloatArray:
 class CircleReader:
     """Curves found independently of one another: the first reads, the others tell how sure it is.
 
+    Photos of a full circle are read better with their mirror images, whose azimuths are the
+    opposite ones: what two pictures of one object from one side say is added up.
+
     Attributes:
         members: at least one; all report azimuths on the same ring.
     """
 
     members: tuple[CurveReader, ...]
 
-    def azimuths(self, descriptors: FloatArray) -> FloatArray:
+    def azimuths(self, descriptors: FloatArray, mirrored: FloatArray | None = None) -> FloatArray:
         """[N, D] → [N] degrees in [0, 360), by the mean log likelihood of all curves."""
-        together = self._log_likelihoods(descriptors).mean(axis=0)
+        together = self._log_likelihoods(descriptors, mirrored).mean(axis=0)
         return circular_mean(_COMMON, softmax(together, axis=1)).astype(np.float32)
 
-    def confidence(self, descriptors: FloatArray) -> FloatArray:
+    def confidence(self, descriptors: FloatArray, mirrored: FloatArray | None = None) -> FloatArray:
         """[N, D] → [N] in [0, 1]: the chance that the photo is within 15° of its reading."""
-        near = circular_distance(_COMMON, self.azimuths(descriptors)[:, None]) <= _TRUST
-        share = (self._chances(descriptors) * near).sum(axis=1)
+        near = circular_distance(_COMMON, self.azimuths(descriptors, mirrored)[:, None]) <= _TRUST
+        share = (self._chances(descriptors, mirrored) * near).sum(axis=1)
         return np.minimum(share, 1.0).astype(np.float32)  # rounding may lead a little above it
 
-    def half_width(self, descriptors: FloatArray, share: float) -> FloatArray:
+    def half_width(
+        self, descriptors: FloatArray, share: float, mirrored: FloatArray | None = None
+    ) -> FloatArray:
         """[N, D] → [N] degrees about the reading that hold `share` of what all curves say."""
-        distance = circular_distance(_COMMON, self.azimuths(descriptors)[:, None])
+        distance = circular_distance(_COMMON, self.azimuths(descriptors, mirrored)[:, None])
         order = np.argsort(distance, axis=1)
-        held = np.take_along_axis(self._chances(descriptors), order, axis=1).cumsum(axis=1)
+        chances = self._chances(descriptors, mirrored)
+        held = np.take_along_axis(chances, order, axis=1).cumsum(axis=1)
         last = (held < share).sum(axis=1).clip(max=distance.shape[1] - 1)[:, None]
         width = np.take_along_axis(distance, np.take_along_axis(order, last, axis=1), axis=1)
         return width[:, 0].astype(np.float32)
 
-    def _log_likelihoods(self, descriptors: FloatArray) -> FloatArray:
-        """[N, D] → [members, N, S] nats at common azimuths, by each curve."""
-        return np.stack([m.at(_COMMON).log_likelihood(descriptors) for m in self.members])
+    def _log_likelihoods(self, descriptors: FloatArray, mirrored: FloatArray | None) -> FloatArray:
+        """[N, D] → [members, N, S] nats at common azimuths, by each curve.
 
-    def _chances(self, descriptors: FloatArray) -> FloatArray:
+        Of a photo and its mirror image it is the mean, as they are anything but independent.
+        """
+        own = np.stack([m.at(_COMMON).log_likelihood(descriptors) for m in self.members])
+        if mirrored is None:
+            return own
+        opposite = wrap(2 * self.axis - _COMMON)
+        other = np.stack([m.at(opposite).log_likelihood(mirrored) for m in self.members])
+        return (own + other) / 2
+
+    @property
+    def axis(self) -> float:
+        """Degrees of a view that is its own mirror image; of a full circle."""
+        return float(self.members[0].azimuth[0])
+
+    def _chances(self, descriptors: FloatArray, mirrored: FloatArray | None) -> FloatArray:
         """[N, D] → [N, S] of common azimuths: the mean of what the curves believe.
 
         A curve alone is sure of nearly every photo, right or wrong: its noise is that of photos
         on it, of many coordinates that are not independent. So its log likelihood is divided, and
         where the curves of several discoveries differ, none is believed.
         """
-        nats = self._log_likelihoods(descriptors)
+        nats = self._log_likelihoods(descriptors, mirrored)
         chance: FloatArray = softmax(nats / _DOUBT, axis=2).mean(axis=0)
         return chance
 
     def strangeness(self, descriptors: FloatArray) -> FloatArray:
         """[N, D] → [N] squared distance to the curve, in variances of the noise."""
         return self.members[0].distances(descriptors).min(axis=1)
+
+    def after(self, transform: FloatArray) -> CircleReader:
+        """The same curves for other descriptors: see `CurveReader.after`."""
+        return CircleReader(tuple(m.after(transform) for m in self.members))
 
     def reoriented(self, offset: float, direction: int) -> CircleReader:
         """The same curves with azimuth a at offset + direction · a."""
@@ -179,13 +206,23 @@ class CircleReader:
         return cls(tuple(CurveReader(*member) for member in members))
 
 
-def fit_reader(descriptors: FloatArray, mirrored: FloatArray, azimuth: FloatArray) -> CurveReader:
-    """The reader of [n, D] photos at `azimuth` [n] degrees, whose mirror images are at −azimuth."""
+def fit_reader(
+    descriptors: FloatArray, mirrored: FloatArray, azimuth: FloatArray,
+    copies: tuple[FloatArray, FloatArray] | None = None,
+) -> CurveReader:  # fmt: skip
+    """The reader of [n, D] photos at `azimuth` [n] degrees, whose mirror images are at −azimuth.
+
+    Args:
+        copies: [m, D] of photos changed in ways that shall not count, and [m] their azimuths.
+    """
     mean = (descriptors.mean(axis=0) + mirrored.mean(axis=0)) / 2
-    both = np.concatenate([descriptors - mean, mirrored - mean]).astype(np.float64)
+    parts, angles = [descriptors, mirrored], [azimuth, -azimuth]
+    if copies is not None:
+        parts, angles = [*parts, copies[0]], [*angles, copies[1]]
+    both = (np.concatenate(parts) - mean).astype(np.float64)
     axes = principal_axes(both, _DIMS)
     station = stations(_STATIONS)
-    angle = np.deg2rad(np.concatenate([azimuth, -azimuth]))
+    angle = np.deg2rad(np.concatenate(angles))
     share = kernel(angle[:, None] - station, _WIDTH)
     share /= share.sum(axis=1, keepdims=True)
     multiples = station[:, None] * np.arange(_HARMONICS + 1)

@@ -46,7 +46,7 @@ from mirage.runs.request import Request
 log = logging.getLogger(__name__)
 
 WORK = "work"
-_VERSION = 2  # of what is found by the same settings in the same photos: raised when it changes
+_VERSION = 3  # of what is found by the same settings in the same photos: raised when it changes
 _GROUPED = 256  # photos by which it is told whether all are of one kind
 _FEWEST = 12  # photos: fewer have no neighbours to tell an order by
 
@@ -116,10 +116,10 @@ def _find_poses(
         )
     target = folder["poses"]
     bank.save(target / BANK_FILE)
-    blocks = show_progress(described.photos, "labels", len(described.photos))
+    blocks = show_progress(described.pairs(), "labels", len(described.photos))
     write_labels(
         target / LABELS_FILE,
-        (bank.assign_descriptors(block) for block in blocks),
+        (bank.assign_descriptors(*pair) for pair in blocks),
         images.path,
         images.split,
     )
@@ -182,7 +182,7 @@ _FIT_ONLY = (
 )  # of poses.*: not in a descriptor
 
 
-_LAYOUT = 2  # of the files in the work folder: raised when they change
+_LAYOUT = 3  # of the files in the work folder: raised when they change
 
 
 def _work_folder(config: Config, folder: RunFolder, ranks: Ranks) -> Path:
