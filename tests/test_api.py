@@ -116,7 +116,7 @@ def test_an_exported_folder_reads_and_turns_too(
 ) -> None:
     exported = Mirage.load(run / "model")
     assert exported.poses(photos).azimuth.tolist() == learned.poses(photos).azimuth.tolist()
-    asked: dict[str, Any] = SAME | {"steps": 3}
+    asked: dict[str, Any] = SAME | {"sampler": {"steps": 3}}
     as_framed = learned.orbit(photos[0], placement="keep", **asked)
     assert np.array_equal(exported.orbit(photos[0], **asked).frames, as_framed.frames)
 
@@ -130,7 +130,7 @@ def test_an_exported_folder_makes_photos_squares_as_its_run_did(
     shutil.rmtree(cropped / "model")
     assert mirage("train", f"run={cropped}") == 0  # it is trained: exports only
     wide = Image.open(photos[0]).convert("RGB").resize((96, 32))
-    asked: dict[str, Any] = SAME | {"steps": 3, "placement": "keep"}
+    asked: dict[str, Any] = SAME | {"sampler": {"steps": 3}, "placement": "keep"}
     in_run, exported = Mirage.load(cropped), Mirage.load(cropped / "model")
     assert exported.poses(wide).azimuth.tolist() == in_run.poses(wide).azimuth.tolist()
     frames = exported.orbit(wide, **asked).frames
@@ -141,7 +141,7 @@ def test_an_exported_folder_makes_photos_squares_as_its_run_did(
 
 def test_shipped_weights_are_loaded_by_name(photos: list[Path]) -> None:
     cars = Mirage.load("turntable_cars")
-    views = cars.orbit(photos[0], count=2, steps=2, mode="start", reference_pose=0)
+    views = cars.orbit(photos[0], count=2, sampler={"steps": 2}, mode="start", reference_pose=0)
     assert [image.size for image in views.images] == [(32, 32)] * 2
     assert len(cars.poses(photos)) == 3
 

@@ -39,22 +39,31 @@ class Section:
     keys: list[Key]
 
 
-def sections(config: type, name: str = "") -> Iterator[Section]:
-    """The keys of a dataclass and of those nested in it, in the order they are written in."""
+def sections(
+    config: type, name: str = "", defaults: Any = None, meaning: str = ""
+) -> Iterator[Section]:
+    """The keys of a dataclass and of those nested in it, in the order they are written in.
+
+    Args:
+        defaults: an object of that class, whose values are the defaults; None: those of its fields.
+        meaning: of the field that holds it.
+    """
     node = _class_node(config)
     meanings = explain(config)
     types, nested, keys = get_type_hints(config), [], []
     for item in fields(config):
         dotted = f"{name}.{item.name}" if name else item.name
         inner = _section_in(types[item.name], dotted)
+        value = _default(item) if defaults is None else getattr(defaults, item.name)
+        its_meaning = meanings.get(item.name, "")
         if inner is not None:
-            nested.append(inner)
+            nested.append((*inner, value if is_dataclass(value) else None, its_meaning))
         if not is_dataclass(types[item.name]):
-            keys.append(Key(dotted, str(item.type), _default(item), meanings.get(item.name, "")))
-    module = inspect.getdoc(sys.modules[config.__module__]) or ""
-    yield Section(name, ast.get_docstring(node) or module, keys)
-    for dotted, inner_config in nested:
-        yield from sections(inner_config, dotted)
+            keys.append(Key(dotted, str(item.type), _as_text(value), its_meaning))
+    about = ast.get_docstring(node) or inspect.getdoc(sys.modules[config.__module__]) or ""
+    yield Section(name, f"{about}\n\n{meaning}".strip(), keys)
+    for dotted, inner_config, values, its_meaning in nested:
+        yield from sections(inner_config, dotted, values, its_meaning)
 
 
 def explain(config: type) -> dict[str, str]:
@@ -104,9 +113,12 @@ def _section_in(hint: Any, name: str) -> tuple[str, type] | None:
     return (f"{name}.NAME", of_values[0]) if of_values else None
 
 
-def _default(item: Field[Any]) -> str:
+def _default(item: Field[Any]) -> Any:
     make = item.default_factory
-    value = item.default if make is MISSING else make()
+    return item.default if make is MISSING else make()
+
+
+def _as_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     text = yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True)

@@ -19,7 +19,8 @@ def configuration() -> str:
     lines = []
     for section in (*sections(Config), *sections(SweepConfig, "sweep")):
         title = f"`{section.name}`" if section.name else "The run"
-        lines += [f"## {title}", "", section.about, "", *_key_table(section.keys), ""]
+        lines += [f"## {title}", "", section.about, ""]
+        lines += [*_key_table(section.keys), ""] if section.keys else []
     return "\n".join(lines)
 
 
@@ -88,5 +89,6 @@ def metrics() -> str:
 GENERATED = {
     "src/mirage/config/": configuration,
     "src/mirage/commands/registry.py": commands,
+    "src/mirage/metrics/registry.py": metrics,
     "experiments/": experiment_files,
 }

@@ -78,6 +78,7 @@ OTHER: dict[str, Callable[[Sequence[str]], bool]] = {
     "git": lambda words: words[0] == "clone",
     "make": lambda words: set(words) <= make_targets(),
     "pip": lambda words: words[0] == "install",
+    "pre-commit": lambda words: words == ["install"],
     "python": lambda words: (ROOT / words[0]).is_file(),
     "sbatch": lambda words: len(words) == 1,
     "scripts/gpu_check.sh": lambda words: "OUT" in words,
