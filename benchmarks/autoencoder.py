@@ -35,9 +35,18 @@ from mirage.runs.folder import RunFolder
 
 PHOTOS = 100  # held-out ones of a run, the same as `mirage autoencoder` measures
 THINGS = (
-    "astronaut.png", "camera.png", "chelsea.png", "clock_motion.png", "coffee.png", "coins.png",
-    "hubble_deep_field.jpg", "moon.png", "motorcycle_left.png", "retina.jpg", "rocket.jpg",
-)  # fmt: skip
+    "astronaut.png",
+    "camera.png",
+    "chelsea.png",
+    "clock_motion.png",
+    "coffee.png",
+    "coins.png",
+    "hubble_deep_field.jpg",
+    "moon.png",
+    "motorcycle_left.png",
+    "retina.jpg",
+    "rocket.jpg",
+)
 TEXTURES = ("brick.png", "grass.png", "gravel.png", "page.png")
 
 

@@ -29,8 +29,8 @@ from mirage.core.contracts import ByteArray, FloatArray, PosedPhoto
 from mirage.core.progress import show_progress
 from mirage.drawing.tables import Table, print_tables
 from mirage.generation.references import Reference
-from mirage.generation.turner import Turner
-from mirage.generation.turning import turn, with_mode
+from mirage.generation.sampling import sample, with_mode
+from mirage.generation.view_generator import ViewGenerator
 from mirage.images.turntable.objects import ObjectSpec, sample_objects
 from mirage.images.turntable.pictures import studio_of
 from mirage.images.turntable.scene import Scene
@@ -41,8 +41,10 @@ _VIEWS = 24
 _TURNS = np.arange(0.0, 181.0, 30.0)  # degrees from the photo, of the figures by azimuth
 _OFF = 5.0  # degrees: about what the poses found are off by
 _COPY, _ASTRAY, _TURNED = (
-    "copy the reference", f"true renders {_OFF:.0f}° off", "sun turned with the car",
-)  # fmt: skip
+    "copy the reference",
+    f"true renders {_OFF:.0f}° off",
+    "sun turned with the car",
+)
 
 
 def main() -> None:
@@ -50,20 +52,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, required=True, help="a run with a model")
     parser.add_argument("--cars", type=int, default=12)
-    parser.add_argument("--light", choices=("sun", "plain"), default="sun",
-                        help="a strong sun from one side, or lights as in training")  # fmt: skip
+    parser.add_argument(
+        "--light",
+        choices=("sun", "plain"),
+        default="sun",
+        help="a strong sun from one side, or lights as in training",
+    )
     parser.add_argument("--seed", type=int, default=3)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    turner = Turner.open(given.run / "model")
+    generator = ViewGenerator.open(given.run / "model")
     specs = sample_objects("cars", given.cars, given.seed, "evaluate")
     if given.light == "sun":
         specs = [replace(spec, scene=under_sun(spec.scene, i)) for i, spec in enumerate(specs)]
     config = load_config([f"run={given.run}"])
-    alignment = find_alignment(turner, specs)
+    alignment = find_alignment(generator, specs)
     shares, errors = defaultdict(list), defaultdict(list)
     for index, spec in enumerate(show_progress(specs, "light", len(specs))):
-        orbit = Orbit(spec, turner, alignment, float(index * 75.0 % 360.0))
+        orbit = Orbit(spec, generator, alignment, float(index * 75.0 % 360.0))
         for name, frames in orbit.rows(config).items():
             share, error = orbit.judge(frames)
             shares[name].append(share)
@@ -79,10 +85,12 @@ def main() -> None:
         for name, found in errors.items()
     ]
     columns_by_turn = ["views", *(f"{turn:.0f}°" for turn in _TURNS)]
-    print_tables([
-        Table(title, columns, rows),
-        Table("Shading error by azimuth from the photo, stops", columns_by_turn, by_turn),
-    ])  # fmt: skip
+    print_tables(
+        [
+            Table(title, columns, rows),
+            Table("Shading error by azimuth from the photo, stops", columns_by_turn, by_turn),
+        ]
+    )
 
 
 def under_sun(scene: Scene, index: int) -> Scene:
@@ -91,11 +99,13 @@ def under_sun(scene: Scene, index: int) -> Scene:
     return replace(scene, light_azimuth=side, light_elevation=35.0, key=1.3, ambient=0.5)
 
 
-def find_alignment(turner: Turner, specs: list[ObjectSpec], count: int = 12) -> RingAlignment:
+def find_alignment(
+    generator: ViewGenerator, specs: list[ObjectSpec], count: int = 12
+) -> RingAlignment:
     """How the ring's azimuths lie on the true ones, by renders of the objects."""
     true = np.arange(count) * (360.0 / count)
-    photos = [shoot(spec, turner.backbone.size, float(a))[0] for spec in specs for a in true]
-    return align_rings(turner.read_poses(np.stack(photos)).azimuth, np.tile(true, len(specs)))
+    photos = [shoot(spec, generator.backbone.size, float(a))[0] for spec in specs for a in true]
+    return align_rings(generator.read_poses(np.stack(photos)).azimuth, np.tile(true, len(specs)))
 
 
 def shoot(spec: ObjectSpec, size: int, azimuth: float, **light: float) -> tuple[Any, Any]:
@@ -107,11 +117,11 @@ class Orbit:
     """One car turned from its photo at a true azimuth, and its true renders."""
 
     def __init__(
-        self, spec: ObjectSpec, turner: Turner, alignment: RingAlignment, azimuth: float
+        self, spec: ObjectSpec, generator: ViewGenerator, alignment: RingAlignment, azimuth: float
     ) -> None:
-        self.turner = turner
+        self.generator = generator
         self.asked = np.arange(_VIEWS) * (360.0 / _VIEWS)
-        size, true = turner.denoiser.resolution, alignment.carry(self.asked)
+        size, true = generator.denoiser.resolution, alignment.carry(self.asked)
         self.from_photo = circular_distance(true, azimuth)
         shots = [shoot(spec, size, a) for a in true]
         truth, coverage = (np.stack(part) for part in zip(*shots, strict=True))
@@ -123,7 +133,7 @@ class Orbit:
         self.turned = np.stack(along)
         self.astray = np.stack([shoot(spec, size, a + _OFF)[0] for a in true])
         self.unlit = self.light(np.stack([shoot(spec, size, a, key=0.0)[0] for a in true]))
-        labels, _ = turner.read_photo(shoot(spec, turner.backbone.size, azimuth)[0])
+        labels, _ = generator.read_photo(shoot(spec, generator.backbone.size, azimuth)[0])
         pixels, pose = shoot(spec, size, azimuth)[0], float(labels.azimuth[0])
         photo = PosedPhoto(pixels, int(labels.pose[0]), pose)
         self.reference = Reference(spec.object_id, "", (photo,), float(labels.confidence[0]), False)
@@ -132,7 +142,9 @@ class Orbit:
         """Views [V, S, S, 3] in each mode, and what they are compared with."""
         rows = {}
         for mode in MODES:
-            (orbit,) = turn(self.turner, [self.reference], [self.asked], with_mode(config, mode))
+            (orbit,) = sample(
+                self.generator, [self.reference], [self.asked], with_mode(config, mode)
+            )
             rows[mode] = orbit.frames
         copied = np.repeat(self.reference.first.pixels[None], _VIEWS, axis=0)
         return rows | {_COPY: copied, _ASTRAY: self.astray, _TURNED: self.turned}

@@ -18,7 +18,7 @@ import torch._dynamo
 
 from mirage.core.contracts import FloatArray
 from mirage.generation.object_views import shrink_masks
-from mirage.generation.turner import Turner
+from mirage.generation.view_generator import ViewGenerator
 from mirage.images.turntable.objects import sample_objects
 from mirage.images.turntable.pictures import studio_of
 from mirage.parts.orbit_silhouette import find_orbit_silhouettes
@@ -36,13 +36,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=11)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    turner = Turner.open(given.run / "model")
+    generator = ViewGenerator.open(given.run / "model")
     rows = []
     for spec in sample_objects("cars", given.cars, given.seed, "evaluate"):
         studio = studio_of(spec, given.size)
         shots = [studio.shoot(spec.scene, float(a)) for a in np.arange(_VIEWS) * 360.0 / _VIEWS]
         frames, true = (np.stack(part) for part in zip(*shots, strict=True))
-        coarse = turner.bank.masks(turner.backbone(frames)).cpu().numpy()
+        coarse = generator.bank.masks(generator.backbone(frames)).cpu().numpy()
         found = (find_silhouettes(coarse, frames), find_orbit_silhouettes(coarse, frames))
         rows.append([overlap(shrink_masks(masks, given.size), true) for masks in found])
         print(

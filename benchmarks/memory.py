@@ -90,8 +90,10 @@ def main() -> None:
                 measure(command, words) for command in ("images", "poses")
             )
             peaks.append((images, poses))
-            print(f"{count:8d}{images:19.0f}{images_time:9.0f}{poses:18.0f}{poses_time:9.0f}",
-                  flush=True)  # fmt: skip
+            print(
+                f"{count:8d}{images:19.0f}{images_time:9.0f}{poses:18.0f}{poses_time:9.0f}",
+                flush=True,
+            )
         if (more := arguments.images[-1] - arguments.images[0]) > 0:
             growth = (np.array(peaks[-1]) - peaks[0]) * 2**20 / more
             print(f"bytes an image more: images {growth[0]:.0f}, poses {growth[1]:.0f}")

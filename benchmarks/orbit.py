@@ -162,9 +162,11 @@ class Peer:
         own_azimuth = self.ring.azimuth[first].astype(float)
         reference = between_poses(self.ring, own_azimuth)
         condition = PoseCondition(
-            *(torch.cat([getattr(c, name) for c in (reference, views)]).to(device)
-              for name in ("pose", "azimuth", "other", "share"))
-        )  # fmt: skip
+            *(
+                torch.cat([getattr(c, name) for c in (reference, views)]).to(device)
+                for name in ("pose", "azimuth", "other", "share")
+            )
+        )
         unposed = condition.null()
         unposed.pose[0] = REFERENCE_POSE
         layers = [m for m in self.denoiser.unet.modules() if isinstance(m, Attention)]
@@ -214,10 +216,13 @@ class Contenders:
         """The clean estimates of all steps."""
         estimates: list[Tensor] = []
         orbit = sample_orbit(
-            self.denoiser, self.ring, [PosedPhoto(self.photo, REFERENCE_POSE, self.start)],
-            self.azimuths, config,
+            self.denoiser,
+            self.ring,
+            [PosedPhoto(self.photo, REFERENCE_POSE, self.start)],
+            self.azimuths,
+            config,
             lambda step, sigma, clean: estimates.append(clean),
-        )  # fmt: skip
+        )
         self.forwards[OURS] = orbit.num_forwards
         return estimates
 

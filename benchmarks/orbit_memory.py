@@ -26,14 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from orbit import (
-    REFERENCE_POSE,
-    SETTINGS,
-    FirstFrameAttention,
-    Peer,
-    load_denoiser,
-    make_photo,
-)
+from orbit import REFERENCE_POSE, SETTINGS, FirstFrameAttention, Peer, load_denoiser, make_photo
 from torch import Tensor
 
 from mirage.config import ViewsConfig

@@ -82,10 +82,22 @@ def rate_of(processes: int, args: argparse.Namespace) -> float:
     """Images a second of that many processes."""
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "rate"
-        words = [__file__, "--worker", str(found), "--share", str(args.share), "--steps",
-                 str(args.steps)]  # fmt: skip
-        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node",
-                    str(processes)]  # fmt: skip
+        words = [
+            __file__,
+            "--worker",
+            str(found),
+            "--share",
+            str(args.share),
+            "--steps",
+            str(args.steps),
+        ]
+        launcher = [
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            str(processes),
+        ]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         subprocess.run(
             [sys.executable, *launcher, *words], env=environment, check=True, capture_output=True
@@ -120,11 +132,18 @@ def work(args: argparse.Namespace) -> None:
     clock = Clock()
     world = int(os.environ["WORLD_SIZE"])
     trainer = lightning.Trainer(
-        accelerator="cpu", devices=world, strategy="ddp" if world > 1 else "auto",
-        max_steps=args.steps, callbacks=[clock], logger=False, enable_checkpointing=False,
-        enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0,
+        accelerator="cpu",
+        devices=world,
+        strategy="ddp" if world > 1 else "auto",
+        max_steps=args.steps,
+        callbacks=[clock],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
         use_distributed_sampler=False,
-    )  # fmt: skip
+    )
     trainer.fit(module, data)
     if trainer.is_global_zero:
         steady = np.diff(clock.ends)[2:]

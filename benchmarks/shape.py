@@ -25,8 +25,8 @@ from mirage.core.errors import MirageError
 from mirage.drawing.tables import Table, print_tables
 from mirage.generation.object_views import object_views
 from mirage.generation.references import Reference
-from mirage.generation.turner import Turner
-from mirage.generation.turning import make_views
+from mirage.generation.sampling import generate_views
+from mirage.generation.view_generator import ViewGenerator
 from mirage.images.turntable.objects import ObjectSpec, build_meshes, sample_objects
 from mirage.images.turntable.occupancy import occupancy
 from mirage.images.turntable.pictures import studio_of
@@ -58,10 +58,10 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     settings = FitSettings(tuple(given.voxels), given.steps)
-    turner = None if given.run is None else Turner.open(given.run / "model")
+    generator = None if given.run is None else ViewGenerator.open(given.run / "model")
     rows: list[tuple[str, list[float]]] = []
     for index, spec in enumerate(sample_objects("cars", given.cars, given.seed, "evaluate")):
-        found = measure(spec, given.size, settings, turner, given.run)
+        found = measure(spec, given.size, settings, generator, given.run)
         rows += found
         camera = f"camera {spec.scene.elevation:.1f}° up"
         print_tables([_table(f"car {index}: {spec.design.style}, {camera}", found)])
@@ -71,7 +71,11 @@ def main() -> None:
 
 
 def measure(
-    spec: ObjectSpec, size: int, settings: FitSettings, turner: Turner | None, run: Path | None
+    spec: ObjectSpec,
+    size: int,
+    settings: FitSettings,
+    generator: ViewGenerator | None,
+    run: Path | None,
 ) -> list[tuple[str, list[float]]]:
     """Figures of one car: IoU, IoU of the outline, Chamfer distance, PSNR, elevation."""
     truth = Truth(spec, size)
@@ -81,8 +85,8 @@ def measure(
     field = fit_field(views, cameras, replace(settings, refine_cameras=False))
     rows.append(("true views, true cameras", truth.judge(solid_of(field), (field, cameras))))
     sources = {"true views, unknown cameras": views}
-    if turner is not None:
-        sources["views of the model"] = _model_views(spec, truth, turner, run)
+    if generator is not None:
+        sources["views of the model"] = _model_views(spec, truth, generator, run)
     for name, seen in sources.items():
         try:
             made = reconstruct(seen, settings)
@@ -151,20 +155,22 @@ def _box() -> Solid:
     return Solid(inside.transpose(0, 2, 1), (3.0, 3.0, 3.0))
 
 
-def _model_views(spec: ObjectSpec, truth: Truth, turner: Turner, run: Path | None) -> ObjectViews:
+def _model_views(
+    spec: ObjectSpec, truth: Truth, generator: ViewGenerator, run: Path | None
+) -> ObjectViews:
     """The model's views of the car, from one photo of it at 30°."""
-    small, sharp = turner.denoiser.resolution, turner.backbone.size
+    small, sharp = generator.denoiser.resolution, generator.backbone.size
 
     def shoot(side: int) -> np.ndarray:
         return studio_of(spec, side).shoot(spec.scene, 30.0)[0]
 
-    labels, _ = turner.read_photo(shoot(sharp))
+    labels, _ = generator.read_photo(shoot(sharp))
     photo = PosedPhoto(shoot(small), int(labels.pose[0]), float(labels.azimuth[0]))
     reference = Reference(spec.object_id, "", (photo,), float(labels.confidence[0]), False)
     config = load_config([f"run={run}"])
     config = replace(config, views=replace(config.views, count=_VIEWS, azimuths=None))
-    (made,) = make_views(turner, [reference], config)
-    return object_views(made.orbit, made.found.azimuth, turner)
+    (made,) = generate_views(generator, [reference], config)
+    return object_views(made.orbit, made.found.azimuth, generator)
 
 
 def _table(title: str, rows: list[tuple[str, list[float]]]) -> Table:

@@ -75,17 +75,27 @@ def main(run: str, count: str = "2000", trials: str = "3") -> None:
 
 
 def _find(
-    name: str, config: Config, images: ImageSet, ids: FloatArray, backbone: KeptFeatures,
-    num_threads: int, first: FloatArray | None,
-) -> FloatArray:  # fmt: skip
+    name: str,
+    config: Config,
+    images: ImageSet,
+    ids: FloatArray,
+    backbone: KeptFeatures,
+    num_threads: int,
+    first: FloatArray | None,
+) -> FloatArray:
     """[n] degrees of the photos, after a row is printed of how they differ from the first."""
     torch.set_num_threads(num_threads)
     everything = np.arange(len(ids))
     with threadpool_limits(num_threads), TemporaryDirectory() as work:
         described = describe(
             lambda rows: images.batches(ids[rows], backbone.size, backbone.config.batch_size),
-            len(ids), everything, backbone, config.parts, config.poses, Path(work),  # type: ignore[arg-type]
-        )  # fmt: skip
+            len(ids),
+            everything,
+            backbone,
+            config.parts,
+            config.poses,
+            Path(work),  # type: ignore[arg-type]
+        )
         sample = described.read_sample()
         bank = fit_bank(sample, backbone.config, described.encoder, config.poses)
     return _told(name, bank, sample.photos, first)

@@ -90,15 +90,24 @@ class Ours:
         steps = count // args.batch_size
         self.round += 1
         config = TrainConfig(
-            steps=steps, warmup_steps=WARMUP, seed=self.round, precision=self.precision,
+            steps=steps,
+            warmup_steps=WARMUP,
+            seed=self.round,
+            precision=self.precision,
             compile=args.compile,
-        )  # fmt: skip
+        )
         azimuth = np.arange(NUM_POSES) * 360.0 / NUM_POSES
         ids = np.arange(count)
         data = PosedImages(
             LabelledImages(self.pixels, make_labels(count), make_labels(count)),
-            PoseRing(azimuth, 1.0), ids, ids[:1], args.batch_size, 0.5, steps, self.round,
-        )  # fmt: skip
+            PoseRing(azimuth, 1.0),
+            ids,
+            ids[:1],
+            args.batch_size,
+            0.5,
+            steps,
+            self.round,
+        )
         trainer = make_trainer(
             config,
             self.metrics.parent,
@@ -241,9 +250,11 @@ def main() -> int:
         images = open_images(work / "images")
         start = time.perf_counter()
         build_cache(
-            work / "cache.npy", (len(images), args.resolution, args.resolution, 3), "photos",
+            work / "cache.npy",
+            (len(images), args.resolution, args.resolution, 3),
+            "photos",
             lambda ids: images.batches(ids, args.resolution, 256),
-        )  # fmt: skip
+        )
         cached = time.perf_counter() - start
         ours = Ours(open_cache(work / "cache.npy"), work, args)
         peers = {

@@ -16,7 +16,7 @@ from mirage.config import ViewsConfig
 from mirage.core.contracts import ByteArray, Orbit, PosedPhoto, PoseLabels, PoseRing
 from mirage.drawing.films import save_gif
 from mirage.drawing.panels import contact_sheet
-from mirage.sampler.orbit import Turn, sample_orbits
+from mirage.sampler.orbit import OrbitRequest, sample_orbits
 from mirage.sampler.targets import nearest_pose, ring_azimuths
 from mirage.tracking.logger import runs_of
 from mirage.tracking.review import Reading, ReviewRow, log_views, review_rows
@@ -71,7 +71,7 @@ class OrbitViews(Callback):
     ) -> ByteArray:
         """[R, V, H, W, 3] uint8."""
         azimuths = ring_azimuths(self.ring, self.config.count)
-        turns = [Turn([reference], azimuths) for reference in references]
+        turns = [OrbitRequest([reference], azimuths) for reference in references]
         training = pl_module.training
         pl_module.eval()
         orbits = sample_orbits(

@@ -75,8 +75,12 @@ class StepBatches(Batches):
         self, images: LabelledImages, store: Store, ring: PoseRing, share: Share, draw: DrawSteps
     ) -> None:
         self.images, self.store, self.ring, self.share, self._draw = (
-            images, store, ring, share, draw
-        )  # fmt: skip
+            images,
+            store,
+            ring,
+            share,
+            draw,
+        )
         self._drawn: tuple[int, IntArray, Labels] | None = None
 
     def fetch(self, step: int) -> Fetched:

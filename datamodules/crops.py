@@ -96,9 +96,14 @@ class CroppedPhotos(lightning.LightningDataModule):
     """
 
     def __init__(
-        self, sets: Sequence[PhotoSet], crop: int, zoom: float, batch_size: int, num_steps: int,
+        self,
+        sets: Sequence[PhotoSet],
+        crop: int,
+        zoom: float,
+        batch_size: int,
+        num_steps: int,
         seed: int,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.sets, self.crop, self.zoom, self.batch_size = sets, crop, zoom, batch_size
         self.num_steps, self.seed = num_steps, seed

@@ -18,7 +18,7 @@ _STREAM = 1  # keeps the draws of pairs apart from those of photos by themselves
 
 
 @dataclass(frozen=True)
-class TurnedPhotos:
+class BackTranslated:
     """Views that a model made of training photos, one each.
 
     Attributes:
@@ -59,7 +59,7 @@ class PairedBatches(Batches):
 class PairedImages(PosedImages):
     """`PosedImages` whose training batches are half photos by themselves and half pairs."""
 
-    def __init__(self, turned: TurnedPhotos, *args: Any, **settings: Any) -> None:
+    def __init__(self, turned: BackTranslated, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         turned.views.check(self.ring)
         self.turned = turned

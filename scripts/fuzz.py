@@ -33,22 +33,82 @@ from PIL import Image
 from mirage.cli import main
 
 KINDS = {
-    "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"), "JPEG": ("L", "RGB", "CMYK"),
-    "TIFF": ("1", "L", "LAB", "RGB", "RGBA", "CMYK", "I;16", "I", "F"), "GIF": ("L", "P", "RGB"),
-    "WEBP": ("RGB", "RGBA"), "BMP": ("1", "L", "RGB"), "PPM": ("1", "L", "RGB", "I;16"),
-    "TGA": ("L", "LA", "RGB", "RGBA"), "JPEG2000": ("L", "RGB"), "PCX": ("L", "RGB"),
-    "SGI": ("L", "RGB"), "EPS": ("L", "RGB"), "AVIF": ("RGB", "RGBA"),
-}  # fmt: skip
-SUFFIXES = (".jpg", ".JPG", ".png", ".tif", ".gif", ".webp", ".jfif", ".pgm", ".tga", ".heic",
-            ".psd", ".dds", ".mpo", ".qoi", ".cr2", ".svg", ".txt", "")  # fmt: skip
-NAMES = (b"a", "Käfer".encode(), b"caf\xe9", b"\xff\xfe", b"a b", b"[/b] [red]", b"it's \"x\"",
-         b"line\nbreak", b"-x", b"--json", b"a=b", b"$HOME", b"~", b"%s{0}", b"a.b.c", b"x" * 200,
-         "日本 🚗".encode(), b"null", b".hidden", b"._a", b"back\\slash", b"\\xe9", b"tab\t",
-         b" ", b"2024_05_01", b"images", b"con")  # fmt: skip
-TINY = ["images.source=turntable", "images.turntable.objects=12", "images.turntable.views=6",
-        "images.turntable.workers=1", "images.heldout_fraction=0.2", "backbone=effnet_lite",
-        "backbone.size=64", "parts.count=16", "poses.count=4", "poses.restarts=2",
-        "poses.discoveries=1"]  # fmt: skip
+    "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),
+    "JPEG": ("L", "RGB", "CMYK"),
+    "TIFF": ("1", "L", "LAB", "RGB", "RGBA", "CMYK", "I;16", "I", "F"),
+    "GIF": ("L", "P", "RGB"),
+    "WEBP": ("RGB", "RGBA"),
+    "BMP": ("1", "L", "RGB"),
+    "PPM": ("1", "L", "RGB", "I;16"),
+    "TGA": ("L", "LA", "RGB", "RGBA"),
+    "JPEG2000": ("L", "RGB"),
+    "PCX": ("L", "RGB"),
+    "SGI": ("L", "RGB"),
+    "EPS": ("L", "RGB"),
+    "AVIF": ("RGB", "RGBA"),
+}
+SUFFIXES = (
+    ".jpg",
+    ".JPG",
+    ".png",
+    ".tif",
+    ".gif",
+    ".webp",
+    ".jfif",
+    ".pgm",
+    ".tga",
+    ".heic",
+    ".psd",
+    ".dds",
+    ".mpo",
+    ".qoi",
+    ".cr2",
+    ".svg",
+    ".txt",
+    "",
+)
+NAMES = (
+    b"a",
+    "Käfer".encode(),
+    b"caf\xe9",
+    b"\xff\xfe",
+    b"a b",
+    b"[/b] [red]",
+    b'it\'s "x"',
+    b"line\nbreak",
+    b"-x",
+    b"--json",
+    b"a=b",
+    b"$HOME",
+    b"~",
+    b"%s{0}",
+    b"a.b.c",
+    b"x" * 200,
+    "日本 🚗".encode(),
+    b"null",
+    b".hidden",
+    b"._a",
+    b"back\\slash",
+    b"\\xe9",
+    b"tab\t",
+    b" ",
+    b"2024_05_01",
+    b"images",
+    b"con",
+)
+TINY = [
+    "images.source=turntable",
+    "images.turntable.objects=12",
+    "images.turntable.views=6",
+    "images.turntable.workers=1",
+    "images.heldout_fraction=0.2",
+    "backbone=effnet_lite",
+    "backbone.size=64",
+    "parts.count=16",
+    "poses.count=4",
+    "poses.restarts=2",
+    "poses.discoveries=1",
+]
 LIMIT = 120  # seconds a command
 
 
@@ -94,16 +154,31 @@ def bomb(rng: random.Random) -> bytes:
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
     text = chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(3_000_000)))
     png = b"\x89PNG\r\n\x1a\n" + header + text + chunk(b"IDAT", zlib.compress(bytes(1000)))
-    return rng.choice([png, b"GIF89a" + struct.pack("<HHBBB", 65535, 65535, 0xF7, 0, 0),
-                       b"BM" + bytes(12) + struct.pack("<IiiHH", 40, side, side, 1, 24) + bytes(24),
-                       b"P6\n%d %d\n255\n" % (side, side)])  # fmt: skip
+    return rng.choice(
+        [
+            png,
+            b"GIF89a" + struct.pack("<HHBBB", 65535, 65535, 0xF7, 0, 0),
+            b"BM" + bytes(12) + struct.pack("<IiiHH", 40, side, side, 1, 24) + bytes(24),
+            b"P6\n%d %d\n255\n" % (side, side),
+        ]
+    )
 
 
 def no_picture(rng: random.Random) -> bytes:
-    return rng.choice([b"", b"text", b"<svg/>", b"<html>", rng.randbytes(3000), bytes(512),
-                       b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
-                       b"\xff\xd8\xff\xe0", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-                       b"II*\0\x08\0\0\0\xff\xff"])  # fmt: skip
+    return rng.choice(
+        [
+            b"",
+            b"text",
+            b"<svg/>",
+            b"<html>",
+            rng.randbytes(3000),
+            bytes(512),
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+            b"\xff\xd8\xff\xe0",
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+            b"II*\0\x08\0\0\0\xff\xff",
+        ]
+    )
 
 
 def damaged_exif(rng: random.Random) -> bytes:
@@ -113,8 +188,15 @@ def damaged_exif(rng: random.Random) -> bytes:
 
 
 MAKERS: tuple[Callable[[random.Random], bytes], ...] = (
-    picture, picture, picture, cut_short, changed, bomb, no_picture, damaged_exif,
-)  # fmt: skip
+    picture,
+    picture,
+    picture,
+    cut_short,
+    changed,
+    bomb,
+    no_picture,
+    damaged_exif,
+)
 
 
 def fill(folder: Path, count: int, rng: random.Random) -> None:

@@ -52,22 +52,55 @@ def _benchmark(name: str, share: float, words: str, rehearsed: str, what: str = 
 def plan() -> list[Part]:
     """All parts but the training, in order: what is told first is what matters most."""
     small = "--photos 8 --batch-size 4 --resolution 16 --rounds 1 --workers 0 --threads 1"
-    tests = [sys.executable, "-m", "pytest", "-m", "gpu", "tests/gpu", "-n", "0", "-v",
-             "-p", "no:cacheprovider", "--tb=short"]  # fmt: skip
+    tests = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-m",
+        "gpu",
+        "tests/gpu",
+        "-n",
+        "0",
+        "-v",
+        "-p",
+        "no:cacheprovider",
+        "--tb=short",
+    ]
     return [
         Part("tests", tests, 0.20),
         Part("speed", [sys.executable, PARTS, "speed"], 0.20),
-        _benchmark("training", 0.07, "--precision bf16 --photos 4096 --batch-size 256 --rounds 3",
-                   f"{small} --precision bf16", "training, bf16"),
-        _benchmark("orbit", 0.07, "--resolutions 32 64 --rounds 3",
-                   "--resolutions 32 --views 2 --steps 2 --rounds 1 --threads 1"),
-        _benchmark("features", 0.05, "--num-photos 256 --rounds 3",
-                   "--num-photos 2 --networks effnet_lite --rounds 1 --threads 1"),
-        _benchmark("data_path", 0.04, "--num-photos 100000 --rounds 3 --draws",
-                   "--num-photos 40 --batch-sizes 4 --photos 40 --rounds 1 --draws"),
-        _benchmark("kmeans", 0.04, "--num-points 100000 --rounds 3",
-                   "--num-points 500 --clusters 8 --rounds 1 --threads 1"),
-    ]  # fmt: skip
+        _benchmark(
+            "training",
+            0.07,
+            "--precision bf16 --photos 4096 --batch-size 256 --rounds 3",
+            f"{small} --precision bf16",
+            "training, bf16",
+        ),
+        _benchmark(
+            "orbit",
+            0.07,
+            "--resolutions 32 64 --rounds 3",
+            "--resolutions 32 --views 2 --steps 2 --rounds 1 --threads 1",
+        ),
+        _benchmark(
+            "features",
+            0.05,
+            "--num-photos 256 --rounds 3",
+            "--num-photos 2 --networks effnet_lite --rounds 1 --threads 1",
+        ),
+        _benchmark(
+            "data_path",
+            0.04,
+            "--num-photos 100000 --rounds 3 --draws",
+            "--num-photos 40 --batch-sizes 4 --photos 40 --rounds 1 --draws",
+        ),
+        _benchmark(
+            "kmeans",
+            0.04,
+            "--num-points 100000 --rounds 3",
+            "--num-points 500 --clusters 8 --rounds 1 --threads 1",
+        ),
+    ]
 
 
 class Check:
@@ -84,8 +117,11 @@ class Check:
         out.mkdir(parents=True, exist_ok=True)
         self.log = (out / "log.txt").open("w", encoding="utf-8")
         self.found: dict[str, Any] = {
-            "rehearsal": rehearse, "minutes": seconds / 60, "finished": False, "parts": {},
-        }  # fmt: skip
+            "rehearsal": rehearse,
+            "minutes": seconds / 60,
+            "finished": False,
+            "parts": {},
+        }
         self.write()
 
     @property
@@ -106,20 +142,29 @@ class Check:
         result = self.out / "result.tmp"  # a part writes what it finds here, as it comes
         result.unlink(missing_ok=True)
         environment = os.environ | {
-            "GPU_CHECK_RESULT": str(result), "GPU_CHECK_OUT": str(self.out),
-            "GPU_CHECK_SECONDS": f"{limit:.0f}", "GPU_CHECK_REHEARSE": "1" * self.rehearse,
-            "WANDB_MODE": "disabled", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1",
+            "GPU_CHECK_RESULT": str(result),
+            "GPU_CHECK_OUT": str(self.out),
+            "GPU_CHECK_SECONDS": f"{limit:.0f}",
+            "GPU_CHECK_REHEARSE": "1" * self.rehearse,
+            "WANDB_MODE": "disabled",
+            "HF_HUB_OFFLINE": "1",
+            "PYTHONUNBUFFERED": "1",
             **({"OMP_NUM_THREADS": "1"} if self.rehearse else {}),  # toys gain nothing by more
-        }  # fmt: skip
+        }
         print(f"\n=== {part.name}, {limit:.0f} s at most", file=self.log, flush=True)
         start, from_here = time.monotonic(), self.log.tell()
         peak = _Memory()
         outcome: dict[str, Any] = {}
         try:
             process = subprocess.Popen(
-                [*part.command, *words], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
-                stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+                [*part.command, *words],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=self.log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
             outcome["status"] = _wait(process, limit)
         except OSError as error:
             outcome["status"] = f"did not start: {error}"
@@ -222,9 +267,12 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("minutes", type=float, nargs="?", default=9.0)
     parser.add_argument(
-        "cache", type=Path, nargs="?", default=os.environ.get("CACHE"),
+        "cache",
+        type=Path,
+        nargs="?",
+        default=os.environ.get("CACHE"),
         help="to train on, as gpu_parts.py packs it; $CACHE where it is not given",
-    )  # fmt: skip
+    )
     parser.add_argument("--rehearse", action="store_true", help="on a CPU, at toy size")
     args = parser.parse_args()
     check = Check(args.out.resolve(), 60 * args.minutes, args.rehearse)

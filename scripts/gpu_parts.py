@@ -80,8 +80,17 @@ _PACKED = 50 * 10**6  # bytes: what is carried to a machine must be small
 _TIMED_SECONDS = 8.0  # of steps, before they count as timed
 _SHEET_SECONDS = 25.0  # for the contact sheet and the weights, after training
 # Dense bf16 with fp32 sums, TFLOP/s, from the makers' data sheets; others are measured.
-PEAKS = {"H200": 989, "H100 PCIe": 756, "H100": 989, "A100": 312, "L40S": 362, "4090": 165,
-         "3090": 71, "A10G": 70, "L4": 121}  # fmt: skip
+PEAKS = {
+    "H200": 989,
+    "H100 PCIe": 756,
+    "H100": 989,
+    "A100": 312,
+    "L40S": 362,
+    "4090": 165,
+    "3090": 71,
+    "A10G": 70,
+    "L4": 121,
+}
 
 
 class Found:
@@ -124,12 +133,20 @@ def machine(found: Found) -> None:
     found.add(torch=torch.__version__, python=sys.version.split()[0], device=where.type)
     if cuda:
         card = torch.cuda.get_device_properties(where)
-        found.add(name=card.name, memory_gb=round(card.total_memory / 1e9, 1), bf16=has_bf16(),
-                  multiprocessors=card.multi_processor_count, cuda=torch.version.cuda)  # fmt: skip
-    found.attempt("matmul_tflops", lambda: {
-        str(dtype).removeprefix("torch."): round(matmul_speed(dtype) / 1e12, 3)
-        for dtype in (torch.bfloat16, torch.float32)
-    })  # fmt: skip
+        found.add(
+            name=card.name,
+            memory_gb=round(card.total_memory / 1e9, 1),
+            bf16=has_bf16(),
+            multiprocessors=card.multi_processor_count,
+            cuda=torch.version.cuda,
+        )
+    found.attempt(
+        "matmul_tflops",
+        lambda: {
+            str(dtype).removeprefix("torch."): round(matmul_speed(dtype) / 1e12, 3)
+            for dtype in (torch.bfloat16, torch.float32)
+        },
+    )
     found.attempt("copy_gb_s", lambda: round(copy_speed() / 1e9, 1))
     found.attempt(
         "network_tflops", lambda: round(measure_speed(where, cuda and has_bf16()) / 1e12, 3)
@@ -246,9 +263,15 @@ def time_training(config: Config, peak: float) -> dict[str, Any]:
     labels = PoseLabels(pose, one, azimuth, pose[:, None], one[:, None], np.zeros(count, bool))
     ids = np.arange(count)
     data = PosedImages(
-        LabelledImages(kept, labels), PoseRing(np.arange(NUM_POSES) * 360.0 / NUM_POSES, 1.0),
-        ids, ids[:1], rows, 0.0, steps, 0,
-    )  # fmt: skip
+        LabelledImages(kept, labels),
+        PoseRing(np.arange(NUM_POSES) * 360.0 / NUM_POSES, 1.0),
+        ids,
+        ids[:1],
+        rows,
+        0.0,
+        steps,
+        0,
+    )
     denoiser = PoseDenoiser.build(config.model, size, NUM_POSES, codec)
     if config.train.compile:
         denoiser.unet.compile()
@@ -257,10 +280,14 @@ def time_training(config: Config, peak: float) -> dict[str, Any]:
         torch.cuda.reset_peak_memory_stats()
     with tempfile.TemporaryDirectory() as scratch:
         make_trainer(
-            replace(config.train, steps=steps), Path(scratch),
-            [WarmupEMA(config.train.ema_decay), clock], devices=1, limit_val_batches=0,
-            logger=False, enable_checkpointing=False,
-        ).fit(PoseDiffusion(denoiser, config.train), data)  # fmt: skip
+            replace(config.train, steps=steps),
+            Path(scratch),
+            [WarmupEMA(config.train.ema_decay), clock],
+            devices=1,
+            limit_val_batches=0,
+            logger=False,
+            enable_checkpointing=False,
+        ).fit(PoseDiffusion(denoiser, config.train), data)
     spans = np.diff(clock.ends)[1 if len(clock.ends) > 3 else 0 :] / every  # the first are warm-up
     rate = rows / float(np.median(spans))
     cost = count_cost(config.model, codec.grid(size)[1], codec.channels)
@@ -300,10 +327,16 @@ def training(cache: Path | None) -> None:
         rate = facts["images_per_second"] / config.data.batch_size
         steps = max(2, int(0.8 * max(1.0, left - 20) * rate)) if not REHEARSE else 4
         done = _steps_done(run)
-        words = [f"run={run}", f"train.steps={done + steps}",
-                 f"train.validate_every={max(1, steps // 2)}"]  # fmt: skip
-        found.add(photos=len(read_labels(run / "poses" / LABELS_FILE).pose), begun_at=done,
-                  steps=done + steps)  # fmt: skip
+        words = [
+            f"run={run}",
+            f"train.steps={done + steps}",
+            f"train.validate_every={max(1, steps // 2)}",
+        ]
+        found.add(
+            photos=len(read_labels(run / "poses" / LABELS_FILE).pose),
+            begun_at=done,
+            steps=done + steps,
+        )
         found.add(ended=_train(words, max(30.0, left)))
         found.add(steps_done=_steps_done(run), **_last_losses(run))
         leave(load_config([f"run={run}"]), RunFolder(run), found)
@@ -364,17 +397,22 @@ def save_weights(denoiser: PoseDenoiser, out: Path) -> list[str]:
             size = 0
         parts[-1][name], size = half, size + half.nbytes
     if len(parts) > MOST_PARTS:
-        raise ValueError(f"{len(parts)} files of weights are more than {MOST_PARTS}: train a "
-                         "smaller network")  # fmt: skip
+        raise ValueError(
+            f"{len(parts)} files of weights are more than {MOST_PARTS}: train a smaller network"
+        )
     for number, part in enumerate(parts, 1):
         save_file(part, out / WEIGHTS.format(number))
     return [WEIGHTS.format(number) for number in range(1, len(parts) + 1)]
 
 
 def _draw(
-    config: Config, folder: RunFolder, denoiser: PoseDenoiser, bank: PoseBank, codec: Codec,
+    config: Config,
+    folder: RunFolder,
+    denoiser: PoseDenoiser,
+    bank: PoseBank,
+    codec: Codec,
     kept: Any,
-) -> str:  # fmt: skip
+) -> str:
     labels, ids = (
         read_labels(folder["poses"] / LABELS_FILE),
         open_images(folder["images"]).ids(HELDOUT),
@@ -403,8 +441,11 @@ def pack(run: Path, cache: Path) -> None:
     config, folder = load_config([f"run={run}"]), RunFolder(run)
     folder.key("poses")
     if config.model.autoencoder is not None:
-        raise MirageError("latents cannot be carried without their autoencoder",
-                          where=str(run), todo="pack a run that trains on pixels")  # fmt: skip
+        raise MirageError(
+            "latents cannot be carried without their autoencoder",
+            where=str(run),
+            todo="pack a run that trains on pixels",
+        )
     keep_images(config, folder)
     for name in ("images", "poses"):
         (cache / name).mkdir(parents=True, exist_ok=True)
@@ -468,11 +509,20 @@ def make_up(cache: Path) -> Path:
     for i in range(60):
         pixels = random.integers(0, 256, (24, 24, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(photos / f"{i:02d}.png")
-    config = load_config([
-        "experiment=defaults", f"images.path={photos}", f"run={run}", "data.resolution=16",
-        "data.batch_size=4", "model.channels=[32,64]", "model.layers_per_block=1",
-        "model.attention_levels=[1]", "train.warmup_steps=1", "views.sampler.steps=2",
-    ])  # fmt: skip
+    config = load_config(
+        [
+            "experiment=defaults",
+            f"images.path={photos}",
+            f"run={run}",
+            "data.resolution=16",
+            "data.batch_size=4",
+            "model.channels=[32,64]",
+            "model.layers_per_block=1",
+            "model.attention_levels=[1]",
+            "train.warmup_steps=1",
+            "views.sampler.steps=2",
+        ]
+    )
     save_config(config)
     folder = RunFolder(run)
     images_stage.run(config, folder)
@@ -492,8 +542,11 @@ def make_up(cache: Path) -> Path:
 
 
 PARTS: dict[str, Callable[..., None]] = {
-    "speed": speed, "training": training, "pack": pack, "export": export,
-}  # fmt: skip
+    "speed": speed,
+    "training": training,
+    "pack": pack,
+    "export": export,
+}
 
 
 def main() -> None:

@@ -26,9 +26,15 @@ def main() -> None:
     card = target / "README.md"
     words = card.read_text() if card.exists() else None
     export_pipeline(
-        pipeline.denoiser, pipeline.ring, model / BANK, target, pipeline.fit, pipeline.framing,
-        read_settings(model), dtype=torch.bfloat16,
-    )  # fmt: skip
+        pipeline.denoiser,
+        pipeline.ring,
+        model / BANK,
+        target,
+        pipeline.fit,
+        pipeline.framing,
+        read_settings(model),
+        dtype=torch.bfloat16,
+    )
     PoseBank.load(model / BANK).save(target / BANK, small=True)
     if words is not None:
         card.write_text(words)

@@ -35,18 +35,43 @@ def _messages_are_told() -> None:
 
 
 _OF_WANDB = (
-    "WANDB_API_KEY", "WANDB_MODE", "WANDB_SILENT", "WANDB_DATA_DIR", "WANDB_RUN_ID",
-    "WANDB_SWEEP_ID", "WANDB_BASE_URL", "WANDB_CONFIG_DIR", "NETRC",
-)  # fmt: skip
+    "WANDB_API_KEY",
+    "WANDB_MODE",
+    "WANDB_SILENT",
+    "WANDB_DATA_DIR",
+    "WANDB_RUN_ID",
+    "WANDB_SWEEP_ID",
+    "WANDB_BASE_URL",
+    "WANDB_CONFIG_DIR",
+    "NETRC",
+)
 _HELPERS = Path(__file__).parent / "helpers"
 _CLUSTER = Path(__file__).parents[1] / "scripts" / "slurm_cluster.sh"
 
 
 # Files that take long: the longest first, so that no process is left with one at the end.
-_LONG = ("test_turntable_cars", "test_docs", "test_launch", "test_processes", "test_training",
-         "test_stopped", "test_road", "test_poses", "test_record", "test_sampling", "test_images",
-         "test_reconstruct", "test_fit", "test_agents", "test_experiments", "test_render",
-         "test_ranks", "test_sweep", "test_describe", "test_shared")  # fmt: skip
+_LONG = (
+    "test_turntable_cars",
+    "test_docs",
+    "test_launch",
+    "test_processes",
+    "test_training",
+    "test_stopped",
+    "test_road",
+    "test_poses",
+    "test_record",
+    "test_sampling",
+    "test_images",
+    "test_reconstruct",
+    "test_fit",
+    "test_agents",
+    "test_experiments",
+    "test_render",
+    "test_ranks",
+    "test_sweep",
+    "test_describe",
+    "test_shared",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

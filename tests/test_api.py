@@ -18,7 +18,7 @@ from tiny_runs import mirage
 from mirage import Mirage, MirageError
 from mirage.config.load import load_config, save_config
 from mirage.core.contracts import PoseRing
-from mirage.generation import refuse
+from mirage.generation import checks as refuse
 from mirage.poses.bank import PoseBank
 
 TURN = ["views.count=4", "views.seed=3", "reference_pose=1"]
@@ -152,15 +152,20 @@ def test_bad_photos_and_settings_are_refused_in_words(
     (tmp_path / "broken.png").write_bytes(b"no picture")
     for ask in (learned.poses, learned.orbit):
         for given, says in (
-            (tmp_path / "broken.png", "broken.png"), (tmp_path / "none.png", "No such file"),
-            (tmp_path, "directory"), ([], "no photo"),
-        ):  # fmt: skip
+            (tmp_path / "broken.png", "broken.png"),
+            (tmp_path / "none.png", "No such file"),
+            (tmp_path, "directory"),
+            ([], "no photo"),
+        ):
             with pytest.raises(MirageError, match=says):
                 ask(given)
     wrong: list[tuple[dict[str, Any], str]] = [
-        ({"seeds": 1}, "views.seed"), ({"count": "many"}, "views.count"), ({"count": 0}, "count"),
-        ({"reference_pose": 9}, "0 to 3"), ({"azimuths": []}, "no azimuth"),
-    ]  # fmt: skip
+        ({"seeds": 1}, "views.seed"),
+        ({"count": "many"}, "views.count"),
+        ({"count": 0}, "count"),
+        ({"reference_pose": 9}, "0 to 3"),
+        ({"azimuths": []}, "no azimuth"),
+    ]
     for settings, says in wrong:
         with pytest.raises(MirageError, match=says):
             learned.orbit(photos[0], **settings)
@@ -198,16 +203,17 @@ def test_the_readmes_example_runs(
     """What is good is set here: poses of so tiny a run are not sure of anything."""
     monkeypatch.setattr(refuse, "SURE_ENOUGH", -1.0)
     monkeypatch.setattr(refuse, "CUT_OFF", 1.0)
-    monkeypatch.setattr(PoseBank, "strangeness", lambda self, found: np.full(len(found), -1e9))
+    monkeypatch.setattr(PoseBank, "outlier_score", lambda self, found: np.full(len(found), -1e9))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "demo").symlink_to(run)
     shutil.copy(photos[0], "car.jpg")
     readme = (Path(__file__).parents[1] / "README.md").read_text()
     (example,) = [
-        block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+        block
+        for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
         if "from mirage import Mirage" in block
-    ]  # fmt: skip
+    ]
     exec(example, {})
     said = capsys.readouterr().out
     assert said.count("asked for") == 24 and "seen from" in said

@@ -26,9 +26,10 @@ def test_any_command_of_the_road_can_be_swept(
     assert Path("s.yaml").exists()
 
 
-@pytest.mark.parametrize("words", [
-    ("assign", "-m"), ("ablate", "--multirun"), ("report", "--explain"), ("experiments", "demo"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [("assign", "-m"), ("ablate", "--multirun"), ("report", "--explain"), ("experiments", "demo")],
+)
 def test_options_of_another_command_are_refused(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -59,8 +60,14 @@ def test_a_broken_file_is_listed_too(
     monkeypatch.setattr(experiments, "__file__", str(tmp_path / "__init__.py"))
     assert mirage("experiments") == 0
     said = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line]
-    assert said == [["experiment="], ["broken", "Half done."], ["bytes", "Not text."], ["silent"],
-                    ["sweep="], ["lost", "cannot be read: No such file or directory"]]  # fmt: skip
+    assert said == [
+        ["experiment="],
+        ["broken", "Half done."],
+        ["bytes", "Not text."],
+        ["silent"],
+        ["sweep="],
+        ["lost", "cannot be read: No such file or directory"],
+    ]
 
 
 def test_scripts_are_told_of_errors_in_json(

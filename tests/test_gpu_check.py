@@ -108,6 +108,10 @@ def test_all_of_it_is_rehearsed_on_a_cpu(tmp_path: Path) -> None:
     assert trained["weights"] == ["weights-1.safetensors"]
     left = {path.name: path.stat().st_size for path in out.iterdir()}
     assert set(left) == {
-        "log.txt", "metrics.csv", "sheet.png", "summary.json", "weights-1.safetensors",
-    }  # fmt: skip
+        "log.txt",
+        "metrics.csv",
+        "sheet.png",
+        "summary.json",
+        "weights-1.safetensors",
+    }
     assert len(left) <= 8 and max(left.values()) <= 16 * 2**20

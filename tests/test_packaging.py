@@ -12,9 +12,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 _BUILT_OF = (
-    "src", "callbacks", "datamodules", "experiments", "setup.cfg", "pyproject.toml", "README.md",
+    "src",
+    "callbacks",
+    "datamodules",
+    "experiments",
+    "setup.cfg",
+    "pyproject.toml",
+    "README.md",
     "LICENSE",
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +54,10 @@ def test_every_file_of_the_package_is_in_the_wheel(installed: Path) -> None:
 
     assert files(installed / "mirage") == files(ROOT / "src" / "mirage")
     assert {path.name for path in installed.iterdir() if path.is_dir()} == {
-        "mirage", "bin", next(installed.glob("*.dist-info")).name,
-    }  # fmt: skip
+        "mirage",
+        "bin",
+        next(installed.glob("*.dist-info")).name,
+    }
 
 
 def test_a_folder_with_modules_of_like_names_does_not_matter(

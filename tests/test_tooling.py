@@ -17,8 +17,11 @@ def read(name: str) -> Any:
 
 
 def test_pre_commit_has_the_checks_of_make() -> None:
-    recipes = re.findall(r"^\t\$\(BIN\)/(ruff \w+(?: --check)?|mypy|lint-imports)",
-                         made("lint", "types", "imports"), re.MULTILINE)  # fmt: skip
+    recipes = re.findall(
+        r"^\t\$\(BIN\)/(ruff \w+(?: --check)?|mypy|lint-imports)",
+        made("lint", "types", "imports"),
+        re.MULTILINE,
+    )
     hooks = [hook for repo in read(".pre-commit-config.yaml")["repos"] for hook in repo["hooks"]]
     entries = [hook["entry"].removeprefix(".venv/bin/") for hook in hooks]
     assert [entry.removesuffix(" --force-exclude") for entry in entries] == recipes
@@ -28,8 +31,9 @@ def test_pre_commit_has_the_checks_of_make() -> None:
 def made(*targets: str) -> str:
     """The recipes of some targets of the Makefile."""
     text = (ROOT / "Makefile").read_text()
-    return "".join(re.search(rf"^{target}:.*\n((?:\t.*\n)+)", text, re.MULTILINE)[1]
-                   for target in targets)  # fmt: skip
+    return "".join(
+        re.search(rf"^{target}:.*\n((?:\t.*\n)+)", text, re.MULTILINE)[1] for target in targets
+    )
 
 
 def test_pre_commit_fetches_nothing() -> None:

@@ -19,8 +19,8 @@ from mirage.generation.intake import Intake
 from mirage.generation.kept_views import Views
 from mirage.generation.pretrained import shipped
 from mirage.generation.references import Reference, check_pose, open_intake
-from mirage.generation.turner import Turner
-from mirage.generation.turning import make_views
+from mirage.generation.sampling import generate_views
+from mirage.generation.view_generator import ViewGenerator
 from mirage.generation.weights import as_advised
 from mirage.images.decode import Photo, photo_name, read_photo
 from mirage.images.image_set import open_images
@@ -115,15 +115,15 @@ class Mirage:
             asked["azimuths"] = [float(azimuth) for azimuth in azimuths]
         config = change_config(self.config, {"views": asked, "reference_pose": reference_pose})
         intake = self._intake
-        check_pose(reference_pose, intake.turner.bank)
+        check_pose(reference_pose, intake.generator.bank)
         looks = []
         for photo in given:
             picture, name = read_photo(photo, config.images.max_pixels), photo_name(photo)
             looks.append(intake.take(picture, name, config.views, reference_pose is not None))
         name = photo_name(given[0])
         reference = Reference.of(Path(name).stem, name, looks)
-        reference = reference.insisted(reference_pose, intake.turner.bank)
-        (views,) = make_views(intake.turner, [reference], config)
+        reference = reference.insisted(reference_pose, intake.generator.bank)
+        (views,) = generate_views(intake.generator, [reference], config)
         return views
 
     @cached_property
@@ -139,7 +139,7 @@ class Mirage:
     def _intake(self) -> Intake:
         if self.folder is not None:
             self.folder.key("model")
-        return open_intake(Turner.open(self.model))
+        return open_intake(ViewGenerator.open(self.model))
 
 
 def _listed(photos: Photo | Sequence[Photo]) -> Sequence[Photo]:

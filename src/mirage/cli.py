@@ -10,14 +10,7 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import NoReturn
 
-from mirage.commands.registry import (
-    COMMANDS,
-    JSON,
-    QUIET,
-    command_help,
-    general_help,
-    options_of,
-)
+from mirage.commands.registry import COMMANDS, JSON, QUIET, command_help, general_help, options_of
 from mirage.commands.running import execute, status_of
 from mirage.core.errors import MirageError
 from mirage.core.machine import heed_limits

@@ -39,9 +39,14 @@ class Counter(lightning.LightningModule):
 def averaged_after(num_steps: int, decay: float) -> float:
     module, ema = Counter(), WarmupEMA(decay)
     trainer = lightning.Trainer(
-        accelerator="cpu", max_steps=num_steps, logger=False, enable_progress_bar=False,
-        enable_model_summary=False, enable_checkpointing=False, callbacks=[ema],
-    )  # fmt: skip
+        accelerator="cpu",
+        max_steps=num_steps,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        callbacks=[ema],
+    )
     trainer.fit(module, DataLoader([0] * num_steps))  # type: ignore[arg-type]
     return module.weight.item()  # Lightning leaves the average in the module at the end
 

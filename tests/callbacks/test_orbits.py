@@ -67,19 +67,29 @@ def test_orbits_show_the_averaged_weights(
         references, ring, views_config(count=3, steps=2, mode="soft"), tmp_path / "o"
     )
     trainer = lightning.Trainer(
-        accelerator="cpu", max_steps=STEPS, logger=False, enable_progress_bar=False,
-        enable_model_summary=False, enable_checkpointing=False, use_distributed_sampler=False,
-        num_sanity_val_steps=1, val_check_interval=2, check_val_every_n_epoch=None,
+        accelerator="cpu",
+        max_steps=STEPS,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=1,
+        val_check_interval=2,
+        check_val_every_n_epoch=None,
         callbacks=[averages, views, WarmupEMA(DECAY)],
-    )  # fmt: skip
+    )
     module = PoseDiffusion(
         make_denoiser(), TrainConfig(steps=STEPS, learning_rate=1e-2, warmup_steps=0)
     )
     trainer.fit(module, make_data(STEPS))
 
     assert sorted(path.name for path in (tmp_path / "o").iterdir()) == [
-        "step_0000002.gif", "step_0000002.png", "step_0000004.gif", "step_0000004.png",
-    ]  # fmt: skip
+        "step_0000002.gif",
+        "step_0000002.png",
+        "step_0000004.gif",
+        "step_0000004.png",
+    ]
     assert len(live) == 2  # both references at once at each check; not in the sanity check
     assert torch.allclose(live[-1], averages.average(), atol=1e-6)
     assert not torch.allclose(live[-1], averages.raw[-1], atol=1e-4)

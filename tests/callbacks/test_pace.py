@@ -44,9 +44,14 @@ def test_it_counts_from_where_training_goes_on_and_logs_the_rate(
         callback.on_validation_end(trainer, module)
     callback.teardown(trainer, module, "fit")
     assert shown == {
-        "what": "refine", "total": 50, "done": 20, "unit": "images", "each": 32, "counted": 10,
+        "what": "refine",
+        "total": 50,
+        "done": 20,
+        "unit": "images",
+        "each": 32,
+        "counted": 10,
         "where": "process 3 of 4, on node7",
-    }  # fmt: skip
+    }
     rates = [(25, {"train/images_per_second": 16.0}), (30, {"train/images_per_second": 8.0})]
     assert logged == rates
     assert closed

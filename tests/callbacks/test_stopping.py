@@ -60,10 +60,15 @@ def train(
     def run(*numbers: int) -> lightning.Trainer:
         saved: list[int] = []
         trainer = lightning.Trainer(
-            accelerator="cpu", max_steps=STEPS, logger=False, enable_checkpointing=False,
-            enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0,
+            accelerator="cpu",
+            max_steps=STEPS,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            limit_val_batches=0,
             callbacks=[Tell(*numbers), StopWhenTold(tmp_path / "last.ckpt")],
-        )  # fmt: skip
+        )
         save = trainer.save_checkpoint
         trainer.save_checkpoint = lambda path: (saved.append(trainer.global_step), save(path))  # type: ignore[method-assign, assignment, func-returns-value]
         trainer.saved = saved  # type: ignore[attr-defined]
@@ -150,9 +155,11 @@ class Step:
         self.callback = callback
         self.saved: list[int] = []
         self.trainer: Any = SimpleNamespace(
-            global_step=0, max_steps=steps, save_checkpoint=self._save,
+            global_step=0,
+            max_steps=steps,
+            save_checkpoint=self._save,
             fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace()),
-        )  # fmt: skip
+        )
         callback.on_train_start(self.trainer, None)  # type: ignore[arg-type]
 
     def _save(self, path: Path) -> None:

@@ -36,14 +36,28 @@ TWO_NODES = ["launcher=slurm", "launcher.nodes=2", "launcher.cpus_per_task=1"]
 
 def test_the_header_says_what_the_launcher_was_told() -> None:
     settings = LauncherConfig(
-        kind="slurm", nodes=2, tasks_per_node=4, gpus_per_node=4, minutes=90, partition="long",
-        memory_gb=64, setup=["module load cuda"], options={"exclusive": True, "mail-user": "me"},
-    )  # fmt: skip
+        kind="slurm",
+        nodes=2,
+        tasks_per_node=4,
+        gpus_per_node=4,
+        minutes=90,
+        partition="long",
+        memory_gb=64,
+        setup=["module load cuda"],
+        options={"exclusive": True, "mail-user": "me"},
+    )
     text = sbatch_header("train", Config(run="runs/x", launcher=settings))
     for line in (
-        "--nodes=2", "--ntasks-per-node=4", "--gpus-per-node=4", "--time=90", "--partition=long",
-        "--mem=64GB", "--exclusive", "--mail-user=me", "--signal=USR2@120",
-    ):  # fmt: skip
+        "--nodes=2",
+        "--ntasks-per-node=4",
+        "--gpus-per-node=4",
+        "--time=90",
+        "--partition=long",
+        "--mem=64GB",
+        "--exclusive",
+        "--mail-user=me",
+        "--signal=USR2@120",
+    ):
         assert f"#SBATCH {line}\n" in text
     assert text.index("module load cuda") < text.index("srun")
     assert "runs/x/slurm" in text
@@ -187,8 +201,9 @@ def process_of(job: str, rank: int) -> str:
         try:
             words = dict(
                 word.split("=", 1)
-                for word in (folder / "environ").read_text().split("\0") if "=" in word
-            )  # fmt: skip
+                for word in (folder / "environ").read_text().split("\0")
+                if "=" in word
+            )
             name = (folder / "cmdline").read_text()
         except (OSError, UnicodeDecodeError):
             continue

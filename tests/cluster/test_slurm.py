@@ -57,8 +57,13 @@ def test_what_a_silent_job_wrote_is_waited_for(
 
 
 def test_a_job_typed_in_a_job_is_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {"SLURM_JOB_ID": "1", "SLURM_MEM_PER_NODE": "100", "SLURM_NTASKS_PER_NODE": "4",
-             "SLURM_CONF": "kept", "SBATCH_ACCOUNT": "mine"}  # fmt: skip
+    given = {
+        "SLURM_JOB_ID": "1",
+        "SLURM_MEM_PER_NODE": "100",
+        "SLURM_NTASKS_PER_NODE": "4",
+        "SLURM_CONF": "kept",
+        "SBATCH_ACCOUNT": "mine",
+    }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     with as_from_outside():

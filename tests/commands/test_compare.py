@@ -31,15 +31,24 @@ def test_runs_of_one_photo_stand_side_by_side_with_the_settings_that_differ(
     assert '<th scope="row">views.mode</th>' not in html
 
 
-@pytest.mark.parametrize(("words", "says"), [
-    ([], "nothing to compare"), (["one"], "nothing to compare"),
-    (["one", "./one"], "nothing to compare"), (["one", "none"], "no run"),
-    (["one", "two", "train.steps=3"], "train.steps=3"), (["one", "two", "--explain"], "--explain"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "nothing to compare"),
+        (["one"], "nothing to compare"),
+        (["one", "./one"], "nothing to compare"),
+        (["one", "none"], "no run"),
+        (["one", "two", "train.steps=3"], "train.steps=3"),
+        (["one", "two", "--explain"], "--explain"),
+    ],
+)
 def test_what_cannot_be_compared_is_told(
-    words: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.chdir(tmp_path)
     make_run(Path("one"))
     assert mirage("compare", *words) == 1

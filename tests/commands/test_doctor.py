@@ -13,14 +13,7 @@ import pytest
 from tiny_runs import mirage
 
 from mirage.commands import doctor
-from mirage.commands.doctor import (
-    Finding,
-    advise,
-    examine,
-    find_hub,
-    find_rendering,
-    find_slurm,
-)
+from mirage.commands.doctor import Finding, advise, examine, find_hub, find_rendering, find_slurm
 from mirage.config import AUTO
 from mirage.config.load import load_config
 from mirage.core.network import ask
@@ -117,10 +110,17 @@ def test_nothing_heavy_is_imported_before_it_speaks() -> None:
 def test_the_command_speaks_line_by_line_and_takes_no_words(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "examine", lambda: iter(
-        [Finding("GPU", "none", False), Finding("hub", "far", False, "wait"),
-         Finding("rendering", "by EGL")]
-    ))  # fmt: skip
+    monkeypatch.setattr(
+        doctor,
+        "examine",
+        lambda: iter(
+            [
+                Finding("GPU", "none", False),
+                Finding("hub", "far", False, "wait"),
+                Finding("rendering", "by EGL"),
+            ]
+        ),
+    )
     assert mirage("doctor") == 0
     said = capsys.readouterr().out
     assert said.startswith(

@@ -17,12 +17,19 @@ from tiny_runs import mirage
 from mirage.sampler.export import load_pipeline
 
 SHORT = [
-    "train.steps=10", "train.validate_every=5", "refine.steps=10",
-    "refine.photos=6", "views.count=3",
+    "train.steps=10",
+    "train.validate_every=5",
+    "refine.steps=10",
+    "refine.photos=6",
+    "views.count=3",
     "views.references=1",  # fewer than processes
-    "evaluate.objects=3", "evaluate.photos=3", "evaluate.views=3", "evaluate.turn=4",
-    "evaluate.modes=[start,soft]", "evaluate.baselines=false",
-]  # fmt: skip
+    "evaluate.objects=3",
+    "evaluate.photos=3",
+    "evaluate.views=3",
+    "evaluate.turn=4",
+    "evaluate.modes=[start,soft]",
+    "evaluate.baselines=false",
+]
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +39,13 @@ def alone(posed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-@pytest.fixture(scope="module", params=[
-    pytest.param(forked_ranks, id="forked"),
-    pytest.param(torchrun, id="torchrun", marks=pytest.mark.e2e),
-])  # fmt: skip
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(forked_ranks, id="forked"),
+        pytest.param(torchrun, id="torchrun", marks=pytest.mark.e2e),
+    ],
+)
 def together(
     request: pytest.FixtureRequest, posed: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:

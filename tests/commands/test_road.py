@@ -16,14 +16,20 @@ from tiny_runs import BRIEF, TINY, mirage
 
 from mirage.commands.registry import COMMANDS
 from mirage.core.contracts import PoseRing
-from mirage.generation import refuse
+from mirage.generation import checks as refuse
 from mirage.poses.bank import PoseBank
 from mirage.sampler.export import load_pipeline
 
 SHORT = [
-    *TINY, *BRIEF, "views.count=4", "views.references=2", "evaluate.objects=2", "evaluate.photos=3",
-    "evaluate.views=3", "evaluate.turn=4",
-]  # fmt: skip
+    *TINY,
+    *BRIEF,
+    "views.count=4",
+    "views.references=2",
+    "evaluate.objects=2",
+    "evaluate.photos=3",
+    "evaluate.views=3",
+    "evaluate.turn=4",
+]
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +42,25 @@ def run(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_stage_leaves_its_files(run: Path) -> None:
     for name in (
-        "config.yaml", "images/manifest.parquet", "images/rejected.csv", "poses/bank.safetensors",
-        "poses/montage.png", "poses/ring.png", "poses/parts.png", "poses/part_masks.png",
-        "poses/sizes.png", "poses/doubts.png", "train/last.ckpt",
-        "train/best.ckpt", "train/metrics.csv", "model/model_index.json", "model/bank.safetensors",
-        "views/contact_sheet.png", "evaluate/figures.json", "report/index.html",
-    ):  # fmt: skip
+        "config.yaml",
+        "images/manifest.parquet",
+        "images/rejected.csv",
+        "poses/bank.safetensors",
+        "poses/montage.png",
+        "poses/ring.png",
+        "poses/parts.png",
+        "poses/part_masks.png",
+        "poses/sizes.png",
+        "poses/doubts.png",
+        "train/last.ckpt",
+        "train/best.ckpt",
+        "train/metrics.csv",
+        "model/model_index.json",
+        "model/bank.safetensors",
+        "views/contact_sheet.png",
+        "evaluate/figures.json",
+        "report/index.html",
+    ):
         assert (run / name).exists(), name
 
 
@@ -125,11 +144,7 @@ def test_a_named_photo_is_turned_from_its_own_azimuth_and_says_how_it_entered(
     assert turned == pytest.approx([(own + 90 * i) % 360 for i in range(4)])
     assert facts["views"][0]["pose_asked"] == 1
     before = (copy / "views" / photo.stem / "reference.png").read_bytes()
-    listed = [
-        "views.azimuths=[350,0,10]",
-        "views.background=plain",
-        "views.noise=fixed",
-    ]
+    listed = ["views.azimuths=[350,0,10]", "views.background=plain", "views.noise=fixed"]
     assert mirage(*words, *listed) == 0
     facts = json.loads((copy / "views" / photo.stem / "views.json").read_text())
     assert [view["azimuth_asked"] for view in facts["views"]] == [350.0, 0.0, 10.0]
@@ -147,20 +162,15 @@ def test_in_a_folder_good_photos_are_turned_and_bad_ones_listed(
     folder.mkdir()
     monkeypatch.setattr(refuse, "SURE_ENOUGH", -1.0)
     monkeypatch.setattr(refuse, "CUT_OFF", 1.0)
-    monkeypatch.setattr(PoseBank, "strangeness", lambda self, found: np.full(len(found), -1e9))
+    monkeypatch.setattr(PoseBank, "outlier_score", lambda self, found: np.full(len(found), -1e9))
     shutil.copy(_photos_of(run)[0], folder / "good.png")
     (folder / "broken.png").write_bytes(b"no picture")
-    words = [
-        "views",
-        f"run={copy}",
-        f"views.reference={folder}",
-        "views.noise=fixed",
-    ]
+    words = ["views", f"run={copy}", f"views.reference={folder}", "views.noise=fixed"]
     assert mirage(*words) == 1
     said = capsys.readouterr().err
     assert "1 photos are turned, 1 are not" in said and "broken.png" in said
     assert (copy / "views" / "good" / "orbit.gif").exists()
-    monkeypatch.setattr(PoseBank, "strangeness", lambda self, found: np.full(len(found), 1e9))
+    monkeypatch.setattr(PoseBank, "outlier_score", lambda self, found: np.full(len(found), 1e9))
     assert mirage(*words[:2], f"views.reference={folder / 'good.png'}") == 1
     said = capsys.readouterr().err
     assert "another object" in said and "reference_pose=" in said
@@ -194,8 +204,9 @@ def test_a_folder_of_one_objects_photos_is_turned_once(run: Path, tmp_path: Path
     assert mirage(*words, "reference_pose=1") == 0
     views = copy / "views"
     assert {path.name for path in (views / "a").glob("reference*.png")} == {
-        "reference.png", "reference_2.png",
-    }  # fmt: skip
+        "reference.png",
+        "reference_2.png",
+    }
     assert not (views / "b").exists()
     facts = json.loads((views / "a" / "views.json").read_text())
     assert len(facts["photos"]) == 2
@@ -231,9 +242,12 @@ def test_a_model_of_latents_walks_the_same_road(run: Path, tmp_path: Path) -> No
         (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
     tiny_kl().save_pretrained(tmp_path / "autoencoder")
     words = [
-        f"run={copy}", f"model.autoencoder={tmp_path / 'autoencoder'}", "data.resolution=32",
-        "refine.steps=2", "refine.photos=3",
-    ]  # fmt: skip
+        f"run={copy}",
+        f"model.autoencoder={tmp_path / 'autoencoder'}",
+        "data.resolution=32",
+        "refine.steps=2",
+        "refine.photos=3",
+    ]
     assert mirage("train", *words) == 0
     (of_mirrors,) = (copy / "images").glob("latents-32-*-mirrored.npy")
     kept, mirrored = np.load(str(of_mirrors).replace("-mirrored", "")), np.load(of_mirrors)

@@ -28,18 +28,19 @@ stopped = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.parametrize(("workers", "number", "ends"), [
-    (1, signal.SIGKILL, KILLED),
-    pytest.param(2, signal.SIGINT, INTERRUPTED, marks=pytest.mark.e2e),
-    pytest.param(2, signal.SIGKILL, KILLED, marks=pytest.mark.e2e),
-    pytest.param(1, signal.SIGINT, INTERRUPTED, marks=pytest.mark.e2e),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("workers", "number", "ends"),
+    [
+        (1, signal.SIGKILL, KILLED),
+        pytest.param(2, signal.SIGINT, INTERRUPTED, marks=pytest.mark.e2e),
+        pytest.param(2, signal.SIGKILL, KILLED, marks=pytest.mark.e2e),
+        pytest.param(1, signal.SIGINT, INTERRUPTED, marks=pytest.mark.e2e),
+    ],
+)
 def test_a_stopped_rendering_goes_on_where_it_was(
     tmp_path: Path, workers: int, number: signal.Signals, ends: tuple[int, str]
 ) -> None:
-    words = [
-        "images", *TINY, f"images.turntable.workers={workers}", f"run={tmp_path / 'run'}",
-    ]  # fmt: skip
+    words = ["images", *TINY, f"images.turntable.workers={workers}", f"run={tmp_path / 'run'}"]
     root = tmp_path / "run" / "images" / "turntable" / "cars-0-64px"
     command = Command(*words, fresh=True)
     assert command.stop_when(lambda: list(root.rglob("*.png")), number) == ends

@@ -80,8 +80,14 @@ def stages() -> Stages:
 def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Multirun:
     """Two values of K by two seeds."""
     monkeypatch.chdir(tmp_path)
-    words = [*SOURCE, "run=runs/s", "poses.count=6,12", "parts.seed=1,3",
-             "sweep.commands=[images,poses]", "sweep.figures=[poses.score]"]  # fmt: skip
+    words = [
+        *SOURCE,
+        "run=runs/s",
+        "poses.count=6,12",
+        "parts.seed=1,3",
+        "sweep.commands=[images,poses]",
+        "sweep.figures=[poses.score]",
+    ]
     return load_multirun(words)
 
 
@@ -103,8 +109,13 @@ def test_images_are_made_once_for_jobs_that_share_their_settings(
     stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = [*SOURCE, "run=runs/s", "poses.count=6,12", "images.turntable.objects=20,40",
-             "sweep.commands=[images,poses]"]  # fmt: skip
+    words = [
+        *SOURCE,
+        "run=runs/s",
+        "poses.count=6,12",
+        "images.turntable.objects=20,40",
+        "sweep.commands=[images,poses]",
+    ]
     sweep = load_multirun(words)
     run(sweep, stages)
     assert stages.count("images") == 2 and stages.count("poses") == 4
@@ -120,8 +131,13 @@ def test_poses_are_made_once_for_jobs_that_share_their_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = [*SOURCE, "run=runs/s", "poses.count=6,12", "train.steps=5,10,20",
-             "sweep.commands=[images,poses]"]  # fmt: skip
+    words = [
+        *SOURCE,
+        "run=runs/s",
+        "poses.count=6,12",
+        "train.steps=5,10,20",
+        "sweep.commands=[images,poses]",
+    ]
     sweep, stages = load_multirun(words), Stages(poses_key)
     run(sweep, stages)
     assert stages.count("images") == 1 and stages.count("poses") == 2
@@ -135,8 +151,13 @@ def test_a_model_is_trained_once_for_jobs_that_differ_in_what_comes_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = [*SOURCE, "run=runs/s", "train.steps=5,10", "views.guidance.pose.weight=0,1",
-             "evaluate.seed=1,2"]  # fmt: skip
+    words = [
+        *SOURCE,
+        "run=runs/s",
+        "train.steps=5,10",
+        "views.guidance.pose.weight=0,1",
+        "evaluate.seed=1,2",
+    ]
     sweep, stages = load_multirun(words, "train"), Stages(poses_key)
     run(sweep, stages)
     counts = [stages.count(command) for command in ("images", "poses", "train")]
@@ -299,9 +320,14 @@ def test_variants_are_rows_of_their_own(
     stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = [*SOURCE, "run=runs/s", "sweep.commands=[images,poses]", "sweep.figures=[poses.score]",
-             "+sweep.variants={base:{parts.seed:'1,3'},few:{poses.count:6,poses.topk:2}}",
-             "+sweep.plots={all:{y:[poses.score,poses.name]}}"]  # fmt: skip
+    words = [
+        *SOURCE,
+        "run=runs/s",
+        "sweep.commands=[images,poses]",
+        "sweep.figures=[poses.score]",
+        "+sweep.variants={base:{parts.seed:'1,3'},few:{poses.count:6,poses.topk:2}}",
+        "+sweep.plots={all:{y:[poses.score,poses.name]}}",
+    ]
     assert "3 jobs, 2 rows" in run(load_multirun(words), stages)
     table = Path("runs/s/table.md").read_text()
     assert "| base | 2 | 26 ± 1.4 | – |" in table and "| few | 1 | 6 | – |" in table
@@ -333,11 +359,19 @@ def test_the_command_finds_poses_on_a_tiny_turntable(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = [
-        "images.source=turntable", "images.turntable.objects=10", "images.turntable.views=6",
-        "images.turntable.workers=1", "backbone=effnet_lite", "backbone.size=64",
-        "parts.count=16", "poses.restarts=2", "poses.discoveries=1", "poses.count=4,6",
-        "sweep.commands=[images,poses]", "run=runs/tiny",
-    ]  # fmt: skip
+        "images.source=turntable",
+        "images.turntable.objects=10",
+        "images.turntable.views=6",
+        "images.turntable.workers=1",
+        "backbone=effnet_lite",
+        "backbone.size=64",
+        "parts.count=16",
+        "poses.restarts=2",
+        "poses.discoveries=1",
+        "poses.count=4,6",
+        "sweep.commands=[images,poses]",
+        "run=runs/tiny",
+    ]
     with pytest.raises(SystemExit) as stop:
         main(["sweep", *words])
     said = capsys.readouterr()

@@ -18,9 +18,11 @@ def test_it_is_the_version_that_was_checked() -> None:
 def test_points_are_every_combination_in_order() -> None:
     given = OverridesParser.create().parse_overrides(["a=1,2", "b=x", "c=[3,4],5"])
     assert split_points(given) == [
-        ["a=1", "b=x", "c=[3,4]"], ["a=1", "b=x", "c=5"],
-        ["a=2", "b=x", "c=[3,4]"], ["a=2", "b=x", "c=5"],
-    ]  # fmt: skip
+        ["a=1", "b=x", "c=[3,4]"],
+        ["a=1", "b=x", "c=5"],
+        ["a=2", "b=x", "c=[3,4]"],
+        ["a=2", "b=x", "c=5"],
+    ]
 
 
 def test_hydras_own_object_is_what_a_block_is_given() -> None:

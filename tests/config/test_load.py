@@ -16,13 +16,7 @@ from omegaconf import OmegaConf
 
 from mirage import experiments
 from mirage.config import Config
-from mirage.config.load import (
-    _composed,
-    config_text,
-    list_experiments,
-    load_config,
-    save_config,
-)
+from mirage.config.load import _composed, config_text, list_experiments, load_config, save_config
 from mirage.config.overrides import known_keys
 from mirage.core.errors import MirageError
 from mirage.core.files import SAVED
@@ -127,35 +121,38 @@ def test_lists_and_nothing_can_be_written() -> None:
     assert load_config(["poses.anchors={}"]).poses.anchors == {}
 
 
-@pytest.mark.parametrize(("words", "key", "says"), [
-    (["poses.cuont=12"], "poses.cuont", "poses.count"),
-    (["resolution=64"], "resolution", ""),
-    (["data.resolutoin=64"], "data.resolutoin", "data.resolution"),
-    (["poses.count=many"], "poses.count", "many"),
-    (["model.channels=wide"], "model.channels", ""),
-    (["data.resolution=30"], "data.resolution", "multiple of 4"),
-    (["data.resolution=0"], "data.resolution", "positive"),
-    (["data.balance=1.5"], "data.balance", "1.5"),
-    (["poses.count=24", "reference_pose=24"], "reference_pose", "0 to 23"),
-    (["reference_pose=-1"], "reference_pose", "from 0"),
-    (["poses.count=24", "poses.anchors={30: 0}"], "poses.anchors", "0 to 23"),
-    (["poses.count=24", "poses.topk=30"], "poses.topk", "30"),
-    (["poses.count=[24,6]"], "poses.count", "coarse"),
-    (["poses.count=1.5"], "poses.count", "auto"),
-    (["poses.count=2"], "poses.count", "at least 3"),
-    (["images.source=zip"], "images.source", "folder, tar, shards, csv, compcars, turntable"),
-    (["images.heldout_fraction=0"], "images.heldout_fraction", "0"),
-    (["backbone.size=100"], "backbone.size", "14"),
-    (["model.channels=[32,50,64]"], "model.channels", "50"),
-    (["model.attention_levels=[5]"], "model.attention_levels", "5"),
-    (["model.attention_levels=[]"], "model.attention_levels", "at least one"),
-    (["model.head_dim=24"], "model.head_dim", "24"),
-    (["views.mode=medium"], "views.mode", "none, start, soft, hard"),
-    (["views.sampler.sigma_max=0.01"], "views.sampler.sigma_max", "0.01"),
-    (["views.guidance.pose.interval=[3,1]"], "views.guidance.pose.interval", "low"),
-    (["evaluate.modes=[soft,firm]"], "evaluate.modes", "firm"),
-    (["train.ema_decay=2"], "train.ema_decay", "2"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "key", "says"),
+    [
+        (["poses.cuont=12"], "poses.cuont", "poses.count"),
+        (["resolution=64"], "resolution", ""),
+        (["data.resolutoin=64"], "data.resolutoin", "data.resolution"),
+        (["poses.count=many"], "poses.count", "many"),
+        (["model.channels=wide"], "model.channels", ""),
+        (["data.resolution=30"], "data.resolution", "multiple of 4"),
+        (["data.resolution=0"], "data.resolution", "positive"),
+        (["data.balance=1.5"], "data.balance", "1.5"),
+        (["poses.count=24", "reference_pose=24"], "reference_pose", "0 to 23"),
+        (["reference_pose=-1"], "reference_pose", "from 0"),
+        (["poses.count=24", "poses.anchors={30: 0}"], "poses.anchors", "0 to 23"),
+        (["poses.count=24", "poses.topk=30"], "poses.topk", "30"),
+        (["poses.count=[24,6]"], "poses.count", "coarse"),
+        (["poses.count=1.5"], "poses.count", "auto"),
+        (["poses.count=2"], "poses.count", "at least 3"),
+        (["images.source=zip"], "images.source", "folder, tar, shards, csv, compcars, turntable"),
+        (["images.heldout_fraction=0"], "images.heldout_fraction", "0"),
+        (["backbone.size=100"], "backbone.size", "14"),
+        (["model.channels=[32,50,64]"], "model.channels", "50"),
+        (["model.attention_levels=[5]"], "model.attention_levels", "5"),
+        (["model.attention_levels=[]"], "model.attention_levels", "at least one"),
+        (["model.head_dim=24"], "model.head_dim", "24"),
+        (["views.mode=medium"], "views.mode", "none, start, soft, hard"),
+        (["views.sampler.sigma_max=0.01"], "views.sampler.sigma_max", "0.01"),
+        (["views.guidance.pose.interval=[3,1]"], "views.guidance.pose.interval", "low"),
+        (["evaluate.modes=[soft,firm]"], "evaluate.modes", "firm"),
+        (["train.ema_decay=2"], "train.ema_decay", "2"),
+    ],
+)
 def test_a_mistake_names_its_key_and_a_way_out(words: list[str], key: str, says: str) -> None:
     with pytest.raises(MirageError) as caught:
         load_config(words)
@@ -163,11 +160,19 @@ def test_a_mistake_names_its_key_and_a_way_out(words: list[str], key: str, says:
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("words", [
-    ["experiment=nothing_like_it"], ["backbone=resnet"], ["poses.count"],
-    ["views.guidance.pose.interval=[1,"],
-    ["=3"], ["poses=3"], ["images.min_side=null"], ["experiment="],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["experiment=nothing_like_it"],
+        ["backbone=resnet"],
+        ["poses.count"],
+        ["views.guidance.pose.interval=[1,"],
+        ["=3"],
+        ["poses=3"],
+        ["images.min_side=null"],
+        ["experiment="],
+    ],
+)
 def test_nonsense_is_refused_in_words(words: list[str]) -> None:
     with pytest.raises(MirageError):
         load_config(words)

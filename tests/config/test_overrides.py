@@ -12,9 +12,28 @@ from mirage.config.overrides import flat_values, known_keys, read_override
 from mirage.core.errors import MirageError
 from mirage.sweeps.multirun import load_multirun
 
-ODD = ["2024_05_01", "007", "12:30", "on", "~x", "1e3", "null ", "runs/mine #2", "Müller", "a, b",
-       "it's", "c\\d\\", "[front] {2}", "(a=b)", "'quoted'", "'a','b", "a&b: c", "%s", "!x",
-       "- y"]  # fmt: skip
+ODD = [
+    "2024_05_01",
+    "007",
+    "12:30",
+    "on",
+    "~x",
+    "1e3",
+    "null ",
+    "runs/mine #2",
+    "Müller",
+    "a, b",
+    "it's",
+    "c\\d\\",
+    "[front] {2}",
+    "(a=b)",
+    "'quoted'",
+    "'a','b",
+    "a&b: c",
+    "%s",
+    "!x",
+    "- y",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -39,16 +58,20 @@ def test_a_path_of_a_sweep_is_what_was_typed(typed: str) -> None:
 
 
 def test_several_paths_of_a_sweep_are_told_apart() -> None:
-    for words in (["images.path=choice('a, b',c)"], ["images.path='a, b','c'"],
-                  ["+sweep.grid={images.path:['a, b',c]}"]):  # fmt: skip
+    for words in (
+        ["images.path=choice('a, b',c)"],
+        ["images.path='a, b','c'"],
+        ["+sweep.grid={images.path:['a, b',c]}"],
+    ):
         assert [job.config.images.path for job in load_multirun(words).jobs] == ["a, b", "c"]
 
 
 def test_what_is_text_and_no_path_is_swept_by_commas() -> None:
     jobs = load_multirun(["views.mode=soft, hard", "group=Müller"]).jobs
     assert [(job.config.views.mode, job.config.group) for job in jobs] == [
-        ("soft", "Müller"), ("hard", "Müller"),
-    ]  # fmt: skip
+        ("soft", "Müller"),
+        ("hard", "Müller"),
+    ]
 
 
 def test_paths_of_a_list_are_text_too() -> None:

@@ -39,10 +39,15 @@ def test_shapes_are_compared_axis_by_axis() -> None:
             check_shape("x", np.zeros((2, 5)), shape)
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("confidence", np.ones(2)), ("azimuth", np.ones((3, 1))), ("topk_weight", np.ones((3, 3))),
-    ("topk", np.zeros((2, 2), int)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("confidence", np.ones(2)),
+        ("azimuth", np.ones((3, 1))),
+        ("topk_weight", np.ones((3, 3))),
+        ("topk", np.zeros((2, 2), int)),
+    ],
+)
 def test_labels_of_unequal_length_are_refused(name: str, value: np.ndarray) -> None:
     assert len(labels()) == 3
     with pytest.raises(ValueError, match="has shape"):
@@ -80,8 +85,10 @@ def test_an_orbit_has_one_size_and_one_length() -> None:
 
 def test_an_error_says_what_where_and_what_to_do() -> None:
     assert str(MirageError("bad", where="there", todo="mend it")).splitlines() == [
-        "bad", "  where: there", "  do:    mend it",
-    ]  # fmt: skip
+        "bad",
+        "  where: there",
+        "  do:    mend it",
+    ]
     assert str(MirageError("bad")) == "bad"
 
 

@@ -57,13 +57,24 @@ def test_a_file_is_known_by_itself_and_nothing_by_nothing(tmp_path: Path) -> Non
     assert list(files_at(tmp_path / "gone")) == []
 
 
-@pytest.mark.parametrize(("error", "where", "todo"), [
-    (OSError(errno.ENOSPC, "No space left on device", "runs/x/a.png"), "runs/x/a.png", "make room"),
-    (OSError(errno.EROFS, "Read-only file system", "runs/x"), "runs/x", "where you may write"),
-    (PermissionError(errno.EACCES, "Permission denied", "runs/x"), "runs/x", "where you may write"),
-    (OSError("encoder error -2 when writing image file"), "", "goes on from what is done"),
-    (SafetensorError("I/O error: No space left on device (os error 28)"), "", "make room"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("error", "where", "todo"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "runs/x/a.png"),
+            "runs/x/a.png",
+            "make room",
+        ),
+        (OSError(errno.EROFS, "Read-only file system", "runs/x"), "runs/x", "where you may write"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "runs/x"),
+            "runs/x",
+            "where you may write",
+        ),
+        (OSError("encoder error -2 when writing image file"), "", "goes on from what is done"),
+        (SafetensorError("I/O error: No space left on device (os error 28)"), "", "make room"),
+    ],
+)
 def test_what_a_file_system_refuses_is_told_in_words(
     error: Exception, where: str, todo: str
 ) -> None:

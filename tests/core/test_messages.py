@@ -12,9 +12,9 @@ from mirage.core.messages import begin
 log = logging.getLogger("mirage.somewhere.deep")
 
 
-@pytest.mark.parametrize(("style", "out", "err"), [
-    ("auto", "all is well\n", "a file is gone\n"), ("quiet", "", ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("style", "out", "err"), [("auto", "all is well\n", "a file is gone\n"), ("quiet", "", "")]
+)
 def test_people_are_told_as_much_as_they_ask_for(
     style: str, out: str, err: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

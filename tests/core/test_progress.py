@@ -78,9 +78,13 @@ def test_a_script_is_told_in_json_on_standard_output(
     said = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [fact["done"] for fact in said] == list(range(1, 10))
     assert said[0] == {
-        "progress": "views", "done": 1, "total": 10, "per_second": 0.25, "unit": "",
+        "progress": "views",
+        "done": 1,
+        "total": 10,
+        "per_second": 0.25,
+        "unit": "",
         "seconds_left": 36,
-    }  # fmt: skip
+    }
 
 
 def test_whoever_wants_quiet_has_it(clock: Time, capfd: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from mirage.core.contracts import PoseLabels, PoseRing
 from mirage.datamodules.labelled import LabelledImages
-from mirage.datamodules.pairs import PairedBatches, PairedImages, TurnedPhotos
+from mirage.datamodules.pairs import BackTranslated, PairedBatches, PairedImages
 
 NUM, TURNED = 12, 9
 IDS = np.array([3, 0, 5, 7, 1, 3, 8, 2, 11])  # photo 3 was turned twice
@@ -21,9 +21,8 @@ IDS = np.array([3, 0, 5, 7, 1, 3, 8, 2, 11])  # photo 3 was turned twice
 def label(pose: np.ndarray) -> PoseLabels:
     count = len(pose)
     return PoseLabels(
-        pose, np.ones(count), pose * 90.0, pose[:, None], np.ones((count, 1)),
-        np.zeros(count, bool),
-    )  # fmt: skip
+        pose, np.ones(count), pose * 90.0, pose[:, None], np.ones((count, 1)), np.zeros(count, bool)
+    )
 
 
 def numbered(values: np.ndarray) -> np.ndarray:
@@ -41,14 +40,21 @@ def batches(
         return replace(labels, pose=-labels.pose % 4, topk=-labels.topk % 4) if mirror else None
 
     data = PairedImages(
-        TurnedPhotos(LabelledImages(numbered(IDS), views, flip(views)), IDS, np.array(rows)),
-        LabelledImages(numbered(np.arange(NUM)), photos, flip(photos)), ring, np.arange(NUM),
-        np.arange(1), 64 // world_size, 0.5, 5, 3,
-    )  # fmt: skip
+        BackTranslated(LabelledImages(numbered(IDS), views, flip(views)), IDS, np.array(rows)),
+        LabelledImages(numbered(np.arange(NUM)), photos, flip(photos)),
+        ring,
+        np.arange(NUM),
+        np.arange(1),
+        64 // world_size,
+        0.5,
+        5,
+        3,
+    )
     data.trainer = SimpleNamespace(  # type: ignore[assignment]
-        global_rank=rank, world_size=world_size,
+        global_rank=rank,
+        world_size=world_size,
         strategy=SimpleNamespace(root_device=torch.device("cpu")),
-    )  # fmt: skip
+    )
     return data.batches()
 
 

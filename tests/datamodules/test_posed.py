@@ -48,13 +48,23 @@ def images(labels: PoseLabels) -> LabelledImages:
 def batches(images: LabelledImages, ring: PoseRing, **changes: Any) -> Batches:
     """What one process trains on."""
     settings: dict[str, Any] = {
-        "ids": np.arange(30), "batch_size": 8, "balance": 0.5, "seed": 3, "rank": 0,
+        "ids": np.arange(30),
+        "batch_size": 8,
+        "balance": 0.5,
+        "seed": 3,
+        "rank": 0,
         "world_size": 1,
-    } | changes  # fmt: skip
+    } | changes
     data = PosedImages(
-        images, ring, settings["ids"], np.arange(30, NUM), settings["batch_size"],
-        settings["balance"], 5, settings["seed"],
-    )  # fmt: skip
+        images,
+        ring,
+        settings["ids"],
+        np.arange(30, NUM),
+        settings["batch_size"],
+        settings["balance"],
+        5,
+        settings["seed"],
+    )
     data.trainer = Place(settings["rank"], settings["world_size"])  # type: ignore[assignment]
     return data.batches()
 
@@ -228,9 +238,7 @@ def test_validation_looks_at_held_out_images_drawn_by_the_seed(ring: PoseRing) -
     """The first ones may be of few objects: a folder lists the photos of one in a row."""
     ids = np.arange(2000)
     one = np.ones(2000)
-    labels = PoseLabels(
-        ids % 4, one, one, ids[:, None] % 4, one[:, None], np.zeros(2000, bool)
-    )  # fmt: skip
+    labels = PoseLabels(ids % 4, one, one, ids[:, None] % 4, one[:, None], np.zeros(2000, bool))
     pixels = ids.astype(np.float32)[:, None, None, None]
 
     def looked_at(seed: int) -> list[int]:

@@ -55,8 +55,9 @@ def test_a_batch_is_its_own_even_of_a_file_that_cannot_be_written(tmp_path: Path
     np.testing.assert_array_equal(cache, shown.pixels)
 
 
-@pytest.mark.parametrize(("share", "stored", "stays"), [(0.5, False, True), (0.5, True, False),
-                                                        (0.0, False, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("share", "stored", "stays"), [(0.5, False, True), (0.5, True, False), (0.0, False, False)]
+)
 def test_pictures_live_on_a_gpu_that_has_room(
     share: float, stored: bool, stays: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,8 +21,10 @@ def test_pictures_come_in_reading_order_whenever_they_were_made(tmp_path: Path) 
     make(tmp_path, "doubts", "pairs", "ring")
     assert [path.stem for path in pose_files(tmp_path)] == ["ring", "pairs", "doubts"]
     assert [panel.title for panel in pose_panels(tmp_path)] == [
-        "The ring", "Mirror poses", "Doubtful photos",
-    ]  # fmt: skip
+        "The ring",
+        "Mirror poses",
+        "Doubtful photos",
+    ]
 
 
 def test_a_missing_or_foreign_picture_leaves_no_panel(tmp_path: Path) -> None:

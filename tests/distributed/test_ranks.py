@@ -64,32 +64,51 @@ STEP = JOB + "SLURM_STEP_ID=1 SLURM_PROCID=3 SLURM_LOCALID=1 SLURM_STEP_NODELIST
 MET = "MASTER_ADDR=node1 MASTER_PORT=29500 "
 
 
-@pytest.mark.parametrize(("words", "ranks"), [
-    ("", ALONE),
-    ("WORLD_SIZE=1 RANK=0", ALONE),
-    (JOB + "SLURM_PROCID=0", ALONE),  # a batch script, before its first srun
-    (JOB + "SLURM_JOB_NAME=interactive", ALONE),  # the shell of salloc
-    (STEP + "SLURM_STEP_NUM_TASKS=1 SLURM_PROCID=0", ALONE),  # srun --ntasks=1 in such a job
-    (STEP + "SLURM_STEP_NUM_TASKS=4 SLURM_STEP_NUM_NODES=2 SLURM_STEP_TASKS_PER_NODE=2(x2)",
-     Ranks(3, 4, 1, 2)),
-    (STEP + "SLURM_STEP_NUM_TASKS=4 SLURM_STEP_NUM_NODES=2 SLURM_JOB_NAME=interactive",
-     Ranks(3, 4, 1, 2)),  # srun in the shell of salloc
-    (MET + "WORLD_SIZE=4 RANK=3 LOCAL_RANK=1 LOCAL_WORLD_SIZE=2", Ranks(3, 4, 1, 2)),
-    (MET + "WORLD_SIZE=4 RANK=3", Ranks(3, 4, 0, 1)),  # a pod each, as Kubernetes starts them
-    (JOB + "SLURM_STEP_NUM_TASKS=2 " + MET + "WORLD_SIZE=4 RANK=3 LOCAL_RANK=1 LOCAL_WORLD_SIZE=2",
-     Ranks(3, 4, 1, 2)),  # torchrun, which srun started on each node
-    ("OMPI_COMM_WORLD_SIZE=1 OMPI_COMM_WORLD_RANK=0", ALONE),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "ranks"),
+    [
+        ("", ALONE),
+        ("WORLD_SIZE=1 RANK=0", ALONE),
+        (JOB + "SLURM_PROCID=0", ALONE),  # a batch script, before its first srun
+        (JOB + "SLURM_JOB_NAME=interactive", ALONE),  # the shell of salloc
+        (STEP + "SLURM_STEP_NUM_TASKS=1 SLURM_PROCID=0", ALONE),  # srun --ntasks=1 in such a job
+        (
+            STEP + "SLURM_STEP_NUM_TASKS=4 SLURM_STEP_NUM_NODES=2 SLURM_STEP_TASKS_PER_NODE=2(x2)",
+            Ranks(3, 4, 1, 2),
+        ),
+        (
+            STEP + "SLURM_STEP_NUM_TASKS=4 SLURM_STEP_NUM_NODES=2 SLURM_JOB_NAME=interactive",
+            Ranks(3, 4, 1, 2),
+        ),  # srun in the shell of salloc
+        (MET + "WORLD_SIZE=4 RANK=3 LOCAL_RANK=1 LOCAL_WORLD_SIZE=2", Ranks(3, 4, 1, 2)),
+        (MET + "WORLD_SIZE=4 RANK=3", Ranks(3, 4, 0, 1)),  # a pod each, as Kubernetes starts them
+        (
+            JOB
+            + "SLURM_STEP_NUM_TASKS=2 "
+            + MET
+            + "WORLD_SIZE=4 RANK=3 LOCAL_RANK=1 LOCAL_WORLD_SIZE=2",
+            Ranks(3, 4, 1, 2),
+        ),  # torchrun, which srun started on each node
+        ("OMPI_COMM_WORLD_SIZE=1 OMPI_COMM_WORLD_RANK=0", ALONE),
+    ],
+)
 def test_a_process_knows_its_place(told: Callable[[str], None], words: str, ranks: Ranks) -> None:
     told(words)
     assert find_ranks() == ranks and ranks.machines >= 1
 
 
-@pytest.mark.parametrize("words", [
-    "WORLD_SIZE=4", "WORLD_SIZE=4 RANK=1", MET + "WORLD_SIZE=4 RANK=1 LOCAL_RANK=1",
-    MET + "WORLD_SIZE=4 RANK=4", "OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1", "PMI_SIZE=2",
-    STEP + "SLURM_STEP_NUM_TASKS=3 SLURM_STEP_NUM_NODES=2 SLURM_STEP_TASKS_PER_NODE=2,1",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        "WORLD_SIZE=4",
+        "WORLD_SIZE=4 RANK=1",
+        MET + "WORLD_SIZE=4 RANK=1 LOCAL_RANK=1",
+        MET + "WORLD_SIZE=4 RANK=4",
+        "OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1",
+        "PMI_SIZE=2",
+        STEP + "SLURM_STEP_NUM_TASKS=3 SLURM_STEP_NUM_NODES=2 SLURM_STEP_TASKS_PER_NODE=2,1",
+    ],
+)
 def test_one_of_several_is_not_alone_by_mistake(told: Callable[[str], None], words: str) -> None:
     told(words)
     with pytest.raises(MirageError, match="cannot work on one run together"):
@@ -101,8 +120,10 @@ def test_steps_of_a_job_meet_apart(
 ) -> None:
     ports = set()
     for step in ("1", "2"):
-        told(STEP.replace("SLURM_STEP_ID=1", f"SLURM_STEP_ID={step}") + "SLURM_STEP_NUM_TASKS=4 "
-             "SLURM_STEP_NUM_NODES=2 SLURM_STEP_NODELIST=gpu[07-09,11],cpu1")  # fmt: skip
+        told(
+            STEP.replace("SLURM_STEP_ID=1", f"SLURM_STEP_ID={step}") + "SLURM_STEP_NUM_TASKS=4 "
+            "SLURM_STEP_NUM_NODES=2 SLURM_STEP_NODELIST=gpu[07-09,11],cpu1"
+        )
         find_ranks()
         assert os.environ["MASTER_ADDR"] == "gpu07"
         ports.add(os.environ["MASTER_PORT"])
@@ -128,8 +149,11 @@ def test_all_wait_for_the_last_and_end_with_the_first_that_ends(tmp_path: Path) 
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     ended = subprocess.run(
         [sys.executable, *launcher, str(tmp_path / "script.py")],
-        capture_output=True, text=True, timeout=PATIENCE, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
     assert ended.stdout.count("written before the wait") == 2
     assert "another of the 2 processes ended before its work was done" in ended.stdout
     # Not for as long as all may take to come up: one may be busy for longer.

@@ -15,13 +15,26 @@ from mirage.distributed.threads import (
     threads_of_machine,
 )
 
-TORCHRUN = {"WORLD_SIZE": "8", "RANK": "1", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4",
-            "GROUP_RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500",
-            "TORCHELASTIC_RUN_ID": "none"}  # fmt: skip
-SRUN = {"SLURM_STEP_NUM_TASKS": "8", "SLURM_STEP_NUM_NODES": "2", "SLURM_PROCID": "1",
-        "SLURM_LOCALID": "1", "SLURM_JOB_ID": "5",
-        "SLURM_NTASKS_PER_NODE": "4", "SLURM_JOB_NAME": "train",
-        "SLURM_NODELIST": "localhost"}  # fmt: skip
+TORCHRUN = {
+    "WORLD_SIZE": "8",
+    "RANK": "1",
+    "LOCAL_RANK": "1",
+    "LOCAL_WORLD_SIZE": "4",
+    "GROUP_RANK": "0",
+    "MASTER_ADDR": "localhost",
+    "MASTER_PORT": "29500",
+    "TORCHELASTIC_RUN_ID": "none",
+}
+SRUN = {
+    "SLURM_STEP_NUM_TASKS": "8",
+    "SLURM_STEP_NUM_NODES": "2",
+    "SLURM_PROCID": "1",
+    "SLURM_LOCALID": "1",
+    "SLURM_JOB_ID": "5",
+    "SLURM_NTASKS_PER_NODE": "4",
+    "SLURM_JOB_NAME": "train",
+    "SLURM_NODELIST": "localhost",
+}
 
 
 def test_torch_has_one_thread_inside_and_its_own_number_after() -> None:

@@ -39,7 +39,7 @@ from mirage.config import Config, ShapeConfig
 from mirage.config.overrides import flat_values
 from mirage.core.errors import MirageError
 from mirage.evaluation import pose_figures
-from mirage.generation import refuse
+from mirage.generation import checks as refuse
 from mirage.generation.kept_object import save_object
 from mirage.generation.object_views import settings_of
 from mirage.images.sources.registry import open_source
@@ -129,10 +129,17 @@ def each(which: str) -> pytest.MarkDecorator:
 
 # What makes seconds of hours.
 SHORT = [
-    *(word for word in TINY if not word.startswith("images.")), *BRIEF, "views.count=3",
-    "views.references=1", "evaluate.objects=2", "evaluate.photos=3", "evaluate.views=3",
-    "evaluate.modes=[soft]", "evaluate.turn=0", "evaluate.baselines=false",
-]  # fmt: skip
+    *(word for word in TINY if not word.startswith("images.")),
+    *BRIEF,
+    "views.count=3",
+    "views.references=1",
+    "evaluate.objects=2",
+    "evaluate.photos=3",
+    "evaluate.views=3",
+    "evaluate.modes=[soft]",
+    "evaluate.turn=0",
+    "evaluate.baselines=false",
+]
 # The same for commands on a run that is there.
 SHORTER = {
     "poses": ["backbone.size=64"],
@@ -147,7 +154,7 @@ def lenient() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(refuse, "SURE_ENOUGH", -1.0)
         patch.setattr(refuse, "CUT_OFF", 1.0)
-        patch.setattr(PoseBank, "strangeness", lambda self, found: np.full(len(found), -1e9))
+        patch.setattr(PoseBank, "outlier_score", lambda self, found: np.full(len(found), -1e9))
         patch.setattr(pose_figures, "_STRANGERS", 2)
         yield
 
@@ -181,8 +188,12 @@ def demo(world: Path) -> Path:
     table = world / "azimuths.csv"  # of a camera at 5°, which turntables are not said to have
     header, *rows = rendered.read_text().splitlines()
     table.write_text("\n".join([f"{header},elevation", *(f"{row},5.0" for row in rows)]))
-    later += ["evaluate.turn=3", "evaluate.baselines=true", f"evaluate.truth={table}",
-              "views.best_of=2"]  # fmt: skip
+    later += [
+        "evaluate.turn=3",
+        "evaluate.baselines=true",
+        f"evaluate.truth={table}",
+        "views.best_of=2",
+    ]
     assert mirage("run", *later, f"run={run}") == 0
     words = ["ablation.objects=2", "ablation.views=2", "ablation.rows={a: {mode: start}}"]
     assert mirage("ablate", "ablation.name=steps", *words, f"run={run}") == 0
@@ -209,12 +220,21 @@ def mine(world: Path) -> Path:
 
 # Told of in docs/files.md, and made by no run here: by other settings, damage, Slurm, W&B.
 NOT_MADE = {
-    "images/latents-<px>-<key>.npy", "images/latents-<px>-<key>-mirrored.npy",
-    "poses/frames.npy", "poses/stability.png", "train/last.ckpt.damaged", "refine/turned.npy",
+    "images/latents-<px>-<key>.npy",
+    "images/latents-<px>-<key>-mirrored.npy",
+    "poses/frames.npy",
+    "poses/stability.png",
+    "train/last.ckpt.damaged",
+    "refine/turned.npy",
     "refine/turned.json",
-    "refine/turned.done", "refine/turned.lock", "model/autoencoder/", "wandb/",
-    "slurm/job.txt", "slurm/<job>_<process>_log.out", "views/<photo>/reference_<number>.png",
-}  # fmt: skip
+    "refine/turned.done",
+    "refine/turned.lock",
+    "model/autoencoder/",
+    "wandb/",
+    "slurm/job.txt",
+    "slurm/<job>_<process>_log.out",
+    "views/<photo>/reference_<number>.png",
+}
 
 
 def test_a_run_holds_the_files_that_are_told_of_and_no_others(demo: Path) -> None:
@@ -232,11 +252,21 @@ def is_file(name: str) -> bool:
 
 
 STRUCTURED = (
-    "images/manifest.parquet", "images/rejected.csv", "images/source.json", "poses/labels.parquet",
-    "poses/summary.json", "poses/bank.safetensors", "poses/gallery.npz", "train/metrics.csv",
-    "model/model_index.json", "views/<photo>/views.json", "shape/<photo>/shape.json",
-    "evaluate/figures.json", "evaluate/turned/<number>/turned.json", "autoencoder/figures.json",
-)  # fmt: skip
+    "images/manifest.parquet",
+    "images/rejected.csv",
+    "images/source.json",
+    "poses/labels.parquet",
+    "poses/summary.json",
+    "poses/bank.safetensors",
+    "poses/gallery.npz",
+    "train/metrics.csv",
+    "model/model_index.json",
+    "views/<photo>/views.json",
+    "shape/<photo>/shape.json",
+    "evaluate/figures.json",
+    "evaluate/turned/<number>/turned.json",
+    "autoencoder/figures.json",
+)
 
 
 @pytest.mark.parametrize("name", STRUCTURED)

@@ -25,10 +25,13 @@ def named_files() -> list[tuple[str, str]]:
 
 # Made by a run, or by the reader.
 NOT_OURS = {
-    "model/pipeline.py", "evaluate/tables.md", "runs/mine/config.yaml",
-    "experiments/launcher/mysite.yaml", "experiments/experiment/patient.yaml",
+    "model/pipeline.py",
+    "evaluate/tables.md",
+    "runs/mine/config.yaml",
+    "experiments/launcher/mysite.yaml",
+    "experiments/experiment/patient.yaml",
     "experiments/backbone/NAME.yaml",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("name", "page"), named_files())

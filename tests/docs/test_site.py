@@ -66,26 +66,36 @@ def test_a_section_ends_where_the_next_begins_and_not_in_code() -> None:
     assert found["more"] == ""
 
 
-@pytest.mark.parametrize(("folder", "text", "mended"), [
-    ("", "see [views](docs/views.md#real-photos)", "see [views](views.md#real-photos)"),
-    ("", "![cars](docs/cars.webp)", "![cars](cars.webp)"),
-    ("", "the [licence](LICENSE)", "the licence"),
-    ("docs", "[sweeps](../README.md#sweeps)", "[sweeps](experiments.md)"),
-    ("docs", "[top](../README.md)", "[top](index.md)"),
-    ("", "[sweeps](#sweeps)", "[sweeps](experiments.md)"),
-    ("docs", "[a part](#parts), [a page](https://a.b/c)", "[a part](#parts), [a page](https://a.b/c)"),
-    ("docs", "```python\na[0](../x)\n```", "```python\na[0](../x)\n```"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("folder", "text", "mended"),
+    [
+        ("", "see [views](docs/views.md#real-photos)", "see [views](views.md#real-photos)"),
+        ("", "![cars](docs/cars.webp)", "![cars](cars.webp)"),
+        ("", "the [licence](LICENSE)", "the licence"),
+        ("docs", "[sweeps](../README.md#sweeps)", "[sweeps](experiments.md)"),
+        ("docs", "[top](../README.md)", "[top](index.md)"),
+        ("", "[sweeps](#sweeps)", "[sweeps](experiments.md)"),
+        (
+            "docs",
+            "[a part](#parts), [a page](https://a.b/c)",
+            "[a part](#parts), [a page](https://a.b/c)",
+        ),
+        ("docs", "```python\na[0](../x)\n```", "```python\na[0](../x)\n```"),
+    ],
+)
 def test_links_lead_to_pages_of_the_site(folder: str, text: str, mended: str) -> None:
     assert relink(text, folder, {"sweeps": "experiments.md"}, {"views.md", "cars.webp"}) == mended
 
 
-@pytest.mark.parametrize(("text", "mended"), [
-    ("[views](../views.md#real-photos)", "[views](../views.md#real-photos)"),
-    ("[clock](clock.md#anchors)", "[clock](clock.md#anchors)"),
-    ("[sweeps](../../README.md#sweeps)", "[sweeps](../experiments.md)"),
-    ("[code](../../src/mirage/config/)", "code"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ("[views](../views.md#real-photos)", "[views](../views.md#real-photos)"),
+        ("[clock](clock.md#anchors)", "[clock](clock.md#anchors)"),
+        ("[sweeps](../../README.md#sweeps)", "[sweeps](../experiments.md)"),
+        ("[code](../../src/mirage/config/)", "code"),
+    ],
+)
 def test_links_of_a_page_in_a_folder_are_relative_to_it(text: str, mended: str) -> None:
     known = {"views.md", "method/clock.md", "experiments.md"}
     homes = {"sweeps": "experiments.md"}
@@ -137,7 +147,7 @@ class MadeUp:
     above: int = 3
     far: list[int] = field(
         default_factory=lambda: [1]
-    )  # fmt: skip
+    )
     long: list[int] = field(
         default_factory=lambda: [1]
     )  # at its end

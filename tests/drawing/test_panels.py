@@ -41,13 +41,13 @@ def test_montage_of_nothing_is_a_picture() -> None:
 
 def test_objects_turn_together_below_their_photos() -> None:
     orbits = [make_orbit(side=side) for side in (32, 32, 200)]
-    sheet = panels.turning_sheet(orbits)
+    sheet = panels.film_sheet(orbits)
     assert sheet.shape == (6, 2 * 160 + canvas.GAP, 3 * 160 + 2 * canvas.GAP, 3)
     for view in range(6):
         assert count(Image.fromarray(sheet[view, :160]), (10, 200, 30)) == 3 * 160 * 160
         middle = sheet[view, 160 + canvas.GAP :, 2 * (160 + canvas.GAP) :]
         assert abs(middle.mean() - orbits[2].frames[view].mean()) < 1.0
-    assert len(panels.turning_sheet([make_orbit()] * 9)[0, 0]) == 6 * 160 + 5 * canvas.GAP
+    assert len(panels.film_sheet([make_orbit()] * 9)[0, 0]) == 6 * 160 + 5 * canvas.GAP
 
 
 def test_contact_sheet_frames_the_photo_and_shows_all_views() -> None:

@@ -64,10 +64,15 @@ def test_an_arc_leaves_the_rest_of_the_circle_out() -> None:
     assert (whole[left] != paper).any() and (arc[left] == paper).all()
 
 
-@pytest.mark.parametrize(("span", "arc"), [
-    ((0.0, 360.0), (0.0, 360.0)), ((300.0, 60.0), (300.0, 120.0)), ((30.0, 150.0), (30.0, 120.0)),
-    ((20.0, 380.0), (20.0, 360.0)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("span", "arc"),
+    [
+        ((0.0, 360.0), (0.0, 360.0)),
+        ((300.0, 60.0), (300.0, 120.0)),
+        ((30.0, 150.0), (30.0, 120.0)),
+        ((20.0, 380.0), (20.0, 360.0)),
+    ],
+)
 def test_a_span_may_go_over_zero(span: tuple[float, float], arc: tuple[float, float]) -> None:
     assert ringed.arc_of(span) == arc
 

@@ -7,23 +7,22 @@ import re
 import pytest
 
 from mirage.core.errors import MirageError
-from mirage.drawing.tables import (
-    Table,
-    add_row,
-    print_table,
-    print_tables,
-    rich_table,
-    to_markdown,
-)
+from mirage.drawing.tables import Table, add_row, print_table, print_tables, rich_table, to_markdown
 
 TABLE = Table("Views", ["", "PSNR"], [["soft", "20.1\n[19, 21]"], ["a|b", None]], "Higher.")
 
 
 def test_markdown_has_a_line_a_row_and_no_stray_bars() -> None:
     assert to_markdown(TABLE).splitlines() == [
-        "**Views**", "", "|  | PSNR |", "|---|---|", "| soft | 20.1 [19, 21] |", "| a\\|b | – |",
-        "", "Higher.",
-    ]  # fmt: skip
+        "**Views**",
+        "",
+        "|  | PSNR |",
+        "|---|---|",
+        "| soft | 20.1 [19, 21] |",
+        "| a\\|b | – |",
+        "",
+        "Higher.",
+    ]
 
 
 def test_the_console_shows_every_cell(capsys: pytest.CaptureFixture[str]) -> None:

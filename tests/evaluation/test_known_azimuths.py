@@ -93,8 +93,10 @@ def test_evaluate_prints_and_keeps_it_and_the_report_draws_it(
 def test_a_table_of_another_program_names_the_same_photos(posed: Path, tmp_path: Path) -> None:
     folder, table = RunFolder(posed), tmp_path / "truth.csv"
     found = list(read_azimuths(posed / "poses" / "labels.parquet").items())
-    rows = [f"{path.replace('/', chr(92))};{azimuth:.4f}".replace(".", ",", -1)
-            .replace(",png", ".png") for path, azimuth in found]  # fmt: skip
+    rows = [
+        f"{path.replace('/', chr(92))};{azimuth:.4f}".replace(".", ",", -1).replace(",png", ".png")
+        for path, azimuth in found
+    ]
     table.write_text("\n".join(["Path;Azimuth", *rows]), encoding="utf-16")
     figures, _ = measure_truth(table, folder, 0)
     assert figures["photos"] == len(found) and figures["error"]["mean_deg"] < 0.01

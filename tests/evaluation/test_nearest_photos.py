@@ -43,10 +43,11 @@ def test_layout_says_nothing_of_the_object() -> None:
     half[:4] = 0
     turned = NearestPhotos(
         np.stack([flat_photo((50, 0, 0), 8), half[:, ::-1].transpose(1, 0, 2)]),
-        np.concatenate([nearest_photos.colour_sketch(p[None])
-                        for p in (flat_photo((50, 0, 0), 8), half)]),
+        np.concatenate(
+            [nearest_photos.colour_sketch(p[None]) for p in (flat_photo((50, 0, 0), 8), half)]
+        ),
         [np.array([0, 1])],
-    )  # fmt: skip
+    )
     assert np.array_equal(turned.views(half)[0], turned.photos[1])
 
 

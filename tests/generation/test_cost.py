@@ -21,14 +21,17 @@ STEPS, VIEWS = 4, 5
 EVERYWHERE = [0.0, 100.0]
 
 
-@pytest.mark.parametrize(("values", "expected"), [
-    ({"mode": "none"}, STEPS * VIEWS * 2),
-    ({"mode": "soft"}, STEPS * (1 + VIEWS * 2)),
-    ({"mode": "soft", "pose_guidance": 0.0}, STEPS * (1 + VIEWS)),
-    ({"mode": "hard"}, STEPS * (1 + VIEWS * 3)),
-    ({"mode": "hard", "chunk": 2}, STEPS * (1 + VIEWS * 3)),
-    ({"mode": "soft", "solver": "heun"}, STEPS + (2 * STEPS - 1) * VIEWS * 2),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"mode": "none"}, STEPS * VIEWS * 2),
+        ({"mode": "soft"}, STEPS * (1 + VIEWS * 2)),
+        ({"mode": "soft", "pose_guidance": 0.0}, STEPS * (1 + VIEWS)),
+        ({"mode": "hard"}, STEPS * (1 + VIEWS * 3)),
+        ({"mode": "hard", "chunk": 2}, STEPS * (1 + VIEWS * 3)),
+        ({"mode": "soft", "solver": "heun"}, STEPS + (2 * STEPS - 1) * VIEWS * 2),
+    ],
+)
 def test_forwards_are_what_the_method_says(
     make_denoiser: Callable[..., PoseDenoiser],
     ring: PoseRing,
@@ -38,9 +41,11 @@ def test_forwards_are_what_the_method_says(
 ) -> None:
     """T (1 + V b): docs/method/sampler.md."""
     config = views_config(
-        steps=STEPS, pose_interval=EVERYWHERE, hard_interval=EVERYWHERE,
+        steps=STEPS,
+        pose_interval=EVERYWHERE,
+        hard_interval=EVERYWHERE,
         **({"solver": "euler", "noise": "fixed"} | values),  # type: ignore[arg-type]
-    )  # fmt: skip
+    )
     denoiser, azimuths = make_denoiser(), np.arange(VIEWS) * 72.0
 
     def work() -> Orbit:

@@ -26,18 +26,18 @@ def seen() -> Any:
     frames = np.rint(views.frames * share + 255 * BACKDROP * (1 - share)).astype(np.uint8)
     orbit = Orbit(frames[0], frames, views.azimuth, np.arange(12), 0)
     patches = torch.from_numpy(views.masks.reshape(12, 8, 4, 8, 4).mean(axis=(2, 4)))
-    turner: Any = SimpleNamespace(
+    generator: Any = SimpleNamespace(
         backbone=lambda frames: None,
         bank=SimpleNamespace(masks=lambda features: patches),
         read_poses=lambda frames: SimpleNamespace(azimuth=views.azimuth),
     )
-    return views, orbit, turner
+    return views, orbit, generator
 
 
 def test_views_have_the_masks_of_their_object_and_count_as_they_are_where_asked(seen: Any) -> None:
-    views, orbit, turner = seen
+    views, orbit, generator = seen
     found = orbit.azimuth + np.where(np.arange(12) == 3, 60.0, 0.0)
-    made = object_views(orbit, found, turner)
+    made = object_views(orbit, found, generator)
     both, either = np.minimum(made.masks, views.masks), np.maximum(made.masks, views.masks)
     assert both.sum() / either.sum() > 0.85
     assert made.weight[3] < 0.05 and np.delete(made.weight, 3).min() == 1.0

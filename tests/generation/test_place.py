@@ -31,12 +31,15 @@ def photo_of(size: tuple[int, int], x: float, y: float, radius: float) -> Image.
     return photo
 
 
-@pytest.mark.parametrize(("size", "x", "y", "radius"), [
-    ((640, 480), 150, 300, 70),  # small and off the middle
-    ((480, 640), 240, 320, 60),
-    ((600, 600), 300, 300, 299),  # fills it
-    ((300, 100), 150, 50, 49),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("size", "x", "y", "radius"),
+    [
+        ((640, 480), 150, 300, 70),  # small and off the middle
+        ((480, 640), 240, 320, 60),
+        ((600, 600), 300, 300, 299),  # fills it
+        ((300, 100), 150, 50, 49),
+    ],
+)
 def test_the_object_comes_where_others_have_it(
     size: tuple[int, int], x: float, y: float, radius: float
 ) -> None:

@@ -55,9 +55,14 @@ class Losses(Callback):
 
 
 def train(
-    denoiser: PoseDenoiser, data: PosedImages, config: TrainConfig, folder: Path,
-    resume: Path | None = None, stop_at: int | None = None, **settings: Any,
-) -> tuple[Losses, Path]:  # fmt: skip
+    denoiser: PoseDenoiser,
+    data: PosedImages,
+    config: TrainConfig,
+    folder: Path,
+    resume: Path | None = None,
+    stop_at: int | None = None,
+    **settings: Any,
+) -> tuple[Losses, Path]:
     config = replace(config, precision=settle_precision(config, denoiser, rows=4))
     ema = WarmupEMA(0.9)
     losses = Losses(ema, stop_at)
@@ -76,9 +81,12 @@ def train(
 
 @pytest.mark.parametrize("precision", ["auto", "bf16", "fp32"])
 def test_it_trains_clipped_and_fused_with_the_average_beside_the_weights(
-    precision: str, where: torch.device, make_denoiser: MakeDenoiser, make_data: MakeData,
+    precision: str,
+    where: torch.device,
+    make_denoiser: MakeDenoiser,
+    make_data: MakeData,
     tmp_path: Path,
-) -> None:  # fmt: skip
+) -> None:
     if precision == "bf16" and where.type == "cuda" and not torch.cuda.is_bf16_supported(False):
         pytest.skip("this GPU has no bf16")
     denoiser = make_denoiser()
@@ -138,9 +146,12 @@ def test_one_process_trains_as_several_would(
 
 
 def test_a_compiled_step_is_the_same_step(
-    where: torch.device, rehearsed: bool, make_denoiser: MakeDenoiser, make_data: MakeData,
+    where: torch.device,
+    rehearsed: bool,
+    make_denoiser: MakeDenoiser,
+    make_data: MakeData,
     tmp_path: Path,
-) -> None:  # fmt: skip
+) -> None:
     plain, _ = train(make_denoiser(), make_data(2), replace(TRAIN, steps=2), tmp_path / "plain")
     compiled = make_denoiser()
     # Inductor is what there is to see; where that takes a minute, only that it is reached.

@@ -13,8 +13,23 @@ from mirage.commands.registry import COMMANDS
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Of a `code` word or an indented line, what it begins with tells a command from anything else.
-_PROGRAMS = ("mirage", "torchrun", "make", "pip", "python", "scripts/slurm_cluster.sh", "wandb",
-             "apt", "apt-get", "git", "source", "eval", "srun", "sbatch", "tar")  # fmt: skip
+_PROGRAMS = (
+    "mirage",
+    "torchrun",
+    "make",
+    "pip",
+    "python",
+    "scripts/slurm_cluster.sh",
+    "wandb",
+    "apt",
+    "apt-get",
+    "git",
+    "source",
+    "eval",
+    "srun",
+    "sbatch",
+    "tar",
+)
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"^ {4}(\S.*)$", re.MULTILINE)
 _INLINE = re.compile(r"`([^`]+)`")
@@ -22,11 +37,16 @@ _INLINE = re.compile(r"`([^`]+)`")
 # What stands for something else in a command → what a person might put there.
 _PLACEHOLDERS = {
     "PHOTO_OR_FOLDER…": "car.jpg more_photos",
-    "RUN… [run=DIR]": "runs/one runs/two run=runs/compare", "run=DIR": "run=runs/demo",
-    "run=…": "run=runs/demo", "ablation=NAME": "ablation=steps", "launcher=NAME": "launcher=slurm",
-    "KEY=a,b": "train.learning_rate=1e-4,1e-3", "MODEL": "runs/demo/model",
-    "COMMAND": "views", "wandb agent ID": "wandb agent 1",
-}  # fmt: skip
+    "RUN… [run=DIR]": "runs/one runs/two run=runs/compare",
+    "run=DIR": "run=runs/demo",
+    "run=…": "run=runs/demo",
+    "ablation=NAME": "ablation=steps",
+    "launcher=NAME": "launcher=slurm",
+    "KEY=a,b": "train.learning_rate=1e-4,1e-3",
+    "MODEL": "runs/demo/model",
+    "COMMAND": "views",
+    "wandb agent ID": "wandb agent 1",
+}
 
 
 @dataclass(frozen=True)

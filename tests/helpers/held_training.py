@@ -27,8 +27,13 @@ class Held:
     def __init__(self, folder: Path, part: str = "train", step: int = 5, until: int = 0) -> None:
         folder.mkdir()
         self.folder = folder
-        settings = {"_target_": "held_training.HoldOnce", "folder": folder, "part": part,
-                    "step": step, "until": int(until)}  # fmt: skip
+        settings = {
+            "_target_": "held_training.HoldOnce",
+            "folder": folder,
+            "part": part,
+            "step": step,
+            "until": int(until),
+        }
         self.words = [f"train.callbacks.hold.{key}={value}" for key, value in settings.items()]
 
     def is_there(self) -> bool:

@@ -57,8 +57,14 @@ def make_parts(name: str = "part 0", title: str = "") -> PartBrowser:
     return PartBrowser(photos, maps, masks, [name, "other"], title)
 
 
-CUBE = {"+x": (0, 200, 0), "-x": (200, 200, 0), "+y": (220, 220, 220), "-y": (0, 0, 0),
-        "+z": (200, 0, 0), "-z": (0, 0, 200)}  # fmt: skip
+CUBE = {
+    "+x": (0, 200, 0),
+    "-x": (200, 200, 0),
+    "+y": (220, 220, 220),
+    "-y": (0, 0, 0),
+    "+z": (200, 0, 0),
+    "-z": (0, 0, 200),
+}
 
 
 def make_cube() -> Surface:

@@ -74,6 +74,10 @@ def labels_of(pose: IntArray, azimuth: np.ndarray | None = None) -> PoseLabels:
     pose = np.asarray(pose)
     count = len(pose)
     return PoseLabels(
-        pose, np.ones(count), pose * 90.0 if azimuth is None else azimuth,
-        pose[:, None], np.ones((count, 1)), np.zeros(count, bool),
-    )  # fmt: skip
+        pose,
+        np.ones(count),
+        pose * 90.0 if azimuth is None else azimuth,
+        pose[:, None],
+        np.ones((count, 1)),
+        np.zeros(count, bool),
+    )

@@ -33,9 +33,14 @@ def make_gallery() -> Gallery:
         return rng.integers(0, 256, shape, dtype=np.uint8)
 
     return Gallery(
-        draw(3, 32, 32, 3), draw(4, 32, 32, 3), np.array([0, 0, 2, 2]), draw(1, 32, 32, 3),
-        draw(1, 8, 8, 2), draw(1, 8, 8), np.array([7, 3]),
-    )  # fmt: skip
+        draw(3, 32, 32, 3),
+        draw(4, 32, 32, 3),
+        np.array([0, 0, 2, 2]),
+        draw(1, 32, 32, 3),
+        draw(1, 8, 8, 2),
+        draw(1, 8, 8),
+        np.array([7, 3]),
+    )
 
 
 def make_run(root: Path, *words: str, mode: str = "soft") -> RunFolder:

@@ -96,9 +96,13 @@ def _take(record: Any, run: OfflineRun) -> None:
         told = record.run
         run.started = told.start_time.ToNanoseconds()
         run.about = {
-            "id": told.run_id, "name": told.display_name, "group": told.run_group,
-            "job": told.job_type, "sweep": told.sweep_id, "commit": told.git.commit,
-        }  # fmt: skip
+            "id": told.run_id,
+            "name": told.display_name,
+            "group": told.run_group,
+            "job": told.job_type,
+            "sweep": told.sweep_id,
+            "commit": told.git.commit,
+        }
     for change in (*record.run.config.update, *record.config.update):
         run.config[change.key] = json.loads(change.value_json)
     if record.HasField("metric"):

@@ -29,10 +29,16 @@ from mirage.distributed.ranks import Ranks
 T = TypeVar("T")
 
 PATIENCE = 600.0  # seconds that anything may take on a busy machine
-_LOADED = ["training.latents", "training.refine", "training.trainer", "tracking.record", *(
-    f"commands.stages.{name}" for name in
-    ("evaluate", "images", "poses", "reconstruct", "train", "views")
-)]  # fmt: skip
+_LOADED = [
+    "training.latents",
+    "training.refine",
+    "training.trainer",
+    "tracking.record",
+    *(
+        f"commands.stages.{name}"
+        for name in ("evaluate", "images", "poses", "reconstruct", "train", "views")
+    ),
+]
 # Forks of one that has these loaded, which it does when the first is asked for.
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["wandb", *(f"mirage.{name}" for name in _LOADED)])
@@ -86,11 +92,14 @@ class Command:
         given.pop("WANDB_SERVICE", None)
         if fresh:
             self._process: Any = subprocess.Popen(
-                [sys.executable, "-m", "mirage.cli", *words], env=given, start_new_session=True,
-                stdout=(output / "stdout").open("w"), stderr=(output / "stderr").open("w"),
+                [sys.executable, "-m", "mirage.cli", *words],
+                env=given,
+                start_new_session=True,
+                stdout=(output / "stdout").open("w"),
+                stderr=(output / "stderr").open("w"),
                 # A suite started in the background passes on that SIGINT is ignored.
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-            )  # fmt: skip
+            )
         else:
             self._process = _FORKS.Process(target=_live, args=(words, given, os.getcwd(), output))
             self._process.start()
@@ -176,10 +185,15 @@ def forked_ranks(*words: str, world: int = 2) -> subprocess.CompletedProcess[str
     Where one fails, the others are ended. The output is that of one after the other; the status is
     the first that is not 0.
     """
-    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_ports()),
-              "TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": str(world),
-              "LOCAL_WORLD_SIZE": str(world), "GROUP_RANK": "0",
-              "WANDB_MODE": "offline"}  # fmt: skip
+    common = {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_ports()),
+        "TORCHELASTIC_RUN_ID": "test",
+        "WORLD_SIZE": str(world),
+        "LOCAL_WORLD_SIZE": str(world),
+        "GROUP_RANK": "0",
+        "WANDB_MODE": "offline",
+    }
     ranks = [{"RANK": str(i), "LOCAL_RANK": str(i)} for i in range(world)]
     commands = [Command(*words, env=common | rank) for rank in ranks]
     while None in (statuses := [command.status for command in commands]):
@@ -203,5 +217,8 @@ def torchrun(*words: str, world: int = 2) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *launcher, "-m", "mirage.cli", *words],
         env=os.environ | {"WANDB_MODE": "offline", "OMP_NUM_THREADS": "1", "PYTHONPATH": here},
-        capture_output=True, text=True, timeout=PATIENCE, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )

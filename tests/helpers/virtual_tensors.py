@@ -150,23 +150,47 @@ class Trait:
 
 
 _FREE = {  # no kernel
-    "aten::detach", "aten::alias", "aten::lift_fresh", "aten::empty", "aten::empty_like",
-    "aten::empty_strided", "aten::new_empty", "aten::new_empty_strided",
-}  # fmt: skip
+    "aten::detach",
+    "aten::alias",
+    "aten::lift_fresh",
+    "aten::empty",
+    "aten::empty_like",
+    "aten::empty_strided",
+    "aten::new_empty",
+    "aten::new_empty_strided",
+}
 _TAKE_SCALARS = {
-    "aten::masked_fill", "aten::masked_fill_", "aten::fill", "aten::fill_", "aten::index_put",
-    "aten::index_put_", "aten::_index_put_impl_", "aten::index_fill", "aten::index_fill_",
-    "aten::masked_scatter", "aten::_unsafe_index_put",
-}  # fmt: skip
+    "aten::masked_fill",
+    "aten::masked_fill_",
+    "aten::fill",
+    "aten::fill_",
+    "aten::index_put",
+    "aten::index_put_",
+    "aten::_index_put_impl_",
+    "aten::index_fill",
+    "aten::index_fill_",
+    "aten::masked_scatter",
+    "aten::_unsafe_index_put",
+}
 # Operations that look at their result on the host without torch's tags saying so.
 _ALSO_WAIT = {
-    "aten::_linalg_check_errors", "aten::linalg_lstsq", "aten::_linalg_svd", "aten::_linalg_eigh",
-    "aten::linalg_eig", "aten::linalg_qr", "aten::linalg_householder_product", "aten::histc",
-}  # fmt: skip
+    "aten::_linalg_check_errors",
+    "aten::linalg_lstsq",
+    "aten::_linalg_svd",
+    "aten::_linalg_eigh",
+    "aten::linalg_eig",
+    "aten::linalg_qr",
+    "aten::linalg_householder_product",
+    "aten::histc",
+}
 _INDEXING = {
-    "aten::index", "aten::index_put", "aten::index_put_", "aten::_index_put_impl_",
-    "aten::_unsafe_index", "aten::_unsafe_index_put",
-}  # fmt: skip
+    "aten::index",
+    "aten::index_put",
+    "aten::index_put_",
+    "aten::_index_put_impl_",
+    "aten::_unsafe_index",
+    "aten::_unsafe_index_put",
+}
 
 
 @cache

@@ -98,12 +98,15 @@ def test_floats_are_told_by_how_bright_they_are(values: list[float], levels: lis
 
 
 @pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("damaged", [
-    (0x011A, 5, 1, 10**6),  # beyond the end
-    (0x0100, 2, 4, 0x00636261),  # text where a number is due
-    (0x0128, 2, 4, 0x00636261),
-    (0x010F, 2, 2**31, 8),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        (0x011A, 5, 1, 10**6),  # beyond the end
+        (0x0100, 2, 4, 0x00636261),  # text where a number is due
+        (0x0128, 2, 4, 0x00636261),
+        (0x010F, 2, 2**31, 8),
+    ],
+)
 def test_a_photo_with_damaged_exif_is_used_and_upright(
     damaged: tuple[int, int, int, int], first: bool
 ) -> None:
@@ -117,11 +120,14 @@ def test_a_photo_with_damaged_exif_is_used_and_upright(
     assert abs(out.astype(int) - np.rot90(ramp(), -1)).mean() < 8
 
 
-@pytest.mark.parametrize("chunk", [
-    (b"tEXt", b"prompt\0" + b"x" * 2_000_000),
-    (b"zTXt", b"prompt\0\0" + zlib.compress(b"x" * 2_000_000)),
-    (b"iTXt", b"prompt\0\1\0\0\0" + zlib.compress(b"x" * 2_000_000)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        (b"tEXt", b"prompt\0" + b"x" * 2_000_000),
+        (b"zTXt", b"prompt\0\0" + zlib.compress(b"x" * 2_000_000)),
+        (b"iTXt", b"prompt\0\1\0\0\0" + zlib.compress(b"x" * 2_000_000)),
+    ],
+)
 @pytest.mark.parametrize("after", [True, False])
 def test_a_png_with_a_long_text_is_used(chunk: tuple[bytes, bytes], after: bool) -> None:
     text = PngInfo()

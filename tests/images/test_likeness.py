@@ -29,12 +29,15 @@ def sketches(photos: list[Image.Image]) -> np.ndarray:  # type: ignore[type-arg]
     return np.frombuffer(data, np.uint8).reshape(len(photos), SKETCH_BYTES)
 
 
-@pytest.mark.parametrize("copy", [
-    lambda image: saved(image.resize((80, 60), Image.Resampling.LANCZOS), 80),
-    lambda image: saved(image, 20),
-    lambda image: image.filter(ImageFilter.SHARPEN),
-    lambda image: image.point(lambda value: min(255, value + 4)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "copy",
+    [
+        lambda image: saved(image.resize((80, 60), Image.Resampling.LANCZOS), 80),
+        lambda image: saved(image, 20),
+        lambda image: image.filter(ImageFilter.SHARPEN),
+        lambda image: image.point(lambda value: min(255, value + 4)),
+    ],
+)
 def test_a_copy_is_found_among_many(copy: object) -> None:
     photos = [photo(seed) for seed in range(150)]
     assert first_alike(sketches(photos)).tolist() == list(range(150))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mirage.images.squares import go_on, to_frame, to_square
+from mirage.images.squares import extrapolate, to_frame, to_square
 
 
 def test_pad_keeps_the_aspect_and_fills_with_the_border_colour() -> None:
@@ -71,7 +71,7 @@ def test_a_window_beside_the_photo_shows_the_colour_of_its_border() -> None:
 
 def test_what_is_there_is_kept_where_pictures_go_on() -> None:
     pictures = torch.randint(0, 256, (2, 8, 16, 3), dtype=torch.uint8)
-    square = go_on(pictures, 16, 4)
+    square = extrapolate(pictures, 16, 4)
     assert square.shape == (2, 16, 16, 3) and torch.equal(square[:, 4:12], pictures)
-    plain = go_on(torch.full_like(pictures, 77), 16, 4)
+    plain = extrapolate(torch.full_like(pictures, 77), 16, 4)
     assert (plain == 77).all()

@@ -40,8 +40,9 @@ def test_nmi_and_homogeneity_against_torchmetrics() -> None:
     found, true = labellings()
     pair = torch.from_numpy(found), torch.from_numpy(true)
     for ours, theirs in (
-        (metrics.nmi, normalized_mutual_info_score), (metrics.homogeneity, homogeneity_score)
-    ):  # fmt: skip
+        (metrics.nmi, normalized_mutual_info_score),
+        (metrics.homogeneity, homogeneity_score),
+    ):
         assert ours(found, true) == pytest.approx(float(theirs(*pair)), abs=1e-5)
 
 
@@ -76,8 +77,12 @@ def test_viewpoint_figures_by_hand() -> None:
     figures = metrics.viewpoint_figures(pose, seen)
     assert figures["photos"] == 10
     assert figures["viewpoints"] == {
-        "front": 3, "front-side": 1, "rear": 2, "rear-side": 2, "side": 2,
-    }  # fmt: skip
+        "front": 3,
+        "front-side": 1,
+        "rear": 2,
+        "rear-side": 2,
+        "side": 2,
+    }
     # wrong: the rear among fronts and the front-side among rear-sides; no end is taken in pose 2
     assert figures["ends"] == 8 and figures["front_rear"] == pytest.approx(2 / 8)
     assert figures["purity"] == pytest.approx(6 / 10)

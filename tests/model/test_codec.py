@@ -83,9 +83,13 @@ def test_an_autoencoder_is_read_from_its_folder(tmp_path: Path) -> None:
 
 
 def test_another_network_is_no_autoencoder(tmp_path: Path) -> None:
-    UNet2DModel(sample_size=8, block_out_channels=(8, 8), norm_num_groups=4, down_block_types=(
-        "DownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "UpBlock2D"),
-    ).save_pretrained(tmp_path)  # fmt: skip
+    UNet2DModel(
+        sample_size=8,
+        block_out_channels=(8, 8),
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+    ).save_pretrained(tmp_path)
     with pytest.raises(MirageError, match="cannot be encoded"):
         downscale(load_autoencoder(str(tmp_path), "here"), 32, "here")
 
@@ -106,12 +110,15 @@ def test_one_that_ships_is_read_by_its_name_and_keeps_what_it_never_saw(name: st
     """A woman in orange before a flag, and a cup of coffee: scikit-image's, shrunk to 128 px."""
     autoencoder = load_autoencoder(name, "here")
     channels = encode(autoencoder, torch.zeros(1, 3, 128, 128)).shape[1]
-    codec = Latents(autoencoder, downscale(autoencoder, 128, "here"), [0.0] * channels,
-                    [1.0] * channels, 1.0)  # fmt: skip
-    photos = np.stack([
-        to_square(Image.fromarray(photo), 128, "crop")
-        for photo in (data.astronaut(), data.coffee())
-    ])  # fmt: skip
+    codec = Latents(
+        autoencoder, downscale(autoencoder, 128, "here"), [0.0] * channels, [1.0] * channels, 1.0
+    )
+    photos = np.stack(
+        [
+            to_square(Image.fromarray(photo), 128, "crop")
+            for photo in (data.astronaut(), data.coffee())
+        ]
+    )
     again = codec.show(codec.load(codec.keep(torch.from_numpy(photos))))
     assert psnr(again.numpy(), photos).min() > 24
 

@@ -20,7 +20,7 @@ from mirage.callbacks.orbits import OrbitViews
 from mirage.config import ModelConfig, TrainConfig
 from mirage.core.contracts import PosedPhoto, PoseLabels, PoseRing
 from mirage.datamodules.labelled import LabelledImages
-from mirage.datamodules.pairs import PairedImages, TurnedPhotos
+from mirage.datamodules.pairs import BackTranslated, PairedImages
 from mirage.datamodules.posed import PosedImages
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion, warmup_cosine
@@ -51,9 +51,13 @@ def posed_images(ring: PoseRing, num_steps: int = STEPS) -> PosedImages:
     rng = np.random.default_rng(0)
     pose = np.arange(24) % 4
     labels = PoseLabels(
-        pose, np.full(24, 0.6), pose * 90.0, np.stack([pose, (pose + 1) % 4], 1),
-        np.tile([0.8, 0.2], (24, 1)), np.zeros(24, bool),
-    )  # fmt: skip
+        pose,
+        np.full(24, 0.6),
+        pose * 90.0,
+        np.stack([pose, (pose + 1) % 4], 1),
+        np.tile([0.8, 0.2], (24, 1)),
+        np.zeros(24, bool),
+    )
     pixels = rng.integers(0, 256, (24, 16, 16, 3), dtype=np.uint8)
     images = LabelledImages(pixels, labels)
     return PosedImages(images, ring, np.arange(20), np.arange(20, 24), 4, 0.5, num_steps, 7)
@@ -71,11 +75,19 @@ def train(
     seen = Seen()
     checkpoint = ModelCheckpoint(folder, filename=f"at_{until}", every_n_train_steps=until)
     trainer = lightning.Trainer(
-        accelerator="cpu", max_steps=until, logger=False, enable_progress_bar=False,
-        enable_model_summary=False, callbacks=[seen, WarmupEMA(CONFIG.ema_decay), checkpoint],
-        use_distributed_sampler=False, num_sanity_val_steps=0, gradient_clip_val=1.0,
-        val_check_interval=2, check_val_every_n_epoch=None, default_root_dir=str(folder),
-    )  # fmt: skip
+        accelerator="cpu",
+        max_steps=until,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[seen, WarmupEMA(CONFIG.ema_decay), checkpoint],
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        gradient_clip_val=1.0,
+        val_check_interval=2,
+        check_val_every_n_epoch=None,
+        default_root_dir=str(folder),
+    )
     data = posed_images(ring, planned)
     trainer.fit(PoseDiffusion(denoiser, CONFIG), data, ckpt_path=resume, weights_only=True)
     assert trainer.global_step == until
@@ -158,16 +170,30 @@ def test_a_compiled_network_is_compiled_once_whatever_validation_does(
     config = TrainConfig(steps=4, warmup_steps=1, compile=True)
     data = make_data(4)
     data = PairedImages(
-        TurnedPhotos(data.images, np.arange(12), np.arange(12)), data.images, data.ring,
-        data.train_ids, np.arange(3), 4, 0.0, 4, 0,
-    )  # fmt: skip
+        BackTranslated(data.images, np.arange(12), np.arange(12)),
+        data.images,
+        data.ring,
+        data.train_ids,
+        np.arange(3),
+        4,
+        0.0,
+        4,
+        0,
+    )
     shown = PosedPhoto(data.images.pixels[0], 0, 0.0)
     views = OrbitViews({"a": shown}, data.ring, views_config(count=3, steps=2), tmp_path)
     trainer = lightning.Trainer(
-        accelerator="cpu", max_steps=4, logger=False, enable_progress_bar=False,
-        enable_model_summary=False, enable_checkpointing=False, num_sanity_val_steps=0,
-        callbacks=[views], val_check_interval=2, check_val_every_n_epoch=None,
-    )  # fmt: skip
+        accelerator="cpu",
+        max_steps=4,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        num_sanity_val_steps=0,
+        callbacks=[views],
+        val_check_interval=2,
+        check_val_every_n_epoch=None,
+    )
     trainer.fit(PairedDiffusion(make_denoiser(), config), data)
     assert compiled and set(compiled) == {0}
     assert trainer.callback_metrics["val/loss"].isfinite()

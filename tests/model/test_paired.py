@@ -18,8 +18,10 @@ def posed(seed: int) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return {
         "image": torch.randint(0, 256, (4, 16, 16, 3), generator=generator, dtype=torch.uint8),
-        "pose": torch.arange(4), "azimuth": torch.arange(4) * 90.0, "confidence": torch.ones(4),
-    }  # fmt: skip
+        "pose": torch.arange(4),
+        "azimuth": torch.arange(4) * 90.0,
+        "confidence": torch.ones(4),
+    }
 
 
 @pytest.fixture

@@ -54,9 +54,13 @@ def test_networks_of_other_shapes_are_refused_in_words(make_denoiser: MakeDenois
 
 @pytest.mark.parametrize(
     ("mapping", "says"),
-    [([0, 1, 2], "3 poses, the model has 6"), ([0] * 7, "7 poses"), ([4, 0, 0, 0, 0, 0], "0 to 3"),
-     ([-1, 0, 0, 0, 0, 0], "0 to 3")],
-)  # fmt: skip
+    [
+        ([0, 1, 2], "3 poses, the model has 6"),
+        ([0] * 7, "7 poses"),
+        ([4, 0, 0, 0, 0, 0], "0 to 3"),
+        ([-1, 0, 0, 0, 0, 0], "0 to 3"),
+    ],
+)
 def test_a_mapping_that_does_not_fit_is_refused_and_nothing_copied(
     make_denoiser: MakeDenoiser, mapping: list[int], says: str
 ) -> None:

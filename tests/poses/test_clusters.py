@@ -59,9 +59,13 @@ def test_mirrored_poses_are_mirror_images_of_one_another(num_poses: int) -> None
     data = np.stack([0.1 * random.normal(size=800), np.cos(angle), np.sin(angle)], axis=1)
     flip = np.array([1, 1, -1])
     centroids, mirror = fit_mirrored_poses(
-        data.astype(np.float32), (data * flip).astype(np.float32), num_poses,
-        restarts=5, seed=0, max_points=1000,
-    )  # fmt: skip
+        data.astype(np.float32),
+        (data * flip).astype(np.float32),
+        num_poses,
+        restarts=5,
+        seed=0,
+        max_points=1000,
+    )
     assert len(centroids) == num_poses
     np.testing.assert_array_equal(mirror[mirror], np.arange(num_poses))
     np.testing.assert_allclose(centroids[mirror], centroids * flip, atol=1e-4)

@@ -42,8 +42,10 @@ def test_they_are_framed_and_lit_otherwise() -> None:
     tints = found.mean(axis=(1, 2))
     assert (tints[:, 0] / tints[:, 2]).std() > 0.1  # white balance
     contrast = np.abs(np.diff(found.mean(axis=3), axis=2))
-    extent = [np.ptp(np.flatnonzero(edges.sum(axis=0) > 0.3 * edges.sum(axis=0).max()))
-              for edges in contrast]  # fmt: skip
+    extent = [
+        np.ptp(np.flatnonzero(edges.sum(axis=0) > 0.3 * edges.sum(axis=0).max()))
+        for edges in contrast
+    ]
     assert np.percentile(extent, 90) > 1.4 * np.percentile(extent, 10)  # scales
 
 

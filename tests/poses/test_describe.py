@@ -119,7 +119,7 @@ def test_a_stopped_description_goes_on_where_it_was(tmp_path: Path) -> None:
     poses = PosesConfig(count=8, dims=8, sample=33)
     parts = PartsConfig(count=8, dims=4, temperature=0.1, sample=33 * 225)
 
-    def go_on(folder: Path, stops_after: int) -> tuple[Described | None, int]:
+    def extrapolate(folder: Path, stops_after: int) -> tuple[Described | None, int]:
         network = Stopping(stops_after)
         try:
             arguments = (
@@ -135,12 +135,12 @@ def test_a_stopped_description_goes_on_where_it_was(tmp_path: Path) -> None:
         except KeyboardInterrupt:
             return None, network.num_batches
 
-    straight, needed = go_on(tmp_path / "straight", 1000)
+    straight, needed = extrapolate(tmp_path / "straight", 1000)
     assert straight is not None
     starts, passed = 0, 0
     described = None
     while described is None:  # stopped every 17 batches; a block is 16
-        described, num = go_on(tmp_path / "stopped", 17)
+        described, num = extrapolate(tmp_path / "stopped", 17)
         starts, passed = starts + 1, passed + num
     assert starts > 3 and passed - needed < 16 * (starts - 1)  # none does all again
     np.testing.assert_array_equal(described.sample, straight.sample)
@@ -224,9 +224,7 @@ def test_the_saved_bank_alone_reads_new_photos(
     assert homogeneity(read.pose, azimuth // 30) > 0.45
 
 
-def test_mirror_images_run_the_other_way(
-    found: tuple[PoseBank, PoseLabels, FloatArray],
-) -> None:
+def test_mirror_images_run_the_other_way(found: tuple[PoseBank, PoseLabels, FloatArray]) -> None:
     """Never told: a mirrored photo must be read at minus its azimuth, up to the ring's zero."""
     bank, _, _ = found
     _, fresh = photos(200, seed=2)

@@ -3,11 +3,7 @@ import torch
 
 from mirage.parts.codebook import PartCodebook
 from mirage.parts.foreground import Foreground
-from mirage.poses.descriptor import (
-    fit_layout_encoder,
-    object_tents,
-    pool_layout,
-)
+from mirage.poses.descriptor import fit_layout_encoder, object_tents, pool_layout
 
 GRID, PARTS = 4, 3
 WEIGHTS = np.array([1.0, 1.0, 0.0], np.float32)  # the last part is background
@@ -34,9 +30,11 @@ def test_layouts_have_unit_length_and_hold_only_the_object() -> None:
 
 def test_where_the_object_is_in_the_photo_does_not_count() -> None:
     torch.testing.assert_close(
-        pool_layout(scene(2, 3), WEIGHTS, GRID), pool_layout(scene(13, 9), WEIGHTS, GRID),
-        atol=1e-4, rtol=1e-4,
-    )  # fmt: skip
+        pool_layout(scene(2, 3), WEIGHTS, GRID),
+        pool_layout(scene(13, 9), WEIGHTS, GRID),
+        atol=1e-4,
+        rtol=1e-4,
+    )
 
 
 def test_left_and_right_are_told_apart() -> None:
@@ -67,9 +65,11 @@ def test_patches_share_themselves_out_among_the_cells() -> None:
 def test_the_encoder_takes_features_to_descriptors_of_mean_squared_length_one() -> None:
     random = np.random.default_rng(0)
     codebook = PartCodebook(
-        np.zeros(6, np.float32), np.eye(6, dtype=np.float32)[:, :PARTS],
-        np.eye(PARTS, dtype=np.float32), 0.1,
-    )  # fmt: skip
+        np.zeros(6, np.float32),
+        np.eye(6, dtype=np.float32)[:, :PARTS],
+        np.eye(PARTS, dtype=np.float32),
+        0.1,
+    )
     foreground = Foreground(np.eye(6, dtype=np.float32)[0], 0.0)
     features = torch.from_numpy(random.standard_normal((40, 9, 9, 6)).astype(np.float32))
     layouts = pool_layout(codebook.part_maps(features), WEIGHTS, GRID).numpy()

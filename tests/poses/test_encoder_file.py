@@ -21,9 +21,13 @@ def test_a_saved_encoder_describes_as_before(tmp_path: Path) -> None:
 
     codebook = PartCodebook(normal(6), normal(6, 4), normal(5, 4), 0.07)
     encoder = LayoutEncoder(
-        codebook, Foreground(normal(6), 0.3), rng.random(5).astype(np.float32), 3, normal(45),
+        codebook,
+        Foreground(normal(6), 0.3),
+        rng.random(5).astype(np.float32),
+        3,
+        normal(45),
         normal(45, 8),
-    )  # fmt: skip
+    )
     save_encoder(tmp_path / "encoder.npz", encoder)
     loaded = load_encoder(tmp_path / "encoder.npz")
     assert (loaded.grid, loaded.codebook.temperature) == (3, 0.07)

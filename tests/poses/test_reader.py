@@ -88,7 +88,7 @@ def test_no_photo_is_more_than_sure() -> None:
 def test_strangers_lie_far_from_the_curve(reader: CurveReader) -> None:
     circle = CircleReader((reader,))
     strangers = np.random.default_rng(0).normal(size=(50, 6))
-    assert np.median(circle.strangeness(strangers)) > 10 * np.median(circle.strangeness(POINTS))
+    assert np.median(circle.outlier_score(strangers)) > 10 * np.median(circle.outlier_score(POINTS))
 
 
 def test_an_arc_is_spread_from_end_to_end_and_never_wraps() -> None:
@@ -172,6 +172,7 @@ def test_a_curve_reads_what_a_projection_was_not_applied_to() -> None:
     """Colour is erased where circles are sought, and not where photos are read."""
     projection = np.diag([1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
     fitted = fit_reader(POINTS @ projection, MIRRORED @ projection, TRUE)
-    gap = circular_distance(fitted.after(projection).azimuths(POINTS),
-                            fitted.azimuths(POINTS @ projection))  # fmt: skip
+    gap = circular_distance(
+        fitted.after(projection).azimuths(POINTS), fitted.azimuths(POINTS @ projection)
+    )
     assert gap.max() < 0.1

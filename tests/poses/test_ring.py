@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 
 from mirage.core.angles import circular_distance
-from mirage.poses.ring import (
-    ring_from_distances,
-    ring_from_plane,
-    shortest_tour,
-)
+from mirage.poses.ring import ring_from_distances, ring_from_plane, shortest_tour
 
 
 def test_the_tour_is_as_short_as_the_best_of_all_tours() -> None:

@@ -32,9 +32,14 @@ def discover(
     images = open_images(folder / "images")
     backbone = load_backbone(BackboneConfig(name="effnet_lite", size=160, layers=[4, 5]))
     described = describe(
-        lambda ids: images.batches(ids, 160, 32), len(images), images.ids(TRAIN), backbone,
-        PartsConfig(), POSES, folder / "work",
-    )  # fmt: skip
+        lambda ids: images.batches(ids, 160, 32),
+        len(images),
+        images.ids(TRAIN),
+        backbone,
+        PartsConfig(),
+        POSES,
+        folder / "work",
+    )
     bank = fit_bank(described.read_sample(), backbone.config, described.encoder, POSES)
     held_out = images.ids(HELDOUT)
     labels = bank.assign_descriptors(*described.take(held_out))

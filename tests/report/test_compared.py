@@ -53,8 +53,9 @@ def test_views_that_cannot_stand_side_by_side_stay_apart() -> None:
         "b": ReportPage("b", orbits=[turned("car.png", views=6)]),
     }
     assert [list(v.modes) for v in compare_pages(pages, SETTINGS).orbits] == [
-        ["a · soft"], ["b · soft"],
-    ]  # fmt: skip
+        ["a · soft"],
+        ["b · soft"],
+    ]
 
 
 def test_rows_of_one_name_stand_under_each_other_whatever_columns_they_have() -> None:
@@ -69,8 +70,10 @@ def test_rows_of_one_name_stand_under_each_other_whatever_columns_they_have() ->
     assert settings is SETTINGS
     assert list(views.columns) == ["", "PSNR", "KID", "FD"] and views.note == "note"
     assert list(views.rows) == [
-        ["none · a", 1.0, 2.0, None], ["soft · a", 3.0, 4.0, None], ["soft · b", None, 5.0, 6.0],
-    ]  # fmt: skip
+        ["none · a", 1.0, 2.0, None],
+        ["soft · a", 3.0, 4.0, None],
+        ["soft · b", None, 5.0, 6.0],
+    ]
 
 
 def test_everything_of_every_run_is_there_under_its_name() -> None:

@@ -195,10 +195,19 @@ def test_no_script_but_the_page_s_own_may_run(html: str) -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (None, "–"), (float("nan"), "–"), (float("inf"), "∞"), ("soft", "soft"), (1920, "1,920"),
-        (18.134, "18.13"), (0.8714, "0.871"), (-0.5, "−0.500"), (123.456, "123.5"),
-        (12345.6, "12,346"), (0.00012, "1.2e-04"), (0.0, "0.000"),
+        (None, "–"),
+        (float("nan"), "–"),
+        (float("inf"), "∞"),
+        ("soft", "soft"),
+        (1920, "1,920"),
+        (18.134, "18.13"),
+        (0.8714, "0.871"),
+        (-0.5, "−0.500"),
+        (123.456, "123.5"),
+        (12345.6, "12,346"),
+        (0.00012, "1.2e-04"),
+        (0.0, "0.000"),
     ],
-)  # fmt: skip
+)
 def test_figures_read_as_a_person_writes_them(value: Cell, text: str) -> None:
     assert format_cell(value) == text

@@ -274,8 +274,12 @@ def test_runs_are_turned_side_by_side(visit: Opener) -> None:
     page = visit(compare_pages({"a": make_page(), "b": make_page()}, settings))
     card = page.locator("#views .orbit")
     assert card.locator("figcaption b").all_inner_texts() == [
-        "photo", "a · hard", "a · cars", "b · hard", "b · cars",
-    ]  # fmt: skip
+        "photo",
+        "a · hard",
+        "a · cars",
+        "b · hard",
+        "b · cars",
+    ]
     stages = card.locator(".stage").all()
     stages[0].press("ArrowRight")
     assert abs(brightness(stages[0]) - 20) < 4 and abs(brightness(stages[2]) - 20) < 4

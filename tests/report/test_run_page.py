@@ -14,23 +14,27 @@ from mirage.config.load import load_config
 from mirage.core.errors import MirageError
 from mirage.diagnostics.gallery import GALLERY, Gallery
 from mirage.evaluation.figures import FIGURES, TURNED, tables_of
-from mirage.evaluation.turned import TurnedObject
+from mirage.evaluation.kept_cases import KeptCase
 from mirage.report.run_page import _summary, page_of_run
 from mirage.runs.folder import write_json
 
 CHANGED = [
-    "train.learning_rate=3e-5", "train.steps=77", "poses.count=[4,8]", "backbone=effnet_lite",
-    "images.path=a folder/it's <b>, [x].tar", "pretrained='null'",
+    "train.learning_rate=3e-5",
+    "train.steps=77",
+    "poses.count=[4,8]",
+    "backbone=effnet_lite",
+    "images.path=a folder/it's <b>, [x].tar",
+    "pretrained='null'",
     "views.guidance.pose.interval=[0.1,2]",
     "train.callbacks.seen={_target_: a.B, folder: c}",
-]  # fmt: skip
+]
 
 
 def test_all_that_a_run_left_is_on_its_page(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     photo, frames = np.zeros((8, 8, 3), np.uint8), np.zeros((2, 8, 8, 3), np.uint8)
     rows, scores = {"none": frames, "soft": frames + 1}, {"none": {}, "soft": {"psnr": 18.5}}
-    turned = TurnedObject("car 7", photo, 1, np.array([0.0, 180.0]), np.array([1, 0]), rows, scores)
+    turned = KeptCase("car 7", photo, 1, np.array([0.0, 180.0]), np.array([1, 0]), rows, scores)
     turned.save(folder["evaluate"] / TURNED / "00")
     page = page_of_run(load_config([f"run={folder.root}"]), folder)
     (modes,) = page.compared
@@ -38,9 +42,7 @@ def test_all_that_a_run_left_is_on_its_page(tmp_path: Path) -> None:
     assert modes.first_scores == {"PSNR, dB": 18.5}
     (orbit,) = page.orbits
     assert (orbit.name, list(orbit.modes), orbit.photo_pose) == ("cars/car.png", ["soft"], 0)
-    assert orbit.first_scores == {
-        "azimuth error, °": 10.0, "confidence in the photo’s pose": 0.9,
-    }  # fmt: skip
+    assert orbit.first_scores == {"azimuth error, °": 10.0, "confidence in the photo’s pose": 0.9}
     (ring,) = page.rings
     assert [len(photos) for photos in ring.photos] == [2, 0, 2]
     (parts,) = page.parts
@@ -100,11 +102,15 @@ def test_the_summary_tells_a_circle_from_an_arc() -> None:
 def test_the_page_has_the_tables_that_evaluate_prints(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     errors = {"median_deg": 5.5, "p90_deg": 12.0, "beyond_90": 0.01}
-    figures = {"poses": FOUND | {"image_azimuth_error": errors, "pose_azimuth_error": errors},
-               "views": [{"mode": "soft", "psnr": 20.0, "within": 1.0}]}  # fmt: skip
+    figures = {
+        "poses": FOUND | {"image_azimuth_error": errors, "pose_azimuth_error": errors},
+        "views": [{"mode": "soft", "psnr": 20.0, "within": 1.0}],
+    }
     write_json(folder["evaluate"] / FIGURES, figures)
     page = page_of_run(load_config([f"run={folder.root}"]), folder)
     assert [table.title for table in page.tables] == [
-        "Poses", "Error of a photo's azimuth", "Views against the truth",
-    ]  # fmt: skip
+        "Poses",
+        "Error of a photo's azimuth",
+        "Views against the truth",
+    ]
     assert page.tables == tables_of(figures)

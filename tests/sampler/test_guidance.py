@@ -52,18 +52,24 @@ def config_of(mode: str, **values: object) -> ViewsConfig:
     return views_config(mode=mode, **{"solver": "euler", **everywhere, **values})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("mode", "values", "expected"), [
-    ("none", {}, STEPS * VIEWS * 2),
-    ("none", {"pose_guidance": 0.0}, STEPS * VIEWS),
-    ("soft", {}, STEPS * (1 + VIEWS * 2)),
-    ("soft", {"pose_guidance": 0.0}, STEPS * (1 + VIEWS)),
-    ("hard", {}, STEPS * (1 + VIEWS * 3)),
-    ("hard", {"hard_guidance": 0.0}, STEPS * (1 + VIEWS * 2)),
-    ("hard", {"hard_interval": [6.0, 9.0]}, STEPS * (1 + VIEWS * 2)),
-    ("hard", {"hard_interval": [0.1, 0.1001], "pose_interval": [4.9, 5.0]},
-     STEPS * (1 + VIEWS) + VIEWS + VIEWS),  # one step each
-    ("soft", {"solver": "heun"}, STEPS + VIEWS * 2 * (2 * STEPS - 1)),  # one reference a level
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mode", "values", "expected"),
+    [
+        ("none", {}, STEPS * VIEWS * 2),
+        ("none", {"pose_guidance": 0.0}, STEPS * VIEWS),
+        ("soft", {}, STEPS * (1 + VIEWS * 2)),
+        ("soft", {"pose_guidance": 0.0}, STEPS * (1 + VIEWS)),
+        ("hard", {}, STEPS * (1 + VIEWS * 3)),
+        ("hard", {"hard_guidance": 0.0}, STEPS * (1 + VIEWS * 2)),
+        ("hard", {"hard_interval": [6.0, 9.0]}, STEPS * (1 + VIEWS * 2)),
+        (
+            "hard",
+            {"hard_interval": [0.1, 0.1001], "pose_interval": [4.9, 5.0]},
+            STEPS * (1 + VIEWS) + VIEWS + VIEWS,
+        ),  # one step each
+        ("soft", {"solver": "heun"}, STEPS + VIEWS * 2 * (2 * STEPS - 1)),  # one reference a level
+    ],
+)
 def test_forwards_are_what_the_branches_in_use_need(
     make_denoiser: MakeDenoiser, mode: str, values: dict[str, object], expected: int
 ) -> None:
@@ -105,10 +111,15 @@ CONDITION = PoseCondition(torch.tensor([1]), torch.zeros(1))
 
 def test_guidance_adds_weighted_directions_to_the_estimate_in_one_call_a_level() -> None:
     recorder = Recorder()
-    corrections = guidances(config_of(
-        "hard", pose_guidance=3.0, pose_interval=[0.1, 10.0], hard_guidance=0.5,
-        hard_interval=[0.0, 0.3],
-    ))  # fmt: skip
+    corrections = guidances(
+        config_of(
+            "hard",
+            pose_guidance=3.0,
+            pose_interval=[0.1, 10.0],
+            hard_guidance=0.5,
+            hard_interval=[0.0, 0.3],
+        )
+    )
     guided = guide(recorder, CONDITION, corrections)  # type: ignore[arg-type]
     x = torch.zeros(1, 3, 2, 2)
     for sigma, expected, branches in (

@@ -53,9 +53,10 @@ def test_the_path_is_the_exact_one_to_second_order() -> None:
     assert 3.2 < errors[0] / errors[1] < 8.0  # halved steps: a quarter, or better
 
 
-@pytest.mark.parametrize(("solver", "at_40", "order"), [
-    ("euler", 0.2, 1.8), ("heun", 0.02, 3.2), ("dpmpp_2m", 0.02, 3.2)
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("solver", "at_40", "order"),
+    [("euler", 0.2, 1.8), ("heun", 0.02, 3.2), ("dpmpp_2m", 0.02, 3.2)],
+)
 def test_inverted_and_sampled_again_the_photo_comes_back(
     solver: str, at_40: float, order: float
 ) -> None:

@@ -18,7 +18,7 @@ from mirage.model.cross_frame import AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.guidance import guidances, guide
 from mirage.sampler.noise import image_key, reference_noise, view_noise
-from mirage.sampler.orbit import Turn, sample_orbit, sample_orbits
+from mirage.sampler.orbit import OrbitRequest, sample_orbit, sample_orbits
 from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import sigmas_of
 from mirage.sampler.shared import Reference, SharedDenoiser
@@ -118,9 +118,10 @@ def test_an_arc_is_turned_from_end_to_end(ring: PoseRing) -> None:
         assert ring_azimuths(arc, 5, start).tolist() == [300.0, 325.0, 350.0, 15.0, 40.0]
 
 
-@pytest.mark.parametrize(("mode", "path", "reference"), [
-    ("soft", "fixed", 0), ("soft", "inversion", 7), ("none", "inversion", -4),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mode", "path", "reference"),
+    [("soft", "fixed", 0), ("soft", "inversion", 7), ("none", "inversion", -4)],
+)
 def test_forwards_of_the_reference_are_counted(
     sample: Callable[..., Orbit], mode: str, path: str, reference: int
 ) -> None:
@@ -227,9 +228,10 @@ def test_an_orbit_of_twelve_views_takes_fewer_than_eighty_calls(
     assert sum(batches) == orbit.num_forwards
 
 
-@pytest.mark.parametrize("values", [
-    {"mode": "none"}, {"noise": "fixed", "start": 0.5, "chunk": 3}, {"attention": "concat"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "values",
+    [{"mode": "none"}, {"noise": "fixed", "start": 0.5, "chunk": 3}, {"attention": "concat"}],
+)
 def test_objects_turned_together_are_what_each_is_by_itself(
     make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray, values: dict[str, object]
 ) -> None:
@@ -237,18 +239,21 @@ def test_objects_turned_together_are_what_each_is_by_itself(
     denoiser, config = make_denoiser(), views_config(CONFIG, steps=2, **values)
     first, second = PosedPhoto(photo, 1, 90.0), PosedPhoto(255 - photo, 3, 280.0)
     asked = np.array([0.0, 120.0])
-    turns = [
-        Turn([first], asked), Turn([second], asked + 30.0), Turn([second, first], asked),
-        Turn([first, second], asked), Turn([second], asked[:1]),
-    ]  # fmt: skip
-    together = sample_orbits(denoiser, ring, turns, config)
-    backwards = sample_orbits(denoiser, ring, turns[::-1], config)[::-1]
-    for turn_, orbit, again in zip(turns, together, backwards, strict=True):
-        alone = sample_orbit(denoiser, ring, turn_.photos, turn_.azimuths, config)
+    requests = [
+        OrbitRequest([first], asked),
+        OrbitRequest([second], asked + 30.0),
+        OrbitRequest([second, first], asked),
+        OrbitRequest([first, second], asked),
+        OrbitRequest([second], asked[:1]),
+    ]
+    together = sample_orbits(denoiser, ring, requests, config)
+    backwards = sample_orbits(denoiser, ring, requests[::-1], config)[::-1]
+    for request, orbit, again in zip(requests, together, backwards, strict=True):
+        alone = sample_orbit(denoiser, ring, request.photos, request.azimuths, config)
         assert_same(orbit.frames, alone.frames)
         assert_same(again.frames, alone.frames)
         assert orbit.num_forwards == alone.num_forwards
-        assert np.array_equal(orbit.reference, turn_.photos[0].pixels)
+        assert np.array_equal(orbit.reference, request.photos[0].pixels)
     assert np.abs(together[0].frames.astype(int) - together[1].frames).mean() > 1
 
 
@@ -262,7 +267,7 @@ def test_many_objects_take_hardly_more_calls_than_one(
 ) -> None:
     denoiser, batches = make_denoiser(), list[int]()
     denoiser.register_forward_pre_hook(lambda _, args: batches.append(len(args[0])))
-    turns = [Turn([photo_of(seed)], np.array([0.0, 120.0])) for seed in range(6)]
-    sample_orbits(denoiser, ring, turns, views_config(CONFIG, mode="soft"))
+    requests = [OrbitRequest([photo_of(seed)], np.array([0.0, 120.0])) for seed in range(6)]
+    sample_orbits(denoiser, ring, requests, views_config(CONFIG, mode="soft"))
     assert len(batches) == (2 * CONFIG.sampler.steps - 1) + CONFIG.sampler.steps
     assert max(batches) == 6 * (1 + 2 * 2)

@@ -89,8 +89,12 @@ def test_a_fresh_process_gives_the_same_views(
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")}
     done = subprocess.run(
         [sys.executable, "-c", ELSEWHERE, *cases],
-        env=os.environ | offline, capture_output=True, text=True, timeout=PATIENCE, check=False,
-    )  # fmt: skip
+        env=os.environ | offline,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     settings, asked = views_config(steps=3, seed=4), np.array(AZIMUTHS)
     for case, (denoiser, shown) in cases.items():
@@ -182,9 +186,13 @@ def test_the_references_azimuth_is_its_poses_unless_said(
 
 @pytest.mark.parametrize("fit", ["crop", "stretch", "pad", None])
 def test_photos_become_squares_as_the_training_photos_did(
-    tmp_path: Path, folder: Path, make_denoiser: MakeDenoiser, ring: PoseRing, photo: np.ndarray,
+    tmp_path: Path,
+    folder: Path,
+    make_denoiser: MakeDenoiser,
+    ring: PoseRing,
+    photo: np.ndarray,
     fit: str | None,
-) -> None:  # fmt: skip
+) -> None:
     """None stands for folders of before `fit` was kept in them."""
     if fit is None:
         facts = json.loads((folder / "model_index.json").read_text())

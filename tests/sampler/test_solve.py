@@ -36,9 +36,10 @@ def test_each_solver_converges_to_the_exact_solution(solver: str) -> None:
     assert errors[2] < 0.02
 
 
-@pytest.mark.parametrize(("solver", "lowest", "highest"), [
-    ("euler", 0.8, 1.3), ("heun", 1.7, 4.0), ("dpmpp_2m", 1.7, 4.0)
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("solver", "lowest", "highest"),
+    [("euler", 0.8, 1.3), ("heun", 1.7, 4.0), ("dpmpp_2m", 1.7, 4.0)],
+)
 def test_each_solver_has_its_order(solver: str, lowest: float, highest: float) -> None:
     order = torch.log2(torch.tensor(error(solver, 40) / error(solver, 80))).item()
     assert lowest < order < highest

@@ -66,13 +66,16 @@ def settings(config: Config) -> str:
     return config_text(config).replace(config.run, "")
 
 
-@pytest.mark.parametrize("words", [
-    pytest.param(["sweep=guidance"], marks=pytest.mark.e2e),
-    ["sweep=poses_k", "poses.count=6", "train.learning_rate=1e-4,0.003", "parts.seed=range(2)"],
-    ["backbone=effnet_lite", "backbone.layers=[4],[4,5]", "views.azimuths=null,[3]"],
-    ["views.reference='a b.jpg','c,d.jpg',\"it's.jpg\""],
-    ["poses.count=6,12", "+sweep.variants={wide:{parts.count:64},fine:{poses.grid:7}}"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["sweep=guidance"], marks=pytest.mark.e2e),
+        ["sweep=poses_k", "poses.count=6", "train.learning_rate=1e-4,0.003", "parts.seed=range(2)"],
+        ["backbone=effnet_lite", "backbone.layers=[4],[4,5]", "views.azimuths=null,[3]"],
+        ["views.reference='a b.jpg','c,d.jpg',\"it's.jpg\""],
+        ["poses.count=6,12", "+sweep.variants={wide:{parts.count:64},fine:{poses.grid:7}}"],
+    ],
+)
 def test_agents_are_given_the_jobs_of_the_sweep(
     words: list[str], ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,8 +96,13 @@ def test_the_agents_command_runs(
     ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = ["images.source=turntable", "images.turntable.objects=9,10", "run=runs/a",
-             "images.turntable.views=6", "images.turntable.workers=1"]  # fmt: skip
+    words = [
+        "images.source=turntable",
+        "images.turntable.objects=9,10",
+        "run=runs/a",
+        "images.turntable.views=6",
+        "images.turntable.workers=1",
+    ]
     content = written(words, "images")
     command = ask(content)[-1]
     assert command[:3] == ["mirage", "images", "--multirun"] and os.environ["WANDB_RUN_ID"]
@@ -104,10 +112,10 @@ def test_the_agents_command_runs(
     assert (Path("runs/a") / "run1" / "images" / "manifest.parquet").exists()
 
 
-@pytest.mark.parametrize("words", [
-    ["sweep=poses_tried"],
-    ["+sweep.variants={a:{parts.seed:'1,2'},b:{parts.seed:'3,4'}}"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [["sweep=poses_tried"], ["+sweep.variants={a:{parts.seed:'1,2'},b:{parts.seed:'3,4'}}"]],
+)
 def test_what_is_no_grid_is_refused(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,24 +70,27 @@ def test_whole_files_and_lists_can_be_swept() -> None:
     assert sweep.jobs[1].name == "backbone.layers=4,5"
 
 
-@pytest.mark.parametrize(("words", "says"), [
-    ([], "nothing varies"),
-    (["poses.count=6"], "nothing varies"),
-    (["poses.cuont=6,12"], "did you mean poses.count"),
-    (["poses.count=six,12"], "poses.count"),
-    (["poses.count=12,2"], "at least 3"),
-    (["poses.count=12,12"], "two jobs are named poses.count=12"),
-    (["poses.count=6,[12"], "mismatched"),
-    (["poses.count"], "not an override"),
-    (["sweep=nothing_like_it"], "nothing_like_it"),
-    (["sweep=poses_k", "sweep.commands=[paint]"], "sweep.commands"),
-    (["sweep=poses_k", "sweep.plots.poses_k.y=[]"], "sweep.plots"),
-    (["hydra/launcher=submitit_slurm", "poses.count=6,12"], "launcher=NAME"),
-    (["sweep=poses_k", "sweep.point=a"], "4 jobs are left"),
-    (["poses.count=6", "sweep.point=../up"], "cannot name a file"),
-    (["poses.count=6", "sweep.point=${oc.env:NOBODY_SETS_THIS}"], "NOBODY_SETS_THIS"),
-    (["sweep=poses_tried", "sweep.variant=nobody"], "use one of base, with_colour"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "nothing varies"),
+        (["poses.count=6"], "nothing varies"),
+        (["poses.cuont=6,12"], "did you mean poses.count"),
+        (["poses.count=six,12"], "poses.count"),
+        (["poses.count=12,2"], "at least 3"),
+        (["poses.count=12,12"], "two jobs are named poses.count=12"),
+        (["poses.count=6,[12"], "mismatched"),
+        (["poses.count"], "not an override"),
+        (["sweep=nothing_like_it"], "nothing_like_it"),
+        (["sweep=poses_k", "sweep.commands=[paint]"], "sweep.commands"),
+        (["sweep=poses_k", "sweep.plots.poses_k.y=[]"], "sweep.plots"),
+        (["hydra/launcher=submitit_slurm", "poses.count=6,12"], "launcher=NAME"),
+        (["sweep=poses_k", "sweep.point=a"], "4 jobs are left"),
+        (["poses.count=6", "sweep.point=../up"], "cannot name a file"),
+        (["poses.count=6", "sweep.point=${oc.env:NOBODY_SETS_THIS}"], "NOBODY_SETS_THIS"),
+        (["sweep=poses_tried", "sweep.variant=nobody"], "use one of base, with_colour"),
+    ],
+)
 def test_a_mistake_is_named_before_anything_runs(words: list[str], says: str) -> None:
     with pytest.raises(MirageError) as caught:
         load_multirun(words)
@@ -99,13 +102,16 @@ def test_names_that_are_no_file_names_are_refused() -> None:
         SweepConfig(variants={"../up": {}})
 
 
-@pytest.mark.parametrize(("command", "road"), [
-    ("sweep", "images poses evaluate"),
-    ("images", "images"),
-    ("train", "images poses train"),
-    ("evaluate", "images poses train views evaluate"),
-    ("run", "run"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("command", "road"),
+    [
+        ("sweep", "images poses evaluate"),
+        ("images", "images"),
+        ("train", "images poses train"),
+        ("evaluate", "images poses train views evaluate"),
+        ("run", "run"),
+    ],
+)
 def test_jobs_run_the_road_up_to_the_command(command: str, road: str) -> None:
     assert load_multirun(["poses.count=6,12"], command).commands == tuple(road.split())
     named = load_multirun(["poses.count=6,12", "sweep.commands=[images,report]"], command)

@@ -12,8 +12,15 @@ from tiny_runs import BRIEF, TINY
 
 from mirage.cli import main
 
-MEASURED = ["views.sampler.steps=2", "evaluate.objects=2", "evaluate.photos=3", "evaluate.views=3",
-            "evaluate.turn=0", "evaluate.baselines=false", "evaluate.modes=[soft]"]  # fmt: skip
+MEASURED = [
+    "views.sampler.steps=2",
+    "evaluate.objects=2",
+    "evaluate.photos=3",
+    "evaluate.views=3",
+    "evaluate.turn=0",
+    "evaluate.baselines=false",
+    "evaluate.modes=[soft]",
+]
 
 
 @pytest.mark.e2e
@@ -24,8 +31,14 @@ def test_jobs_of_one_training_are_measured_and_recorded_apart(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = [*TINY, *BRIEF, *MEASURED, "views.guidance.pose.weight=0,3",
-             "sweep.commands=[images,poses,train,evaluate]", "run=runs/tiny"]  # fmt: skip
+    words = [
+        *TINY,
+        *BRIEF,
+        *MEASURED,
+        "views.guidance.pose.weight=0,3",
+        "sweep.commands=[images,poses,train,evaluate]",
+        "run=runs/tiny",
+    ]
     with pytest.raises(SystemExit) as stop:
         main(["train", "--multirun", *words])
     assert stop.value.code == 0, capsys.readouterr().err

@@ -17,10 +17,13 @@ def names(commands: list[str], **settings: Any) -> list[str]:
 def test_columns_are_the_main_metrics_of_what_the_commands_make() -> None:
     """Others read the CSV by these names."""
     of_poses = [
-        "poses.homogeneity", "poses.nmi", "poses.pose_azimuth_error.median_deg",
-        "poses.pose_azimuth_error.p90_deg", "poses.pose_azimuth_error.beyond_90",
+        "poses.homogeneity",
+        "poses.nmi",
+        "poses.pose_azimuth_error.median_deg",
+        "poses.pose_azimuth_error.p90_deg",
+        "poses.pose_azimuth_error.beyond_90",
         "poses.ring_score",
-    ]  # fmt: skip
+    ]
     of_views = ["target_pose_accuracy", "psnr", "feature_distance", "colour_distance"]
     assert names(["poses", "evaluate"]) == of_poses
     assert names(["run"]) == [*of_poses, *(f"views.mode.{name}" for name in of_views)]

@@ -47,15 +47,22 @@ def test_without_a_key_a_training_is_recorded_offline_in_its_folder(
     logger = wandb_logger(Record(folder, "demo", "train", {"poses": {"count": 4}}))
     views, references = views_config(count=3, steps=2), {"one": PosedPhoto(photo, 1, 90.0)}
     trainer = lightning.Trainer(
-        accelerator="cpu", max_steps=4, logger=logger, log_every_n_steps=2,
-        enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
-        use_distributed_sampler=False, num_sanity_val_steps=0, val_check_interval=2,
+        accelerator="cpu",
+        max_steps=4,
+        logger=logger,
+        log_every_n_steps=2,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        val_check_interval=2,
         check_val_every_n_epoch=None,
         callbacks=[
             OrbitViews(references, ring, views, tmp_path / "orbits"),
             MetricsFile(tmp_path / "metrics.csv", every=2),
         ],
-    )  # fmt: skip
+    )
     capfd.readouterr()
     try:
         trainer.fit(PoseDiffusion(make_denoiser(), TrainConfig(steps=4)), make_data(4))
@@ -93,8 +100,8 @@ def test_a_mode_that_is_set_is_obeyed(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_what_is_recorded_later_goes_on_or_is_a_run_of_its_own(tmp_path: Path) -> None:
-    for goes_on in (True, False):
-        record = Record(tmp_path / str(goes_on) / "wandb", "demo", "train", goes_on=goes_on)
+    for resumes in (True, False):
+        record = Record(tmp_path / str(resumes) / "wandb", "demo", "train", resumes=resumes)
         for number in range(2):
             with recording(record) as run:
                 run.log({"val/loss": number})
@@ -146,9 +153,13 @@ def test_a_record_says_what_it_is_of(tmp_path: Path) -> None:
         pass
     one, other = read_runs(tmp_path / "run") + read_runs(tmp_path / "other")
     assert one.about | {"id": ""} == {
-        "id": "", "name": "a", "group": "guidance", "job": "views", "sweep": "",
+        "id": "",
+        "name": "a",
+        "group": "guidance",
+        "job": "views",
+        "sweep": "",
         "commit": "c0ffee",
-    }  # fmt: skip
+    }
     assert one.config["seed"] == 3
     assert other.about["commit"] == "" and other.about["id"] != one.about["id"]
 
@@ -163,7 +174,7 @@ def test_an_agents_run_is_the_one_that_it_asks_for(
     names = ("train", "evaluate", "views")
     try:
         for name in names:
-            record = Record(tmp_path / name / "wandb", "a", name, goes_on=name != "views")
+            record = Record(tmp_path / name / "wandb", "a", name, resumes=name != "views")
             with recording(record):
                 pass
     finally:

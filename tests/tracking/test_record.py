@@ -27,9 +27,14 @@ from mirage.tracking.record import record_evaluation, record_objects, record_pos
 
 # One step in ten is logged; a second part of training, so that all there is to log is logged.
 WORDS = [
-    "train.steps=10", "train.validate_every=5", "refine.steps=10", "refine.photos=8",
-    "views.count=3", "views.references=2", "views.sampler.steps=2",
-]  # fmt: skip
+    "train.steps=10",
+    "train.validate_every=5",
+    "refine.steps=10",
+    "refine.photos=8",
+    "views.count=3",
+    "views.references=2",
+    "views.sampler.steps=2",
+]
 SMALL = FitSettings((8_000,), steps=4, rays=64)
 ENDS = {"low": -0.5, "high": 1.5}
 FIGURES: dict[str, Any] = {
@@ -138,9 +143,10 @@ def test_the_review_table_says_what_views_json_says(run: Path, runs: list[Offlin
     ((row,), (table,)) = viewed.history, viewed.tables("views/review")
     told = {
         (folder.name, i): view
-        for folder in (run / "views").iterdir() if (folder / "views.json").exists()
+        for folder in (run / "views").iterdir()
+        if (folder / "views.json").exists()
         for i, view in enumerate(json.loads((folder / "views.json").read_text())["views"])
-    }  # fmt: skip
+    }
     assert {(cell["reference"], cell["view"]) for cell in table} == set(told)
     for cell in table:
         view = told[cell["reference"], cell["view"]]
@@ -184,21 +190,25 @@ def test_the_evaluation_holds_what_was_measured(run: Path, runs: list[OfflineRun
     (measured,) = (r for r in runs if r.logged("evaluation"))
     numbers = {name: value for row in measured.history for name, value in row.items()}
     assert {name: value for name, value in numbers.items() if "/poses/" in name} == {
-        "evaluate/poses/ring_score": 0.75, "evaluate/poses/circle_found": 1.0,
+        "evaluate/poses/ring_score": 0.75,
+        "evaluate/poses/circle_found": 1.0,
         "evaluate/poses/image_azimuth_error/median_deg": 4.0,
-    }  # fmt: skip
+    }
     assert {name: value for name, value in numbers.items() if "/views/" in name} == {
-        "evaluate/views/soft/psnr": 20.5, "evaluate/views/soft/forwards": 12.0,
+        "evaluate/views/soft/psnr": 20.5,
+        "evaluate/views/soft/forwards": 12.0,
         "evaluate/views/copy_the_reference/psnr": 17.0,
-    }  # fmt: skip
+    }
     assert numbers["trainer/global_step"] == 20
-    assert measured.tables("evaluate/table") == [[
-        {"mode": "soft", "psnr": 20.5, "forwards": 12.0},
-        {"mode": "copy the reference", "psnr": 17.0, "forwards": None},
-    ]]  # fmt: skip
-    assert measured.tables("evaluate/differences") == [[{
-        "of": "soft", "minus": "copy the reference", "figure": "psnr", "difference": 3.5, **ENDS,
-    }]]  # fmt: skip
+    assert measured.tables("evaluate/table") == [
+        [
+            {"mode": "soft", "psnr": 20.5, "forwards": 12.0},
+            {"mode": "copy the reference", "psnr": 17.0, "forwards": None},
+        ]
+    ]
+    assert measured.tables("evaluate/differences") == [
+        [{"of": "soft", "minus": "copy the reference", "figure": "psnr", "difference": 3.5, **ENDS}]
+    ]
     (evaluation,) = measured.logged("evaluation")
     kept = {entry.path: Path(entry.local_path) for entry in evaluation.manifest.contents}
     assert kept.keys() == {"figures.json", "tables.md"}

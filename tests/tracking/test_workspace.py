@@ -33,9 +33,12 @@ def shown(panel: dict[str, Any]) -> list[str]:
 
 def test_panels_show_names_that_are_logged_as_what_they_are() -> None:
     kinds = {
-        "Run History Line Plot": {"number"}, "Bar Chart": {"number"}, "Weave": {"table"},
-        "Media Browser": {"picture", "films", "objects"}, "Run Comparer": set(),
-    }  # fmt: skip
+        "Run History Line Plot": {"number"},
+        "Bar Chart": {"number"},
+        "Weave": {"table"},
+        "Media Browser": {"picture", "films", "objects"},
+        "Run Comparer": set(),
+    }
     found = set()
     for section in sections():
         assert section["panels"]

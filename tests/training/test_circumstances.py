@@ -146,9 +146,10 @@ def test_a_run_from_before_recipes_stays_as_it_began(told: list[tuple[str, Confi
 
 
 def test_minutes_are_fitted_once(
-    told: list[tuple[str, Config]], monkeypatch: pytest.MonkeyPatch,
+    told: list[tuple[str, Config]],
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     there = Circumstances("cpu", 8.0, False, 1e11, 1, 7000, 300, 6.0)
     monkeypatch.setattr(circumstances, "look_around", lambda config, images: there)
     words = ["images.path=F", "run=runs/a", "budget.minutes=6"]
@@ -194,9 +195,10 @@ def test_a_dry_run_tries_the_recipe_and_keeps_none_of_it(told: list[tuple[str, C
 
 
 def test_an_autoencoder_out_of_reach_ends_a_run_before_its_first_stage(
-    told: list[tuple[str, Config]], monkeypatch: pytest.MonkeyPatch,
+    told: list[tuple[str, Config]],
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr("mirage.model.codec.hub_answers", lambda: False)
     monkeypatch.setenv("HF_HUB_CACHE", "nothing")
     assert mirage("run", "experiment=photos_256", "images.path=F", "run=runs/a") == 1

@@ -12,7 +12,7 @@ import torch
 from mirage.config import BackboneConfig
 from mirage.core.contracts import ByteArray, PoseLabels
 from mirage.core.errors import MirageError
-from mirage.training.label_noise import misread, spoil
+from mirage.training.label_noise import corrupt, spoil
 
 NUM = 40
 
@@ -46,15 +46,19 @@ def labels_of(azimuth: Any, confidence: float, outlier: bool = False) -> PoseLab
     pose = (azimuth > 100).astype(np.int64)
     count = len(azimuth)
     return PoseLabels(
-        pose, np.full(count, confidence, np.float32), azimuth.astype(np.float32),
-        np.stack([pose, 1 - pose], 1), np.tile([0.8, 0.2], (count, 1)), np.full(count, outlier),
-    )  # fmt: skip
+        pose,
+        np.full(count, confidence, np.float32),
+        azimuth.astype(np.float32),
+        np.stack([pose, 1 - pose], 1),
+        np.tile([0.8, 0.2], (count, 1)),
+        np.full(count, outlier),
+    )
 
 
 def call(share: float, ids: Any, wrong: float = 0.5, seed: int = 0) -> PoseLabels:
     labels = labels_of(np.full(NUM, 10.0), 0.9)
     stand_ins: Any = (Images(), Backbone(), Bank(wrong))
-    return misread(labels, share, ids, *stand_ins, seed)
+    return corrupt(labels, share, ids, *stand_ins, seed)
 
 
 def test_so_many_labels_are_wrong_and_say_what_the_bank_says() -> None:

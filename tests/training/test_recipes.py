@@ -47,25 +47,28 @@ def test_a_large_gpu_with_many_large_photos_gets_the_largest_pictures(
     assert choose(PLENTY, recipes).name == "photos_256"
 
 
-@pytest.mark.parametrize(("changes", "name", "says"), [
-    ({"memory_gb": 24.0}, "photos_128", "photos_256 wants"),
-    ({"memory_gb": 2.0}, SMALL, "GPU memory"),
-    ({"photos": 3000}, "photos_128", "wants 5000 photos"),
-    ({"photos": 300}, SMALL, "wants 1000 photos"),
-    ({"side": 192}, "photos_128", "wants photos of 256 px"),
-    ({"side": 100}, SMALL, "wants photos of 128 px"),
-    ({"side": 48}, DEFAULTS, "wants photos of 64 px"),
-    ({"hub": False}, "photos_128", "hub"),
-    ({"minutes": 100.0}, "photos_128", "minutes at least"),
-    ({"minutes": 1.0}, SMALL, "minutes at least"),
-    ({"resolution": 64}, "photos_64", "data.resolution=64"),
-    ({"resolution": 96}, DEFAULTS, "data.resolution=96"),
-    ({"resolution": 32}, DEFAULTS, "data.resolution=32"),
-    ({"rendered": True}, DEFAULTS, "renders"),
-    ({"kind": "cpu"}, SMALL, "is for a GPU"),
-    ({"kind": "cpu", "minutes": 60.0, "speed": 1e11}, SMALL, "is for a GPU"),
-    ({"photos": None, "side": None}, "photos_256", ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "name", "says"),
+    [
+        ({"memory_gb": 24.0}, "photos_128", "photos_256 wants"),
+        ({"memory_gb": 2.0}, SMALL, "GPU memory"),
+        ({"photos": 3000}, "photos_128", "wants 5000 photos"),
+        ({"photos": 300}, SMALL, "wants 1000 photos"),
+        ({"side": 192}, "photos_128", "wants photos of 256 px"),
+        ({"side": 100}, SMALL, "wants photos of 128 px"),
+        ({"side": 48}, DEFAULTS, "wants photos of 64 px"),
+        ({"hub": False}, "photos_128", "hub"),
+        ({"minutes": 100.0}, "photos_128", "minutes at least"),
+        ({"minutes": 1.0}, SMALL, "minutes at least"),
+        ({"resolution": 64}, "photos_64", "data.resolution=64"),
+        ({"resolution": 96}, DEFAULTS, "data.resolution=96"),
+        ({"resolution": 32}, DEFAULTS, "data.resolution=32"),
+        ({"rendered": True}, DEFAULTS, "renders"),
+        ({"kind": "cpu"}, SMALL, "is for a GPU"),
+        ({"kind": "cpu", "minutes": 60.0, "speed": 1e11}, SMALL, "is for a GPU"),
+        ({"photos": None, "side": None}, "photos_256", ""),
+    ],
+)
 def test_what_stands_against_a_larger_one_is_told(
     changes: dict[str, object], name: str, says: str, recipes: list[Recipe]
 ) -> None:
@@ -84,11 +87,17 @@ GROWING: dict[str, list[float]] = {
 
 
 @pytest.mark.parametrize("name", GROWING)
-@pytest.mark.parametrize("bases", [
-    PLENTY, replace(PLENTY, minutes=120.0), replace(PLENTY, minutes=30.0, memory_gb=16.0),
-    replace(PLENTY, bf16=False, hub=False, minutes=60.0),
-    Circumstances("cpu", 25.0, False, 1e11, minutes=60.0),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "bases",
+    [
+        PLENTY,
+        replace(PLENTY, minutes=120.0),
+        replace(PLENTY, minutes=30.0, memory_gb=16.0),
+        replace(PLENTY, bf16=False, hub=False, minutes=60.0),
+        Circumstances("cpu", 25.0, False, 1e11, minutes=60.0),
+    ],
+    ids=str,
+)
 def test_more_of_anything_never_makes_the_pictures_smaller(
     name: str, bases: Circumstances, recipes: list[Recipe]
 ) -> None:
@@ -106,8 +115,10 @@ def test_time_is_shared_out_and_what_was_given_stays() -> None:
     )
     fitted = fit_steps(replace(load_config(["experiment=photos_64"]), given=["refine.steps"]), 0.5)
     assert (fitted.train.steps, fitted.train.warmup_steps, fitted.refine.steps) == (
-        37_500, 500, 5000,
-    )  # fmt: skip
+        37_500,
+        500,
+        5000,
+    )
     assert fitted.budget.share == 0.5
     assert fit_steps(Config(), 0.1).refine.steps == 0  # what is left out stays out
 
@@ -118,8 +129,9 @@ def test_keys_that_were_given_win_over_the_recipe() -> None:
     assert config.train.steps == 20_000 == Config().train.steps  # also where it is the default
     assert config.data.batch_size == 16 and config.data.resolution == 64
     assert config.backbone.name == "effnet_lite" and config.recipe == "photos_64"
-    narrow = lay_recipe(load_config(["model.channels=[32,64]", "model.attention_levels=[1]"]),
-                        "photos_64")  # fmt: skip
+    narrow = lay_recipe(
+        load_config(["model.channels=[32,64]", "model.attention_levels=[1]"]), "photos_64"
+    )
     assert narrow.model.channels == [32, 64] and narrow.model.norm_groups == 8
     assert narrow.model.dropout == 0.1  # not of the network's form
 

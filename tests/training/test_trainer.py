@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from mirage.callbacks.ema import WarmupEMA
 from mirage.config import TrainConfig
 from mirage.core.errors import MirageError
-from mirage.datamodules.pairs import PairedImages, TurnedPhotos
+from mirage.datamodules.pairs import BackTranslated, PairedImages
 from mirage.datamodules.posed import PosedImages
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
@@ -45,7 +45,7 @@ class Norms(Callback):
 
 
 def paired(data: PosedImages) -> PairedImages:
-    turned = TurnedPhotos(data.images, np.arange(12), np.arange(12))
+    turned = BackTranslated(data.images, np.arange(12), np.arange(12))
     return PairedImages(
         turned, data.images, data.ring, data.train_ids, data.heldout_ids, 4, 0.0, data.num_steps, 0
     )
@@ -65,9 +65,14 @@ def test_it_trains_in_each_precision_and_clips_the_gradient(
     before = denoiser.unet.conv_in.weight.clone()
     data = make_data(2)
     trainer = make_trainer(
-        config, tmp_path, [WarmupEMA(config.ema_decay), norms], devices=1, logger=False,
-        enable_checkpointing=False, limit_val_batches=0,
-    )  # fmt: skip
+        config,
+        tmp_path,
+        [WarmupEMA(config.ema_decay), norms],
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        limit_val_batches=0,
+    )
     trainer.fit(kind(denoiser, config), data if kind is PoseDiffusion else paired(data))
     assert norms.norms == pytest.approx([1e-3, 1e-3], rel=1e-2)
     assert norms.types == {torch.bfloat16 if precision == "bf16" else torch.float32}

@@ -13,7 +13,7 @@ from virtual_gpu import Tally, to_numpy, virtual_gpu
 
 from mirage.core.contracts import PoseLabels, PoseRing
 from mirage.datamodules.labelled import LabelledImages
-from mirage.datamodules.pairs import PairedImages, TurnedPhotos
+from mirage.datamodules.pairs import BackTranslated, PairedImages
 from mirage.datamodules.posed import PosedImages
 from mirage.datamodules.store import Store
 
@@ -35,14 +35,16 @@ def data(ring: PoseRing, device: str, share: float, stored: bool, paired: bool) 
     shown, ids = images(stored), np.arange(NUM)
     settings: Any = (shown, ring, ids[:32], ids[32:], 8, 0.5, STEPS, 3, True, share)
     made = (
-        PairedImages(TurnedPhotos(shown, ids, np.arange(len(ids))), *settings)
+        PairedImages(BackTranslated(shown, ids, np.arange(len(ids))), *settings)
         if paired
         else PosedImages(*settings)
     )
     made.trainer = SimpleNamespace(  # type: ignore[assignment]
-        global_rank=0, world_size=1, global_step=0,
+        global_rank=0,
+        world_size=1,
+        global_step=0,
         strategy=SimpleNamespace(root_device=torch.device(device)),
-    )  # fmt: skip
+    )
     return made
 
 

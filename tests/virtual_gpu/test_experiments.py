@@ -21,7 +21,7 @@ from mirage.config import Config
 from mirage.config.load import load_config
 from mirage.core.contracts import PoseLabels, PoseRing
 from mirage.datamodules.labelled import LabelledImages
-from mirage.datamodules.pairs import PairedImages, TurnedPhotos
+from mirage.datamodules.pairs import BackTranslated, PairedImages
 from mirage.datamodules.posed import PosedImages
 from mirage.model.codec import PIXELS, Codec, Latents
 from mirage.model.denoiser import PoseDenoiser
@@ -45,9 +45,12 @@ def codec_of(config: Config) -> Codec:
         return PIXELS
     torch.manual_seed(0)
     autoencoder = AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(8,) * 4, norm_num_groups=4, latent_channels=4,
-    ).eval()  # fmt: skip
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(8,) * 4,
+        norm_num_groups=4,
+        latent_channels=4,
+    ).eval()
     return Latents(autoencoder, 8, [0.0] * 4, [1.0] * 4, config.model.sigma_data)
 
 
@@ -80,14 +83,19 @@ def test_it_takes_two_steps(
         (PoseDiffusion(denoiser, train), PosedImages(images, *told))
     ]
     if config.refine.steps:
-        turned = TurnedPhotos(images, ids, np.arange(len(ids)))
+        turned = BackTranslated(images, ids, np.arange(len(ids)))
         parts.append((PairedDiffusion(denoiser, train), PairedImages(turned, images, *told)))
     for module, data in parts:
         callbacks: list[Callback] = [WarmupEMA(config.train.ema_decay)]
         trainer = make_trainer(
-            train, tmp_path, callbacks, devices=1, logger=False, enable_checkpointing=False,
+            train,
+            tmp_path,
+            callbacks,
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
             limit_val_batches=0,
-        )  # fmt: skip
+        )
         with gpu.count() as tally:
             trainer.fit(module, data)
         assert trainer.global_step == 2 and tally.num_operations > 100

@@ -20,7 +20,7 @@ from mirage.features.backbone import Backbone, load_backbone
 from mirage.features.extract import extract_features
 from mirage.generation.pretrained import shipped
 from mirage.generation.references import Reference
-from mirage.generation.turner import Turner
+from mirage.generation.view_generator import ViewGenerator
 from mirage.model.denoiser import PoseDenoiser
 from mirage.poses.bank import PoseBank
 from mirage.sampler.export import BANK
@@ -107,7 +107,7 @@ def measured(device: str, bank: PoseBank) -> dict[str, Any]:
     torch.manual_seed(0)
     denoiser = PoseDenoiser.build(MODEL, 16, bank.num_poses).eval()
     backbone = load_backbone(bank.backbone, device)
-    turner = Turner(denoiser.to(device), bank, backbone, "cover")
+    generator = ViewGenerator(denoiser.to(device), bank, backbone, "cover")
     cases = []
     for name in "ab":
         photo, truth = (draw(0, 256, (n, 16, 16, 3), dtype=np.uint8) for n in (1, 2))
@@ -115,7 +115,7 @@ def measured(device: str, bank: PoseBank) -> dict[str, Any]:
         cases.append(Case(shown, truth))
     views = views_config(steps=2, noise="fixed")
     rows = {"soft": replace(Config(), views=views)}
-    return view_figures.measure_views(rows, [], photos, turner, cases, AZIMUTHS, 0)
+    return view_figures.measure_views(rows, [], photos, generator, cases, AZIMUTHS, 0)
 
 
 def test_the_figures_of_an_evaluation(gpu: VirtualGPU, bank: PoseBank) -> None:
@@ -123,10 +123,12 @@ def test_the_figures_of_an_evaluation(gpu: VirtualGPU, bank: PoseBank) -> None:
         found = measured("cuda", bank)
     lines = {line.split(":")[0] for line in tally.syncs}
     assert lines <= {
-        "src/mirage/sampler/orbit.py", "src/mirage/poses/descriptor.py",
-        "src/mirage/metrics/views.py", "src/mirage/generation/cost.py",
+        "src/mirage/sampler/orbit.py",
+        "src/mirage/poses/descriptor.py",
+        "src/mirage/metrics/views.py",
+        "src/mirage/generation/cost.py",
         "src/mirage/generation/view_reader.py",
-    }, f"{tally}"  # fmt: skip
+    }, f"{tally}"
     own = measured("cpu", bank)
     assert [row["mode"] for row in found["views"]] == [row["mode"] for row in own["views"]]
     for row, expected in zip(found["views"], own["views"], strict=True):

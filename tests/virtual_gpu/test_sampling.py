@@ -16,8 +16,8 @@ from mirage.config import MODES, ModelConfig
 from mirage.core.contracts import Orbit, PoseCondition, PosedPhoto, PoseRing
 from mirage.model.conditioning import PoseEmbedding
 from mirage.model.denoiser import PoseDenoiser
-from mirage.sampler.each import turn_each
 from mirage.sampler.orbit import sample_orbit
+from mirage.sampler.single_views import sample_single_views
 
 pytestmark = pytest.mark.virtual_gpu
 MakeDenoiser = Callable[..., PoseDenoiser]
@@ -84,9 +84,7 @@ def waiting_embedding(self: PoseEmbedding, condition: PoseCondition) -> Tensor:
 
 
 def test_a_step_that_waits_is_found(
-    gpu: VirtualGPU,
-    sample: Callable[..., tuple[Orbit, Tally]],
-    monkeypatch: pytest.MonkeyPatch,
+    gpu: VirtualGPU, sample: Callable[..., tuple[Orbit, Tally]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PoseEmbedding, "forward", waiting_embedding)
     (_, few), (_, many) = (sample(gpu, steps=steps) for steps in (FEW, MANY))
@@ -113,6 +111,6 @@ def test_photos_turned_each_by_itself(gpu: VirtualGPU, make_denoiser: MakeDenois
         for pose in ([0, 1, 2], [1, 3, 0])
     )
     with gpu.count() as tally:
-        views = turn_each(denoiser, photos, own, asked, views_config(steps=3))
+        views = sample_single_views(denoiser, photos, own, asked, views_config(steps=3))
     assert views.is_cuda and np.isfinite(to_numpy(views)).all()
     assert tally.num_syncs == 0 and tally.num_uploads <= 6, f"{tally}"

@@ -145,14 +145,15 @@ FREE = {
     "index": lambda x: x[torch.arange(2, device="cuda")],
     "slice": lambda x: x[1:3].clone(),
     "shape": lambda x: x.new_zeros(len(x), x.dim()),
-    "repeat": lambda x: x.repeat_interleave(torch.ones(4, dtype=torch.long, device="cuda"),
-                                            output_size=4),
+    "repeat": lambda x: x.repeat_interleave(
+        torch.ones(4, dtype=torch.long, device="cuda"), output_size=4
+    ),
     "read later": lambda x: x.to("cpu", non_blocking=True),
     "pinned": lambda x: torch.zeros(4).pin_memory().to("cuda", non_blocking=True),
     "part of pinned": lambda x: x.copy_(torch.empty(8, pin_memory=True)[4:], non_blocking=True),
     "stream": lambda x: torch.cuda.current_stream().wait_stream(torch.cuda.Stream()),
     "half": lambda x: x.half(),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", FREE)

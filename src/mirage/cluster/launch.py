@@ -119,8 +119,10 @@ def launch_all(task: Callable[[Config], str], configs: Sequence[Config], folder:
     except KeyboardInterrupt:
         subprocess.run(["scancel", first], check=False)
         raise
-    return [f"its job {job.job_id} {reason}" if reason else str(returned)
-            for job, (returned, reason) in zip(jobs, outcomes, strict=True)]  # fmt: skip
+    return [
+        f"its job {job.job_id} {reason}" if reason else str(returned)
+        for job, (returned, reason) in zip(jobs, outcomes, strict=True)
+    ]
 
 
 def sbatch_header(name: str, config: Config) -> str:

@@ -24,9 +24,19 @@ from mirage.config import LauncherConfig
 from mirage.core.errors import MirageError
 
 _ENDED = frozenset(
-    {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY",
-     "PREEMPTED", "REVOKED", "TIMEOUT"}
-)  # fmt: skip
+    {
+        "BOOT_FAIL",
+        "CANCELLED",
+        "COMPLETED",
+        "DEADLINE",
+        "FAILED",
+        "NODE_FAIL",
+        "OUT_OF_MEMORY",
+        "PREEMPTED",
+        "REVOKED",
+        "TIMEOUT",
+    }
+)
 _OF_A_JOB = ("SLURM_", "SLURMD_", "SRUN_")
 _GONE = "gone"  # of jobs that ended some minutes ago Slurm knows nothing
 _LOOK_EVERY = 2.0  # seconds between looks at the queue
@@ -184,6 +194,8 @@ def _states() -> dict[str, str]:
     """Job → state, of this person's jobs."""
     asked = subprocess.run(
         ["squeue", "--me", "--array", "--noheader", "--states=all", "--format=%i|%T"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return dict(line.split("|") for line in asked.stdout.split())

@@ -65,9 +65,7 @@ def run(request: Request) -> str:
         rows += found
     if not rows:
         raise MirageError(
-            f"none of {len(paths)} files can be read",
-            where=unreadable[0],
-            todo="check the files",
+            f"none of {len(paths)} files can be read", where=unreadable[0], todo="check the files"
         )
     for line in unreadable:
         print(line, file=sys.stderr if as_json else sys.stdout)
@@ -101,9 +99,12 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     table = rich_table(headings)
     for row in rows:
         cells = [
-            as_shown(row["path"]), str(row["pose"]), _azimuth(row), f"{row['confidence']:.2f}",
+            as_shown(row["path"]),
+            str(row["pose"]),
+            _azimuth(row),
+            f"{row['confidence']:.2f}",
             "yes" if row["outlier"] else "",
-        ]  # fmt: skip
+        ]
         add_row(table, [*cells, *([Path(row["picture"]).name] if explained else [])])
     print_table(table)
 

@@ -50,8 +50,9 @@ def run(request: Request) -> str:
                 todo="give the folders of runs, such as runs/demo",
             )
     configs = {name: load_config([f"run={root}"]) for name, root in _named(roots).items()}
-    pages = {name: page_of_run(config, RunFolder(Path(config.run))) for name, config in
-             configs.items()}  # fmt: skip
+    pages = {
+        name: page_of_run(config, RunFolder(Path(config.run))) for name, config in configs.items()
+    }
     differing = _differing({name: flat_values(config) for name, config in configs.items()})
     directions = _directions({name: RunFolder(Path(c.run)) for name, c in configs.items()})
     if find_ranks().is_first:
@@ -75,9 +76,11 @@ def _directions(folders: Mapping[str, RunFolder]) -> dict[str, int]:
 
     By the photos that both have poses of; +1 where those are too few to tell.
     """
-    azimuths = {run: read_azimuths(folder["poses"] / LABELS_FILE)
-                for run, folder in folders.items()
-                if (folder["poses"] / LABELS_FILE).exists()}  # fmt: skip
+    azimuths = {
+        run: read_azimuths(folder["poses"] / LABELS_FILE)
+        for run, folder in folders.items()
+        if (folder["poses"] / LABELS_FILE).exists()
+    }
     first = next(iter(azimuths.values()), {})
     found = dict.fromkeys(folders, 1)
     for run, own in azimuths.items():

@@ -16,12 +16,14 @@ class BudgetConfig:
     def __post_init__(self) -> None:
         require(
             self.minutes is None or self.minutes > 0,
-            "budget.minutes", f"{self.minutes} is not positive",
-        )  # fmt: skip
+            "budget.minutes",
+            f"{self.minutes} is not positive",
+        )
         require(
             self.share is None or 0 < self.share <= 1,
-            "budget.share", f"{self.share} is not in (0, 1]",
-        )  # fmt: skip
+            "budget.share",
+            f"{self.share} is not in (0, 1]",
+        )
 
     @property
     def is_open(self) -> bool:

@@ -34,9 +34,15 @@ class LauncherConfig:
     def __post_init__(self) -> None:
         one_of("launcher.kind", self.kind)
         positive(
-            "launcher", self,
-            "nodes", "tasks_per_node", "cpus_per_task", "minutes", "signal_seconds", "at_once",
-        )  # fmt: skip
+            "launcher",
+            self,
+            "nodes",
+            "tasks_per_node",
+            "cpus_per_task",
+            "minutes",
+            "signal_seconds",
+            "at_once",
+        )
         require(
             60 * self.minutes > self.signal_seconds,
             "launcher.signal_seconds",

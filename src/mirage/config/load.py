@@ -22,14 +22,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mirage import experiments
-from mirage.config import (
-    AUTO,
-    AblationConfig,
-    Config,
-    EvaluateConfig,
-    LauncherConfig,
-    ViewsConfig,
-)
+from mirage.config import AUTO, AblationConfig, Config, EvaluateConfig, LauncherConfig, ViewsConfig
 from mirage.config.explain import WHOLE, explain
 from mirage.config.hydra_internals import Hydra
 from mirage.config.overrides import (

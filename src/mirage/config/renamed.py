@@ -8,6 +8,7 @@ _SAMPLER = ("solver", "steps", "sigma_max", "sigma_min", "rho", "precision", "ch
 RENAMED = {
     "train.checkpoint_every": "train.checkpoint_minutes",
     "poses.front": "poses.anchors",
+    "data.misread": "data.label_noise",
     "views.reference_path": "views.noise",
     "views.share": "views.attention",
     "views.pose_guidance": "views.guidance.pose.weight",
@@ -21,19 +22,30 @@ REMOVED = {
     "data.workers": "leave it out: batches are made ready by a thread",
     **dict.fromkeys(
         (
-            f"views.{name}" for name in
-            (
-                "share_sides", "share_interval", "share_foreground", "share_guidance",
-                "share_guidance_interval", "previous", "refine", "refine_sigma",
-                "hard_temperature", "hard_best", "perturbed_guidance", "perturbed_interval",
-                "weak_guidance", "weak_interval", "weak_model",
+            f"views.{name}"
+            for name in (
+                "share_sides",
+                "share_interval",
+                "share_foreground",
+                "share_guidance",
+                "share_guidance_interval",
+                "previous",
+                "refine",
+                "refine_sigma",
+                "hard_temperature",
+                "hard_best",
+                "perturbed_guidance",
+                "perturbed_interval",
+                "weak_guidance",
+                "weak_interval",
+                "weak_model",
             )
         ),
         _NEVER_HELPED,
     ),
-}  # fmt: skip
+}
 # Whose values mean what the new key's do; of the others the run's own are dropped.
-_MEANS_THE_SAME = [old for old in RENAMED if old.startswith("views.")]
+_MEANS_THE_SAME = [old for old in RENAMED if old.startswith(("views.", "data."))]
 _VALUES = {"fixed_noise": "fixed", "auto": "inversion"}  # of views.reference_path
 
 

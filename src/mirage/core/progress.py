@@ -110,9 +110,13 @@ class _Teller:
 class _Bar(_Teller):
     def open(self) -> None:
         self.bar = Progress(
-            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=Console(stderr=True),
-        )  # fmt: skip
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
         self.task = self.bar.add_task(self.what, total=self.total, completed=self.done, rate="")
         self.bar.start()
 
@@ -164,8 +168,14 @@ class _Json(_Timed):
     every = _EVERY_JSON
 
     def tell(self, rate: float, left: int | None) -> None:
-        tell_json(progress=self.what, done=self.done, total=self.total,
-                  per_second=round(rate, 3), unit=self.unit, seconds_left=left)  # fmt: skip
+        tell_json(
+            progress=self.what,
+            done=self.done,
+            total=self.total,
+            per_second=round(rate, 3),
+            unit=self.unit,
+            seconds_left=left,
+        )
 
 
 def tell_json(**facts: object) -> None:

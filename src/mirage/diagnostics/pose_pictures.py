@@ -151,9 +151,13 @@ def _montage(
 
 def _ring(thumbnails: ByteArray, bank: PoseBank, summary: dict[str, Any]) -> Image.Image:
     return ring_picture(
-        bank.ring.azimuth, thumbnails, np.asarray(summary["counts"]), bank.ring.score,
-        [str(pose) for pose in range(bank.num_poses)], tuple(summary.get("span", FULL_CIRCLE)),
-    )  # fmt: skip
+        bank.ring.azimuth,
+        thumbnails,
+        np.asarray(summary["counts"]),
+        bank.ring.score,
+        [str(pose) for pose in range(bank.num_poses)],
+        tuple(summary.get("span", FULL_CIRCLE)),
+    )
 
 
 def _pairs(

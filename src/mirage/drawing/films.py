@@ -51,9 +51,14 @@ def save_webp(frames: ByteArray, path: Path, fps: float = 8.0) -> None:
     first, *rest = _pictures(frames, path, fps)
     with replacing(path) as temporary:
         first.save(
-            temporary, save_all=True, append_images=rest, duration=round(1000 / fps), loop=0,
-            quality=80, method=4,
-        )  # fmt: skip
+            temporary,
+            save_all=True,
+            append_images=rest,
+            duration=round(1000 / fps),
+            loop=0,
+            quality=80,
+            method=4,
+        )
 
 
 def save_mp4(frames: ByteArray, path: Path, fps: float = 8.0) -> bool:

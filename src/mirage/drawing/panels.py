@@ -57,7 +57,7 @@ def contact_sheet(
     return draw_rows([row(index, orbit) for index, orbit in enumerate(orbits)], columns + 1)
 
 
-def turning_sheet(orbits: Sequence[Orbit]) -> ByteArray:
+def film_sheet(orbits: Sequence[Orbit]) -> ByteArray:
     """[V, H, W, 3] uint8: the first objects turning side by side, each below its photo.
 
     Args:

@@ -6,8 +6,8 @@ from typing import Any
 
 from mirage.drawing.tables import Table
 from mirage.evaluation.pose_tables import pose_tables
+from mirage.evaluation.smoothness import smoothness_tables
 from mirage.evaluation.view_tables import view_tables
-from mirage.evaluation.view_turns import turn_tables
 
 FIGURES, TABLES, TURNED = "figures.json", "tables.md", "turned"
 RELIABILITY, AZIMUTHS = "reliability.png", "azimuths.png"
@@ -24,5 +24,5 @@ def reliability_of(figures: dict[str, Any]) -> list[dict[str, float]]:
 
 def tables_of(figures: dict[str, Any]) -> list[Table]:
     """All that was measured, as tables."""
-    turns = turn_tables(figures.get("turn"))
+    turns = smoothness_tables(figures.get("turn"))
     return pose_tables(figures["poses"]) + view_tables(figures) + turns

@@ -86,9 +86,10 @@ def _degrees(row: dict[str, str], where: str) -> tuple[float, float]:
             value = math.nan
         if not math.isfinite(value):
             raise MirageError(
-                f"{name} {row[name]!r} is not a number", where=where,
+                f"{name} {row[name]!r} is not a number",
+                where=where,
                 todo="give degrees, such as 35.3",
-            )  # fmt: skip
+            )
         found.append(value)
     return found[0], found[1]
 

@@ -38,9 +38,14 @@ class NearestPhotos:
 
     @classmethod
     def gather(
-        cls, images: ImageSet, labels: PoseLabels, ring: PoseRing, asked: IntArray, side: int,
+        cls,
+        images: ImageSet,
+        labels: PoseLabels,
+        ring: PoseRing,
+        asked: IntArray,
+        side: int,
         seed: int,
-    ) -> NearestPhotos:  # fmt: skip
+    ) -> NearestPhotos:
         """Read the training photos that have one of the poses asked for.
 
         A pose that no training photo has is stood in for by the nearest one on the ring that some

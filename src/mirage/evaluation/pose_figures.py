@@ -59,9 +59,12 @@ def fresh_specs(config: Config, category: str | None = None) -> list[ObjectSpec]
     """The objects to measure on: never those of a training set."""
     turntable, evaluate = config.images.turntable, config.evaluate
     return sample_objects(
-        category or turntable.category, evaluate.objects, evaluate.seed, "evaluate",
+        category or turntable.category,
+        evaluate.objects,
+        evaluate.seed,
+        "evaluate",
         turntable.variant,
-    )  # fmt: skip
+    )
 
 
 def fresh_photo(config: Config, spec: ObjectSpec, azimuth: float, side: int) -> ByteArray:
@@ -92,7 +95,7 @@ def measure_poses(config: Config, folder: RunFolder) -> tuple[dict[str, Any], Ri
             labels.confidence, alignment.error(labels.azimuth, truth), _CLOSE
         ),
         "false_outliers": float(labels.outlier.mean()),
-        "outliers_found": _strangers_found(config, bank, backbone),
+        "outliers_found": _others_flagged(config, bank, backbone),
     }
     if config.evaluate.baselines:
         figures["baselines"] = _baselines(config, folder, bank, backbone, fresh)
@@ -115,9 +118,12 @@ def _look(config: Config, bank: PoseBank, backbone: Backbone) -> FreshPhotos:
         iou.append(metrics.mask_iou(silhouettes, true_masks))
         true.append(azimuths)
     return FreshPhotos(
-        np.concatenate(pooled), np.concatenate(flat), PoseLabels.join(labels),
-        np.concatenate(true), np.concatenate(iou),
-    )  # fmt: skip
+        np.concatenate(pooled),
+        np.concatenate(flat),
+        PoseLabels.join(labels),
+        np.concatenate(true),
+        np.concatenate(iou),
+    )
 
 
 def _true_bins(azimuth: FloatArray) -> IntArray:
@@ -179,7 +185,7 @@ def _plain_features(
     return np.concatenate(pooled), np.concatenate(flat)
 
 
-def _strangers_found(config: Config, bank: PoseBank, backbone: Backbone) -> float:
+def _others_flagged(config: Config, bank: PoseBank, backbone: Backbone) -> float:
     """Share of renders of other categories that are flagged as outliers."""
     rng = np.random.default_rng([config.evaluate.seed, 3])
     others = [name for name in CATEGORIES if name != config.images.turntable.category]

@@ -79,9 +79,12 @@ def _truth_tables(truth: dict[str, Any] | None) -> list[Table]:
     return [
         *metric_table("Azimuths against the table's", AZIMUTHS, rows, note),
         *metric_table(
-            "Timing of the circle", (LEAD, BEYOND_30), timing,
-            "Medians, of the photos that are found within 90°.", named=("true azimuth", "photos"),
+            "Timing of the circle",
+            (LEAD, BEYOND_30),
+            timing,
+            "Medians, of the photos that are found within 90°.",
+            named=("true azimuth", "photos"),
         ),
         *_reliability("Reliability on the table's photos", truth),
         *metric_table("Azimuth errors by elevation", AZIMUTHS, by_elevation, named=("elevation",)),
-    ]  # fmt: skip
+    ]

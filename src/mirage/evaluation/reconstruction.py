@@ -55,10 +55,14 @@ def shrink(photos: ByteArray, codec: Latents) -> ByteArray:
     scale = np.sqrt(codec.channels / 3) / codec.factor
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
     lanczos = Image.Resampling.LANCZOS
-    return np.stack([
-        np.asarray(Image.fromarray(photo).resize(small, lanczos).resize((width, height), lanczos))
-        for photo in photos
-    ])  # fmt: skip
+    return np.stack(
+        [
+            np.asarray(
+                Image.fromarray(photo).resize(small, lanczos).resize((width, height), lanczos)
+            )
+            for photo in photos
+        ]
+    )
 
 
 def figures_of(photos: ByteArray, again: ByteArray, backbone: Backbone | None) -> dict[str, Any]:
@@ -68,11 +72,13 @@ def figures_of(photos: ByteArray, again: ByteArray, backbone: Backbone | None) -
         backbone: None leaves the feature distance out.
     """
     values: dict[str, FloatArray] = {
-        "psnr": metrics.psnr(again, photos), "ssim": metrics.ssim(again, photos)
-    }  # fmt: skip
+        "psnr": metrics.psnr(again, photos),
+        "ssim": metrics.ssim(again, photos),
+    }
     if backbone is not None:
-        parts = zip(*(np.array_split(x, -(-len(x) // _AT_ONCE)) for x in (again, photos)),
-                    strict=True)  # fmt: skip
+        parts = zip(
+            *(np.array_split(x, -(-len(x) // _AT_ONCE)) for x in (again, photos)), strict=True
+        )
         values["feature_distance"] = np.concatenate(
             [metrics.feature_distance(backbone(one), backbone(other)) for one, other in parts]
         )

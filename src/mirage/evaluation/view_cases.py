@@ -14,7 +14,7 @@ from mirage.core.angles import RingAlignment
 from mirage.core.contracts import ByteArray, FloatArray, PosedPhoto
 from mirage.evaluation.pose_figures import fresh_photo, fresh_specs
 from mirage.generation.references import Reference, find_references
-from mirage.generation.turner import Turner
+from mirage.generation.view_generator import ViewGenerator
 from mirage.runs.folder import RunFolder
 
 
@@ -35,7 +35,7 @@ class Case:
 def view_cases(
     config: Config,
     folder: RunFolder,
-    turner: Turner,
+    generator: ViewGenerator,
     azimuths: FloatArray,
     alignment: RingAlignment | None,
 ) -> list[Case]:
@@ -46,20 +46,20 @@ def view_cases(
         alignment: of the ring with the turntable's true azimuths; None for photos.
     """
     if alignment is None:
-        references, refused = find_references(config, folder, turner)
+        references, refused = find_references(config, folder, generator)
         if refused:
             raise refused[0]
         return [Case(reference, None) for reference in references]
     rng, more = (np.random.default_rng([config.evaluate.seed, stream]) for stream in (2, 3))
     low, high = config.images.turntable.azimuths
     cases = []
-    size = turner.denoiser.resolution
+    size = generator.denoiser.resolution
     for spec in fresh_specs(config):
         shown = []
         further = more.uniform(low, high, size=config.views.photos - 1)
         for azimuth in (rng.uniform(low, high), *further):
-            sharp = fresh_photo(config, spec, float(azimuth) % 360.0, turner.backbone.size)
-            labels, _ = turner.read_photo(sharp)
+            sharp = fresh_photo(config, spec, float(azimuth) % 360.0, generator.backbone.size)
+            labels, _ = generator.read_photo(sharp)
             pixels = fresh_photo(config, spec, float(azimuth) % 360.0, size)
             shown.append((pixels, labels))
         photos = tuple(
@@ -68,9 +68,12 @@ def view_cases(
         )
         _, first = shown[0]
         reference = Reference(
-            spec.object_id, spec.object_id, photos, float(first.confidence[0]),
+            spec.object_id,
+            spec.object_id,
+            photos,
+            float(first.confidence[0]),
             bool(first.outlier[0]),
-        )  # fmt: skip
+        )
         render = partial(_true_renders, config, spec, size, alignment)
         cases.append(Case(reference, render(azimuths), render))
     return cases

@@ -18,16 +18,16 @@ from mirage.core.angles import circular_distance
 from mirage.core.contracts import ByteArray, FloatArray, PoseLabels
 from mirage.core.progress import counting
 from mirage.distributed.ranks import join_ranks
+from mirage.evaluation.kept_cases import KeptCase
 from mirage.evaluation.nearest_photos import NearestPhotos
 from mirage.evaluation.second_reader import SecondReader, fit_reader
-from mirage.evaluation.turned import TurnedObject
 from mirage.evaluation.view_cases import Case
 from mirage.evaluation.view_sets import halves_apart, heldout_features, set_figures
 from mirage.evaluation.view_summary import Row, difference, summarise
 from mirage.generation.cost import Cost, measure_cost
 from mirage.generation.references import Reference
-from mirage.generation.turner import Turner
-from mirage.generation.turning import TOGETHER, turn
+from mirage.generation.sampling import TOGETHER, sample
+from mirage.generation.view_generator import ViewGenerator
 from mirage.images.image_set import ImageSet
 from mirage.metrics import views as metrics
 from mirage.poses.bank import PoseBank
@@ -46,7 +46,7 @@ def measure_views(
     rows: Mapping[str, Config],
     pairs: Sequence[tuple[str, str]],
     photos: RunPhotos,
-    turner: Turner,
+    generator: ViewGenerator,
     cases: Sequence[Case],
     azimuths: FloatArray,
     seed: int,
@@ -65,12 +65,17 @@ def measure_views(
     Keys: views, a list of rows, each with mode, figures by name, and intervals by the same names;
     differences, likewise, with `of` and `minus`; view_set, what the rows were measured on.
     """
-    asked = nearest_pose(turner.bank.ring, azimuths)
+    asked = nearest_pose(generator.bank.ring, azimuths)
     nearest = NearestPhotos.gather(
-        photos.images, photos.labels, turner.bank.ring, asked, turner.denoiser.resolution, seed
+        photos.images,
+        photos.labels,
+        generator.bank.ring,
+        asked,
+        generator.denoiser.resolution,
+        seed,
     )
-    heldout = heldout_features(photos.images, turner, cases, seed)
-    readers = Readers(turner, photos.second)
+    heldout = heldout_features(photos.images, generator, cases, seed)
+    readers = Readers(generator, photos.second)
     found = _measure_rows(rows, readers, cases, azimuths, nearest, keep)
     sets = {name: set_figures(row.pooled, heldout) for name, row in found.items()}
     return {
@@ -81,7 +86,7 @@ def measure_views(
             for minus, of in pairs
         ],
         "view_set": {
-            "backbone": turner.backbone.config.name,
+            "backbone": generator.backbone.config.name,
             "objects": len(cases),
             "views": len(azimuths),
             "heldout_images": len(heldout),
@@ -114,7 +119,7 @@ class RunPhotos:
 class Readers:
     """What reads the views: the model's bank, and a second reader if there is one."""
 
-    turner: Turner
+    generator: ViewGenerator
     second: SecondReader | None = None
 
 
@@ -126,10 +131,10 @@ def _measure_rows(
     nearest: NearestPhotos,
     keep: Path | None,
 ) -> dict[str, Row]:
-    ranks, turner = join_ranks(), readers.turner
+    ranks, generator = join_ranks(), readers.generator
     mine = ranks.share(len(cases))
     for settings in list(rows.values())[:1]:  # a view for what only the first call pays
-        turn(turner, [cases[0].reference], [azimuths[:1]], settings)
+        sample(generator, [cases[0].reference], [azimuths[:1]], settings)
     measured: dict[int, dict[str, _Looked]] = {}
     costs: dict[str, list[Cost]] = {name: [] for name in rows}
     with counting("evaluate views", len(mine)) as count:
@@ -138,7 +143,7 @@ def _measure_rows(
             turned = {}
             for name, settings in rows.items():
                 objects = [cases[index].reference for index in batch]
-                turned[name], cost = _turn_all(turner, objects, azimuths, settings)
+                turned[name], cost = _turn_all(generator, objects, azimuths, settings)
                 costs[name].append(cost)
             for place, index in enumerate(batch):
                 shown = {name: frames[place] for name, frames in turned.items()}
@@ -148,7 +153,7 @@ def _measure_rows(
                     for name, frames in shown.items()
                 }
                 if keep is not None and index < NUM_KEPT:
-                    kept = _turned(cases[index], azimuths, turner, shown, measured[index])
+                    kept = _turned(cases[index], azimuths, generator, shown, measured[index])
                     kept.save(keep / f"{index:02d}")
                 count(1)
     everyones = ranks.gather((measured, costs))
@@ -166,28 +171,32 @@ def _measure_rows(
 
 
 def _turn_all(
-    turner: Turner, objects: Sequence[Reference], azimuths: FloatArray, settings: Config
+    generator: ViewGenerator, objects: Sequence[Reference], azimuths: FloatArray, settings: Config
 ) -> tuple[list[ByteArray], Cost]:
     """The views of each object, [V, H, W, 3] uint8, and what one object's cost."""
     asked = [azimuths] * len(objects)
     orbits, cost = measure_cost(
-        turner.denoiser, lambda: turn(turner, objects, asked, settings), len(objects)
+        generator.denoiser, lambda: sample(generator, objects, asked, settings), len(objects)
     )
     return [orbit.frames for orbit in orbits], cost
 
 
 def _turned(
-    case: Case, azimuths: FloatArray, turner: Turner, shown: Mapping[str, ByteArray],
+    case: Case,
+    azimuths: FloatArray,
+    generator: ViewGenerator,
+    shown: Mapping[str, ByteArray],
     looked: Mapping[str, _Looked],
-) -> TurnedObject:  # fmt: skip
+) -> KeptCase:
     """What of one object is kept: its views in each row, and the true ones."""
     rows = {name: frames for name, frames in shown.items() if name not in (COPY, NEAREST)}
-    scores = {name: {figure: float(np.mean(values[figure])) for figure in _TOLD if figure in values}
-              for name, (values, _) in looked.items() if name in rows}  # fmt: skip
-    first, asked = case.reference.first, nearest_pose(turner.bank.ring, azimuths)
-    return TurnedObject(
-        case.reference.name, first.pixels, first.pose, azimuths, asked, rows, scores
-    )
+    scores = {
+        name: {figure: float(np.mean(values[figure])) for figure in _TOLD if figure in values}
+        for name, (values, _) in looked.items()
+        if name in rows
+    }
+    first, asked = case.reference.first, nearest_pose(generator.bank.ring, azimuths)
+    return KeptCase(case.reference.name, first.pixels, first.pose, azimuths, asked, rows, scores)
 
 
 def _without_a_model(case: Case, views: int, nearest: NearestPhotos) -> dict[str, ByteArray]:
@@ -201,14 +210,14 @@ def _look(
     readers: Readers, case: Case, frames: ByteArray, azimuths: FloatArray, row: str
 ) -> _Looked:
     """Figures of one object's views, and their pooled features [V, C]."""
-    turner, second = readers.turner, readers.second
-    ring, truth = turner.bank.ring, None if row == TRUTH else case.truth
+    generator, second = readers.generator, readers.second
+    ring, truth = generator.bank.ring, None if row == TRUTH else case.truth
 
     def pictures(frames: ByteArray) -> metrics.Pictures:
-        return metrics.Pictures(frames, turner.backbone(frames))
+        return metrics.Pictures(frames, generator.backbone(frames))
 
     views = pictures(frames)
-    poses, boxes = turner.reader.look_at(frames, views.features)
+    poses, boxes = generator.reader.look_at(frames, views.features)
     seen = metrics.SeenViews(
         views=views,
         photo=pictures(case.reference.first.pixels[None]),

@@ -10,7 +10,7 @@ import numpy as np
 from mirage.core.contracts import HELDOUT, FloatArray
 from mirage.core.progress import show_progress
 from mirage.evaluation.view_cases import Case
-from mirage.generation.turner import Turner
+from mirage.generation.view_generator import ViewGenerator
 from mirage.images.image_set import ImageSet
 from mirage.metrics.sets import DISTANCES
 from mirage.metrics.views import pool
@@ -31,7 +31,7 @@ class SetFigure:
 
 
 def heldout_features(
-    images: ImageSet, turner: Turner, cases: Sequence[Case], seed: int
+    images: ImageSet, generator: ViewGenerator, cases: Sequence[Case], seed: int
 ) -> FloatArray:
     """[M, C] pooled features of held-out photos at the model's resolution, of other objects."""
     ids = images.ids(HELDOUT)
@@ -40,11 +40,11 @@ def heldout_features(
     own = {o for o, path in zip(objects, images.path[ids], strict=True) if str(path) in turned}
     others = ids[np.asarray([o not in own for o in objects], bool)]
     kept = np.sort(np.random.default_rng(seed).permutation(others)[:_HELDOUT_MOST])
-    size = turner.backbone.config.batch_size
-    batches = images.batches(kept, turner.denoiser.resolution, size)
+    size = generator.backbone.config.batch_size
+    batches = images.batches(kept, generator.denoiser.resolution, size)
     shown = show_progress(batches, "held-out photos", -(-len(kept) // size))
-    pooled = [pool(turner.backbone(photos)) for _, photos in shown]
-    return np.concatenate(pooled) if pooled else np.empty((0, turner.backbone.dim))
+    pooled = [pool(generator.backbone(photos)) for _, photos in shown]
+    return np.concatenate(pooled) if pooled else np.empty((0, generator.backbone.dim))
 
 
 def set_figures(pooled: FloatArray, heldout: FloatArray) -> dict[str, SetFigure]:

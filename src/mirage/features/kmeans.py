@@ -131,11 +131,7 @@ def _starts(rows: FloatArray, num_clusters: int, seed: int, restarts: int) -> It
 
 
 def _lloyd(
-    rows: FloatArray,
-    start: FloatArray,
-    iterations: int,
-    spherical: bool,
-    assign_rows: _Assigner,
+    rows: FloatArray, start: FloatArray, iterations: int, spherical: bool, assign_rows: _Assigner
 ) -> Clusters:
     random = np.random.RandomState(1234)  # of FAISS, for the splits
     centroids = normalize_rows(start) if spherical else start

@@ -8,9 +8,9 @@ from PIL import Image
 
 from mirage.config import ViewsConfig
 from mirage.core.contracts import ByteArray, FloatArray, PosedPhoto, PoseLabels, Window
+from mirage.generation.checks import Judge
 from mirage.generation.place import place
-from mirage.generation.refuse import Judge
-from mirage.generation.turner import Turner
+from mirage.generation.view_generator import ViewGenerator
 from mirage.images.squares import to_frame, to_square
 from mirage.parts.backdrop import plain_background
 from mirage.parts.framing import find_frames, within
@@ -47,7 +47,7 @@ class Look:
 class Intake:
     """Takes in photos for a model; `judge` refuses photos that a person gives."""
 
-    turner: Turner
+    generator: ViewGenerator
     judge: Judge
 
     def take(self, photo: Image.Image, name: str, config: ViewsConfig, insists: bool) -> Look:
@@ -68,35 +68,35 @@ class Intake:
 
     def look(self, photo: Image.Image, config: ViewsConfig, window: Window | None = None) -> Look:
         """Pose a photo by what is seen through a window, and frame its object."""
-        turner, remark = self.turner, _remark(window)
+        generator, remark = self.generator, _remark(window)
         square = self._square(photo, window)
-        labels, mask = turner.read_photo(square)
-        small = to_square(photo, turner.denoiser.resolution, turner.fit, window)
+        labels, mask = generator.read_photo(square)
+        small = to_square(photo, generator.denoiser.resolution, generator.fit, window)
         (frame,) = find_frames(mask[None], square[None])
-        framed = turner.framing.window(frame)
+        framed = generator.framing.window(frame)
         if framed is not None:
             window = framed if window is None else within(framed, window)
-            small = to_frame(photo, turner.denoiser.resolution, window)
+            small = to_frame(photo, generator.denoiser.resolution, window)
         if config.background == "plain":
             shown, seen = square, mask
             if framed is not None and window is not None:
-                shown = to_frame(photo, turner.backbone.size, window)
-                seen = turner.read_photo(shown)[1]
+                shown = to_frame(photo, generator.backbone.size, window)
+                seen = generator.read_photo(shown)[1]
             small = plain_background(small, find_silhouettes(seen[None], shown[None])[0])
         return Look(small, square, mask, labels, window, remark)
 
     def _square(self, photo: Image.Image, window: Window | None) -> ByteArray:
-        return to_square(photo, self.turner.backbone.size, self.turner.fit, window)
+        return to_square(photo, self.generator.backbone.size, self.generator.fit, window)
 
     def _place(self, photo: Image.Image) -> Window | None:
         """The square of it that has its object where the run's photos have theirs."""
-        usual = self.turner.framing.usual
+        usual = self.generator.framing.usual
         if usual is None:
             return None
         whole: Window = (0.0, 0.0, 1.0)  # padded, however the run's photos became squares
 
         def find_mask(window: Window | None) -> FloatArray:
-            return self.turner.read_photo(self._square(photo, window or whole))[1]
+            return self.generator.read_photo(self._square(photo, window or whole))[1]
 
         return place(max(photo.size), usual, find_mask)
 

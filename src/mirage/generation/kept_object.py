@@ -18,7 +18,7 @@ from mirage.drawing.films import save_gif
 from mirage.drawing.surface import Surface
 from mirage.runs.folder import read_json, write_json
 from mirage.shape.mesh import save_mesh, surface
-from mirage.shape.reconstruct import Reconstruction, turning
+from mirage.shape.reconstruct import Reconstruction, orbit_cameras
 from mirage.shape.render import render_views
 
 FACTS, FILM, MESHES = "shape.json", "turning.gif", ("object.glb", "object.ply")
@@ -96,7 +96,7 @@ def read_film(path: Path) -> ByteArray:
 
 
 def _film(made: Reconstruction, azimuth: FloatArray) -> ByteArray:
-    cameras = turning(made.cameras, made.direction * azimuth)
+    cameras = orbit_cameras(made.cameras, made.direction * azimuth)
     colour, opacity = render_views(made.field, cameras, _FILM_SIDE)
     return np.rint(255.0 * (colour + 1.0 - opacity[..., None])).clip(0, 255).astype(np.uint8)
 

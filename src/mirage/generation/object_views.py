@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from mirage.config import ShapeConfig
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import ByteArray, FloatArray, Orbit
-from mirage.generation.turner import Turner
+from mirage.generation.view_generator import ViewGenerator
 from mirage.parts.orbit_silhouette import find_orbit_silhouettes
 from mirage.shape.fit import FitSettings
 from mirage.shape.views import ObjectViews
@@ -23,20 +23,20 @@ def settings_of(config: ShapeConfig) -> FitSettings:
     return FitSettings(voxels, config.steps, config.rays, seed=config.seed)
 
 
-def object_views(orbit: Orbit, azimuth_found: FloatArray, turner: Turner) -> ObjectViews:
+def object_views(orbit: Orbit, azimuth_found: FloatArray, generator: ViewGenerator) -> ObjectViews:
     """Views with their masks, and believed as they are of the pose that was asked for.
 
     Args:
         azimuth_found: [V] degrees that the bank reads in the views.
     """
     astray = circular_distance(azimuth_found, orbit.azimuth)
-    masks = find_masks(orbit.frames, turner)
+    masks = find_masks(orbit.frames, generator)
     return ObjectViews(orbit.frames, masks, orbit.azimuth, np.exp(-((astray / _TOLERANCE) ** 2)))
 
 
-def find_masks(frames: ByteArray, turner: Turner) -> FloatArray:
+def find_masks(frames: ByteArray, generator: ViewGenerator) -> FloatArray:
     """[V, S, S] the share of each pixel that is the object, of the views of an orbit."""
-    coarse = turner.bank.masks(turner.backbone(frames)).cpu().numpy()
+    coarse = generator.bank.masks(generator.backbone(frames)).cpu().numpy()
     return shrink_masks(find_orbit_silhouettes(coarse, frames), frames.shape[1])
 
 

@@ -17,9 +17,9 @@ from mirage.core.errors import MirageError
 from mirage.core.files import as_shown, path_of
 from mirage.core.progress import show_progress
 from mirage.diagnostics.explain import picture_name
+from mirage.generation.checks import Judge, RefusedPictures
 from mirage.generation.intake import Intake, Look
-from mirage.generation.refuse import Judge, RefusedPictures
-from mirage.generation.turner import Turner
+from mirage.generation.view_generator import ViewGenerator
 from mirage.images.decode import photo_name, read_photo
 from mirage.images.image_set import ImageSet, open_images
 from mirage.images.sources.folder import find_photos
@@ -85,7 +85,7 @@ def check_pose(pose: int | None, bank: PoseBank) -> None:
 
 
 def find_references(
-    config: Config, folder: RunFolder, turner: Turner, own: bool = True
+    config: Config, folder: RunFolder, generator: ViewGenerator, own: bool = True
 ) -> tuple[list[Reference], list[MirageError]]:
     """The objects to turn, and why others that were asked for cannot be.
 
@@ -107,18 +107,18 @@ def find_references(
                 where="configuration key views.reference",
                 todo="name a photo, as in views.reference=car.jpg",
             )
-        return _named(config, open_intake(turner), None, folder["views"])
+        return _named(config, open_intake(generator), None, folder["views"])
     images = open_images(folder["images"])
-    pictures = RefusedPictures(folder, images, turner.backbone, turner.bank)
-    intake = open_intake(turner, pictures)
+    pictures = RefusedPictures(folder, images, generator.backbone, generator.bank)
+    intake = open_intake(generator, pictures)
     if config.views.reference == "heldout":
         return _heldout(config, images, intake), []
     return _named(config, intake, pictures, folder["views"])
 
 
-def open_intake(turner: Turner, pictures: RefusedPictures | None = None) -> Intake:
+def open_intake(generator: ViewGenerator, pictures: RefusedPictures | None = None) -> Intake:
     """How photos get to a model; `pictures` draws those that are refused."""
-    return Intake(turner, Judge(turner.bank, turner.fit, turner.framing, pictures))
+    return Intake(generator, Judge(generator.bank, generator.fit, generator.framing, pictures))
 
 
 def _heldout(config: Config, images: ImageSet, intake: Intake) -> list[Reference]:
@@ -139,7 +139,7 @@ def _heldout(config: Config, images: ImageSet, intake: Intake) -> list[Reference
 def _named(
     config: Config, intake: Intake, pictures: RefusedPictures | None, views: Path
 ) -> tuple[list[Reference], list[MirageError]]:
-    insisted, bank = config.reference_pose, intake.turner.bank
+    insisted, bank = config.reference_pose, intake.generator.bank
     check_pose(insisted, bank)
     given = path_of(config.views.reference)
     paths = find_photos([str(given)]) if given.is_dir() else [given]

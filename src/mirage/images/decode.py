@@ -19,10 +19,28 @@ from mirage.images.squares import to_rgb
 Box = tuple[int, int, int, int]  # left, top, right, bottom: pixels from 0, the last two excluded
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
-_FORMATS = frozenset({
-    "AVIF", "BMP", "DDS", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM",
-    "PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP",
-})  # fmt: skip
+_FORMATS = frozenset(
+    {
+        "AVIF",
+        "BMP",
+        "DDS",
+        "DIB",
+        "GIF",
+        "HEIF",
+        "JPEG",
+        "JPEG2000",
+        "MPO",
+        "PCX",
+        "PNG",
+        "PPM",
+        "PSD",
+        "QOI",
+        "SGI",
+        "TGA",
+        "TIFF",
+        "WEBP",
+    }
+)
 
 Photo = str | Path | Image.Image  # a file, or a picture that is open
 

@@ -122,8 +122,12 @@ def _write_outcome(
             "or lower images.min_count",
         )
     _write_manifest(folder / MANIFEST, survey, first, config, path)
-    facts = {"kind": kind, "path": _path_from(folder, path), "fit": config.fit,
-             "max_pixels": config.max_pixels}  # fmt: skip
+    facts = {
+        "kind": kind,
+        "path": _path_from(folder, path),
+        "fit": config.fit,
+        "max_pixels": config.max_pixels,
+    }
     with replacing(folder / SOURCE) as temporary:
         temporary.write_text(json.dumps(facts))
 

@@ -71,7 +71,7 @@ def to_frame(image: Image.Image, size: int, window: Window) -> ByteArray:
     Beyond the photo it goes on ever more blurred, so that nothing is there to be learned: bars of
     one colour would be, and would come and go with the pose.
     """
-    return _through(window, image, size, go_on)
+    return _through(window, image, size, extrapolate)
 
 
 def border_colour(pixels: ByteArray) -> ByteArray:
@@ -129,7 +129,7 @@ class _Span:
         return self.start == self.stop or self.source[0] >= self.source[1]
 
 
-def go_on(pictures: Tensor, size: int, top: int, left: int = 0) -> Tensor:
+def extrapolate(pictures: Tensor, size: int, top: int, left: int = 0) -> Tensor:
     """[B, h, w, 3] uint8 → [B, size, size, 3] uint8 that go on round them, ever more blurred.
 
     Args:

@@ -111,8 +111,11 @@ class Survey:
     @cached_property
     def _blocks(self) -> list[_Block]:
         """What was listed; one part's blocks hold nothing of another's."""
-        return [block for part in range(len(list(self.folder.glob("listed/[0-9]*.parquet"))))
-                for block in _blocks_of(self._listing(part))]  # fmt: skip
+        return [
+            block
+            for part in range(len(list(self.folder.glob("listed/[0-9]*.parquet"))))
+            for block in _blocks_of(self._listing(part))
+        ]
 
     def _listing(self, part: int) -> Path:
         return self.folder / "listed" / f"{part:07d}.parquet"

@@ -111,16 +111,21 @@ class AutoencoderTraining(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         config = self.config
         optimizer = torch.optim.AdamW(
-            self.autoencoder.parameters(), config.learning_rate, betas=(0.9, 0.99),
-            weight_decay=config.weight_decay, foreach=True,
-        )  # fmt: skip
+            self.autoencoder.parameters(),
+            config.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=config.weight_decay,
+            foreach=True,
+        )
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer,
             lambda step: warmup_cosine(
-                step, min(config.warmup_steps, config.steps), config.steps,
+                step,
+                min(config.warmup_steps, config.steps),
+                config.steps,
                 config.final_learning_rate,
             ),
-        )  # fmt: skip
+        )
         named = {"scheduler": schedule, "interval": "step", "name": "train/learning_rate"}
         return {"optimizer": optimizer, "lr_scheduler": named}
 

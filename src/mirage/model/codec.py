@@ -21,7 +21,7 @@ from torch import Tensor, nn
 import mirage.pretrained
 from mirage.core.errors import MirageError
 from mirage.core.hub import hub_answers
-from mirage.images.squares import go_on
+from mirage.images.squares import extrapolate
 from mirage.model.inference import channels_last, in_precision, ready
 
 _AROUND = 2  # rows of latents above and below those that are decoded
@@ -191,7 +191,7 @@ class Patches:
         shown = self.inner.show(F.pad(x, (0, 0, _AROUND, _AROUND), mode="replicate"))
         beyond = _AROUND * self.inner.factor
         shown = shown[:, beyond:-beyond]
-        return go_on(shown, shown.shape[2], self.rows[0] * self.factor)
+        return extrapolate(shown, shown.shape[2], self.rows[0] * self.factor)
 
 
 def encode(autoencoder: Any, images: Tensor) -> Tensor:

@@ -27,11 +27,7 @@ class PoseDenoiser(nn.Module):
     """
 
     def __init__(
-        self,
-        unet: UNet2DModel,
-        embedding: PoseEmbedding,
-        sigma_data: float,
-        codec: Codec = PIXELS,
+        self, unet: UNet2DModel, embedding: PoseEmbedding, sigma_data: float, codec: Codec = PIXELS
     ) -> None:
         super().__init__()
         self.unet, self.embedding, self.sigma_data = unet, embedding, sigma_data

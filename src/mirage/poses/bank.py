@@ -45,7 +45,7 @@ class PoseBank:
         ring: azimuth of every pose.
         mirror: [K] the pose that mirror images of a pose's photos have.
         parents: [K] the coarse pose of each pose, where there are two levels.
-        strange: what a photo's strangeness must exceed for it to count as an outlier.
+        outlier_limit: what a photo's outlier_score must exceed for it to count as an outlier.
         choice: why there are that many poses.
         timing_error: degrees, root mean square round the circle, that azimuths may be off because
             the circle is timed wrong (`clock`); None where nothing told.
@@ -61,7 +61,7 @@ class PoseBank:
     ring: PoseRing
     mirror: IntArray
     parents: IntArray | None
-    strange: float
+    outlier_limit: float
     choice: CountChoice
     timing_error: float | None = None
 
@@ -117,16 +117,21 @@ class PoseBank:
             confidence = soft.confidence
         else:
             confidence = self.circle.confidence(descriptors, mirrored)
-        outlier = self.strangeness(descriptors) > self.strange
+        outlier = self.outlier_score(descriptors) > self.outlier_limit
         return PoseLabels(
-            soft.topk[:, 0], confidence, azimuth, soft.topk, soft.weight, outlier,
+            soft.topk[:, 0],
+            confidence,
+            azimuth,
+            soft.topk,
+            soft.weight,
+            outlier,
             self._azimuth_error(descriptors, mirrored),
-        )  # fmt: skip
+        )
 
-    def strangeness(self, descriptors: FloatArray) -> FloatArray:
+    def outlier_score(self, descriptors: FloatArray) -> FloatArray:
         """[N] how far photos [N, D] lie from where others do: the curve, or the nearest pose."""
         if self.circle is not None:
-            return self.circle.strangeness(descriptors)
+            return self.circle.outlier_score(descriptors)
         return kmeans.assign(descriptors, self.centroids)[1]
 
     def _azimuth_error(
@@ -226,7 +231,7 @@ class PoseBank:
             "span": list(self.ring.span),
             "mirror": self.mirror.tolist(),
             "parents": None if self.parents is None else self.parents.tolist(),
-            "strange": self.strange,
+            "strange": self.outlier_limit,
             "choice": asdict(self.choice),
             "timing_error": self.timing_error,
         }
@@ -310,7 +315,7 @@ def _from_parts(tensors: dict[str, FloatArray], facts: dict[str, Any]) -> PoseBa
         ring=PoseRing(tensors["ring.azimuth"], float(facts["score"]), tuple(facts["span"])),
         mirror=np.asarray(facts["mirror"]),
         parents=None if facts["parents"] is None else np.asarray(facts["parents"]),
-        strange=float(facts["strange"]),
+        outlier_limit=float(facts["strange"]),
         choice=_choice_from(facts["choice"]),
         timing_error=facts.get("timing_error"),  # of banks before there were clocks, none
     )

@@ -72,9 +72,12 @@ def fit_mirrored_poses(
         label[np.abs(angle - place) < np.pi / num_poses] = end
     rest = np.flatnonzero(label == len(ends))
     arcs = fit_poses(
-        plane[rest], (num_poses - len(ends)) // 2, restarts=restarts, seed=seed,
+        plane[rest],
+        (num_poses - len(ends)) // 2,
+        restarts=restarts,
+        seed=seed,
         max_points=max_points,
-    )  # fmt: skip
+    )
     label[rest] += kmeans.assign(plane[rest], arcs)[0]
     axis = np.array([[np.cos(place), np.sin(place)] for place in ends])
     nothing = np.zeros((len(ends) + len(arcs), near.shape[1]))

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mirage.core.contracts import ByteArray, check_shape
-from mirage.images.squares import go_on
+from mirage.images.squares import extrapolate
 
 _SCALE = (0.6, 1.15)  # of the photo in the square
 _SHIFT = 0.08  # of the side, at most, in either direction
@@ -45,7 +45,7 @@ def _frame(photos: Tensor, rng: np.random.Generator) -> Tensor:
     planes = _resize(photos.permute(0, 3, 1, 2).float(), length)
     inner = planes[:, :, max(-top, 0) : side - top, max(-left, 0) : side - left]
     sharp = inner.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-    framed = go_on(sharp, side, max(top, 0), max(left, 0)).permute(0, 3, 1, 2).float()
+    framed = extrapolate(sharp, side, max(top, 0), max(left, 0)).permute(0, 3, 1, 2).float()
     focused = _resize(_resize(framed, round(side * rng.uniform(*_FOCUS))), side)
     return focused.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 

@@ -165,29 +165,38 @@ def describe(
         Blocks(folder / "patches", len(first_look), size),
         lambda rows: _patches(read(first_look[rows]), backbone),
         lambda rows: np.concatenate([images for _, images in read(first_look[rows])]),
-        parts_config, poses_config, folder, ranks,
-    )  # fmt: skip
+        parts_config,
+        poses_config,
+        folder,
+        ranks,
+    )
     photos = Blocks(folder / "photos", num_photos, size)
     photos.fill(
         lambda rows: (_describe(images, encoder, backbone) for _, images in read(rows)),
-        "photos", ranks,
-    )  # fmt: skip
+        "photos",
+        ranks,
+    )
     some = np.random.default_rng(parts_config.seed).permutation(len(sample))[:_COPIED]
     copied = np.sort(some)
     copies = Blocks(folder / "copies", len(copied), size)
     copies.fill(
         lambda rows: _describe_copies(rows, read(sample[copied[rows]]), encoder, backbone),
-        "copies", ranks,
-    )  # fmt: skip
+        "copies",
+        ranks,
+    )
     ranks.wait()
     return Described(encoder, eraser, sample, photos, copied, copies)
 
 
 def _shared_encoder(
-    patches: Blocks, compute: Callable[[IntArray], Iterator[FloatArray]],
+    patches: Blocks,
+    compute: Callable[[IntArray], Iterator[FloatArray]],
     photos: Callable[[IntArray], ByteArray],
-    parts_config: PartsConfig, poses_config: PosesConfig, folder: Path, ranks: Ranks,
-) -> tuple[LayoutEncoder, FloatArray | None]:  # fmt: skip
+    parts_config: PartsConfig,
+    poses_config: PosesConfig,
+    folder: Path,
+    ranks: Ranks,
+) -> tuple[LayoutEncoder, FloatArray | None]:
     """All look at the sample, the first process fits the encoder, and all read it from the file.
 
     So they do what takes colour out of its descriptors.
@@ -245,9 +254,11 @@ def flip_photos(images: ByteArray) -> ByteArray:
 
 
 def _fit_encoder(
-    features: FloatArray, photos: Callable[[IntArray], ByteArray], parts_config: PartsConfig,
+    features: FloatArray,
+    photos: Callable[[IntArray], ByteArray],
+    parts_config: PartsConfig,
     poses_config: PosesConfig,
-) -> tuple[LayoutEncoder, FloatArray | None]:  # fmt: skip
+) -> tuple[LayoutEncoder, FloatArray | None]:
     """From patch features [n, h, w, C] of the photos first looked at, and some of the photos.
 
     And the matrix that takes colour out of its descriptors, if they have it and there are enough.

@@ -28,14 +28,11 @@ from mirage.poses.stability import CountChoice, choose_count
 _CIRCLE_RADIUS = 6.0
 _FULL_CIRCLE = 0.5  # a curve that closes less than this is an arc
 _REFITS = 3  # of the curve, to halves of the photos, that must agree on poses
-_STRANGE = 6.0  # median deviations beyond the median distance that make a photo an outlier
+_SPREADS = 6.0  # median deviations beyond the median distance that make a photo an outlier
 
 
 def fit_bank(
-    sample: Sampled,
-    backbone: BackboneConfig,
-    encoder: LayoutEncoder,
-    config: PosesConfig,
+    sample: Sampled, backbone: BackboneConfig, encoder: LayoutEncoder, config: PosesConfig
 ) -> PoseBank:
     """Fit circle, poses and ring to n photos.
 
@@ -79,16 +76,16 @@ def fit_bank(
         ring=ring,
         mirror=np.arange(count) if mirror is None else mirror,
         parents=None,
-        strange=np.inf,
+        outlier_limit=np.inf,
         choice=choice,
         timing_error=None if clock is None else clock.uncertainty,
     )
-    strangeness = bank.strangeness(sampled)
-    middle = float(np.median(strangeness))
-    spread = float(np.median(np.abs(strangeness - middle)))
+    outlier_score = bank.outlier_score(sampled)
+    middle = float(np.median(outlier_score))
+    spread = float(np.median(np.abs(outlier_score - middle)))
     bank = replace(
         bank,
-        strange=middle + _STRANGE * spread,
+        outlier_limit=middle + _SPREADS * spread,
         mirror=pair_mirrored(bank, sampled, mirrored) if mirror is None else mirror,
         parents=_parents(points, bank, config),
     )
@@ -196,9 +193,12 @@ def _points(
 
 
 def _choose(
-    points: FloatArray, sampled: FloatArray, mirrored: FloatArray, circle: Circle | None,
+    points: FloatArray,
+    sampled: FloatArray,
+    mirrored: FloatArray,
+    circle: Circle | None,
     config: PosesConfig,
-) -> CountChoice:  # fmt: skip
+) -> CountChoice:
     if config.count != "auto":
         count = config.counts[-1]
         return CountChoice(count, f"{count} poses, as asked for", ())
@@ -222,9 +222,12 @@ def _parents(points: FloatArray, bank: PoseBank, config: PosesConfig) -> IntArra
     if len(config.counts) < 2:
         return None
     coarse = kmeans.fit(
-        points, config.counts[0], seed=config.seed, restarts=config.restarts,
+        points,
+        config.counts[0],
+        seed=config.seed,
+        restarts=config.restarts,
         max_points=config.sample,
-    ).centroids  # fmt: skip
+    ).centroids
     fine, _ = kmeans.assign(points, bank.centroids)
     shared = np.zeros((bank.num_poses, len(coarse)))
     np.add.at(shared, (fine, kmeans.assign(points, coarse)[0]), 1.0)

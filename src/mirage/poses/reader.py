@@ -173,7 +173,7 @@ class CircleReader:
         chance: FloatArray = softmax(nats / _DOUBT, axis=2).mean(axis=0)
         return chance
 
-    def strangeness(self, descriptors: FloatArray) -> FloatArray:
+    def outlier_score(self, descriptors: FloatArray) -> FloatArray:
         """[N, D] → [N] squared distance to the curve, in variances of the noise."""
         return self.members[0].distances(descriptors).min(axis=1)
 
@@ -207,9 +207,11 @@ class CircleReader:
 
 
 def fit_reader(
-    descriptors: FloatArray, mirrored: FloatArray, azimuth: FloatArray,
+    descriptors: FloatArray,
+    mirrored: FloatArray,
+    azimuth: FloatArray,
     copies: tuple[FloatArray, FloatArray] | None = None,
-) -> CurveReader:  # fmt: skip
+) -> CurveReader:
     """The reader of [n, D] photos at `azimuth` [n] degrees, whose mirror images are at −azimuth.
 
     Args:

@@ -110,9 +110,15 @@ def _side_by_side(
             shape = next(iter(view.modes.values())).shape
             key = (view.name, *shape, *named.azimuth.round(3).tolist())
             known = views.get(key)
-            views[key] = named if known is None else replace(
-                known, modes={**known.modes, **named.modes}, scores={**known.scores, **named.scores}
-            )  # fmt: skip
+            views[key] = (
+                named
+                if known is None
+                else replace(
+                    known,
+                    modes={**known.modes, **named.modes},
+                    scores={**known.scores, **named.scores},
+                )
+            )
     return sorted(views.values(), key=lambda view: -len(view.modes))
 
 

@@ -60,17 +60,18 @@ class OrbitView:
 
     @classmethod
     def of_orbit(
-        cls,
-        name: str,
-        orbit: Orbit,
-        mode: str = "views",
-        scores: Mapping[str, Cell] | None = None,
+        cls, name: str, orbit: Orbit, mode: str = "views", scores: Mapping[str, Cell] | None = None
     ) -> OrbitView:
         """A generated orbit, with the photo that it was made from."""
         return cls(
-            name, orbit.azimuth, {mode: orbit.frames}, orbit.pose, orbit.reference,
-            orbit.reference_pose, {mode: scores or {}},
-        )  # fmt: skip
+            name,
+            orbit.azimuth,
+            {mode: orbit.frames},
+            orbit.pose,
+            orbit.reference,
+            orbit.reference_pose,
+            {mode: scores or {}},
+        )
 
     @property
     def height(self) -> int:

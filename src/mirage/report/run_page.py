@@ -21,7 +21,7 @@ from mirage.drawing.panel import Panel
 from mirage.drawing.plots.curves import training_curve
 from mirage.drawing.ring import FULL_CIRCLE, arc_of
 from mirage.evaluation.figures import AZIMUTHS, FIGURES, TURNED, reliability_of, tables_of
-from mirage.evaluation.turned import FACTS, TurnedObject
+from mirage.evaluation.kept_cases import FACTS, KeptCase
 from mirage.generation.kept_object import FACTS as SHAPE_FACTS
 from mirage.generation.kept_object import KeptObject, read_film
 from mirage.generation.kept_views import read_orbit
@@ -83,9 +83,13 @@ def _gallery(path: Path) -> Gallery | None:
 def _ring(gallery: Gallery, summary: dict[str, Any], config: Config) -> PoseBrowser:
     photos = [gallery.photos[gallery.pose == pose] for pose in range(summary["num_poses"])]
     return PoseBrowser(
-        np.asarray(summary["azimuth"]), np.asarray(summary["counts"]), gallery.surest, photos,
-        summary.get("parents") or (), command=f"mirage poses {shlex.quote(f'run={config.run}')}",
-    )  # fmt: skip
+        np.asarray(summary["azimuth"]),
+        np.asarray(summary["counts"]),
+        gallery.surest,
+        photos,
+        summary.get("parents") or (),
+        command=f"mirage poses {shlex.quote(f'run={config.run}')}",
+    )
 
 
 def _parts(gallery: Gallery) -> PartBrowser:
@@ -130,11 +134,22 @@ def _compared(kept: Path) -> list[OrbitView]:
     """What `evaluate` kept of objects that it turned in every mode."""
     views = []
     for facts in sorted(kept.glob(f"*/{FACTS}")):
-        turned = TurnedObject.load(facts.parent)
-        scores = {mode: {METRICS[name].title: value for name, value in of.items()}
-                  for mode, of in turned.scores.items()}  # fmt: skip
-        views.append(OrbitView(turned.name, turned.azimuth, turned.rows, turned.pose,
-                               turned.photo, turned.photo_pose, scores))  # fmt: skip
+        turned = KeptCase.load(facts.parent)
+        scores = {
+            mode: {METRICS[name].title: value for name, value in of.items()}
+            for mode, of in turned.scores.items()
+        }
+        views.append(
+            OrbitView(
+                turned.name,
+                turned.azimuth,
+                turned.rows,
+                turned.pose,
+                turned.photo,
+                turned.photo_pose,
+                scores,
+            )
+        )
     return views
 
 
@@ -153,18 +168,28 @@ def _solids(folder: RunFolder) -> list[SolidView]:
         frames = np.stack([np.asarray(enlarge(f, side).resize((side, side))) for f in orbit.frames])
         name = "/".join(Path(made_of["reference"]).parts[-2:])
         turned = OrbitView(
-            name, orbit.azimuth, {"views": frames, "object": kept.film}, orbit.pose,
-            orbit.reference, orbit.reference_pose,
-        )  # fmt: skip
+            name,
+            orbit.azimuth,
+            {"views": frames, "object": kept.film},
+            orbit.pose,
+            orbit.reference,
+            orbit.reference_pose,
+        )
         told = {
             "camera over the horizon, °": round(facts["elevation"], 1),
             "faces": facts["mesh"]["faces"],
             "watertight": "yes" if facts["mesh"]["watertight"] else "no",
         }
-        solids.append(SolidView(
-            turned, facts["verdict"], kept.surface if len(solids) < _DRAGGED else None,
-            float(facts["direction"] * orbit.azimuth[0]), facts["elevation"], told,
-        ))  # fmt: skip
+        solids.append(
+            SolidView(
+                turned,
+                facts["verdict"],
+                kept.surface if len(solids) < _DRAGGED else None,
+                float(facts["direction"] * orbit.azimuth[0]),
+                facts["elevation"],
+                told,
+            )
+        )
     return solids
 
 

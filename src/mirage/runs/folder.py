@@ -24,9 +24,17 @@ from mirage.core.locks import held
 from mirage.distributed.ranks import Ranks
 
 STAGES = (
-    "images", "autoencoder", "poses", "train", "refine", "model", "views", "shape", "evaluate",
+    "images",
+    "autoencoder",
+    "poses",
+    "train",
+    "refine",
+    "model",
+    "views",
+    "shape",
+    "evaluate",
     "report",
-)  # fmt: skip
+)
 # What the poses are kept in, which later stages read.
 BANK_FILE, LABELS_FILE, SUMMARY_FILE = "bank.safetensors", "labels.parquet", "summary.json"
 VIEWS_FILE = "views.json"  # what is known of the views of one object, in their folder

@@ -9,8 +9,16 @@ from mirage.config.changes import changed, differences
 from mirage.config.renamed import current_name
 
 # Of `ViewsConfig`, what belongs to the weights and travels with them where it is not the default.
-_ADVISED = ("mode", "start", "attention", "guidance", "sampler.steps", "sampler.solver",
-            "sampler.sigma", "sampler.rho")  # fmt: skip
+_ADVISED = (
+    "mode",
+    "start",
+    "attention",
+    "guidance",
+    "sampler.steps",
+    "sampler.solver",
+    "sampler.sigma",
+    "sampler.rho",
+)
 
 
 def as_kept(views: ViewsConfig) -> dict[str, Any]:

@@ -102,9 +102,16 @@ def load_pipeline(folder: Path) -> MiragePipeline:
             autoencoder = load_autoencoder(str(folder / "autoencoder"), str(folder))
         known = ("sigma_data", "ring_azimuth", "ring_score")
         later = (
-            "ring_span", "latent_factor", "latent_mean", "latent_std", "fit", "framing", "patch",
-            "rows", "views",
-        )  # fmt: skip
+            "ring_span",
+            "latent_factor",
+            "latent_mean",
+            "latent_std",
+            "fit",
+            "framing",
+            "patch",
+            "rows",
+            "views",
+        )
         return MiragePipeline(
             unet,
             embedding,

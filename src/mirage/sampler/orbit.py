@@ -21,13 +21,7 @@ from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import casts_kept
 from mirage.sampler.guidance import guidances, guide
 from mirage.sampler.invert import invert
-from mirage.sampler.noise import (
-    image_key,
-    mix_noise,
-    nearest_noise,
-    reference_noise,
-    view_noise,
-)
+from mirage.sampler.noise import image_key, mix_noise, nearest_noise, reference_noise, view_noise
 from mirage.sampler.reference import FixedNoise, ReferenceTrack
 from mirage.sampler.schedule import sigmas_of
 from mirage.sampler.shared import Reference, SharedDenoiser
@@ -36,8 +30,8 @@ from mirage.sampler.targets import between_poses, join_conditions, nearest_pose
 
 
 @dataclass(frozen=True)
-class Turn:
-    """An object to turn.
+class OrbitRequest:
+    """Which views of an object to sample.
 
     Attributes:
         photos: of it, at the denoiser's resolution, with their poses on the ring.
@@ -57,7 +51,7 @@ def sample_orbit(
     observe: Observer | None = None,
 ) -> Orbit:
     """As `sample_orbits`, of one object."""
-    (orbit,) = sample_orbits(denoiser, ring, [Turn(photos, azimuths)], config, observe)
+    (orbit,) = sample_orbits(denoiser, ring, [OrbitRequest(photos, azimuths)], config, observe)
     return orbit
 
 
@@ -65,7 +59,7 @@ def sample_orbit(
 def sample_orbits(
     denoiser: PoseDenoiser,
     ring: PoseRing,
-    turns: Sequence[Turn],
+    requests: Sequence[OrbitRequest],
     config: ViewsConfig,
     observe: Observer | None = None,
 ) -> list[Orbit]:
@@ -84,17 +78,17 @@ def sample_orbits(
             denoiser, tape, None, config.sampler.chunk, config.sampler.precision
         )
         sampler = _Sampler(shared, ring, config, observe)
-        for batch in _batches(turns, config):
-            made = sampler.turn([turns[i] for i in batch])
+        for batch in _batches(requests, config):
+            made = sampler.sample([requests[i] for i in batch])
             orbits |= zip(batch, made, strict=True)
-    return [orbits[i] for i in range(len(turns))]
+    return [orbits[i] for i in range(len(requests))]
 
 
-def _batches(turns: Sequence[Turn], config: ViewsConfig) -> Iterator[list[int]]:
+def _batches(requests: Sequence[OrbitRequest], config: ViewsConfig) -> Iterator[list[int]]:
     """The objects that pass together: alike in number, and their photos within one chunk."""
     alike: dict[tuple[int, int], list[int]] = {}
-    for i, turn in enumerate(turns):
-        alike.setdefault((len(turn.photos), len(turn.azimuths)), []).append(i)
+    for i, request in enumerate(requests):
+        alike.setdefault((len(request.photos), len(request.azimuths)), []).append(i)
     for (photos, _), members in alike.items():
         size = max(1, config.sampler.chunk // photos)
         yield from (members[start : start + size] for start in range(0, len(members), size))
@@ -114,23 +108,27 @@ class _Sampler:
     config: ViewsConfig
     observe: Observer | None
 
-    def turn(self, turns: Sequence[Turn]) -> list[Orbit]:
+    def sample(self, requests: Sequence[OrbitRequest]) -> list[Orbit]:
         config, shared, before = self.config, self.shared, self.shared.num_forwards
         sigmas = sigmas_of(config.sampler)
-        photos = [photo for turn in turns for photo in turn.photos]
+        photos = [photo for request in requests for photo in request.photos]
         own = _own_poses(photos, self.device)
         track = None if config.mode == "none" else self._enter(photos, own, sigmas)
-        noise = self._first_noise(turns, None if track is None else track.at(sigmas[0]) / sigmas[0])
-        targets = join_conditions([between_poses(self.ring, turn.azimuths) for turn in turns])
+        noise = self._first_noise(
+            requests, None if track is None else track.at(sigmas[0]) / sigmas[0]
+        )
+        targets = join_conditions(
+            [between_poses(self.ring, request.azimuths) for request in requests]
+        )
         attends = track is not None and config.mode in ("soft", "hard")
-        shared.look_at(self._look_at(turns, track, own) if track and attends else None)
+        shared.look_at(self._look_at(requests, track, own) if track and attends else None)
         guided = guide(shared, targets.map(lambda x: x.to(self.device)), guidances(config))
         views = SOLVERS[config.sampler.solver](guided, noise, sigmas, self.observe)
         frames = shared.denoiser.codec.show(views).cpu().numpy()
-        forwards = (shared.num_forwards - before) // len(turns)  # objects are alike
+        forwards = (shared.num_forwards - before) // len(requests)  # objects are alike
         return [
-            self._orbit(turn, shown, forwards)
-            for turn, shown in zip(turns, np.split(frames, len(turns)), strict=True)
+            self._orbit(request, shown, forwards)
+            for request, shown in zip(requests, np.split(frames, len(requests)), strict=True)
         ]
 
     @property
@@ -149,42 +147,42 @@ class _Sampler:
         draws = [reference_noise(self.config.seed, image_key(p.pixels), shape) for p in photos]
         return FixedNoise(images, torch.cat(draws).to(self.device))
 
-    def _first_noise(self, turns: Sequence[Turn], starts: Tensor | None) -> Tensor:
+    def _first_noise(self, requests: Sequence[OrbitRequest], starts: Tensor | None) -> Tensor:
         """[O·V, C, H, W] of each view's own, mixed with its photos' where those entered.
 
         Args:
             starts: [O·P, C, H, W] the noise that the photos came to.
         """
         shape, noises = self.shared.denoiser.shape, []
-        for i, turn in enumerate(turns):
-            key = "".join(image_key(photo.pixels) for photo in turn.photos)
-            azimuths = [float(azimuth) for azimuth in turn.azimuths]
+        for i, request in enumerate(requests):
+            key = "".join(image_key(photo.pixels) for photo in request.photos)
+            azimuths = [float(azimuth) for azimuth in request.azimuths]
             noise = view_noise(self.config.seed, key, azimuths, shape).to(self.device)
             if starts is not None:
-                own = np.array([photo.azimuth for photo in turn.photos])
+                own = np.array([photo.azimuth for photo in request.photos])
                 theirs = starts[i * len(own) : (i + 1) * len(own)]
-                near = nearest_noise(theirs, own, turn.azimuths)
+                near = nearest_noise(theirs, own, request.azimuths)
                 noise = mix_noise(noise, near, self.config.start)
             noises.append(noise)
         return torch.cat(noises)
 
     def _look_at(
-        self, turns: Sequence[Turn], track: ReferenceTrack, own: PoseCondition
+        self, requests: Sequence[OrbitRequest], track: ReferenceTrack, own: PoseCondition
     ) -> Reference:
         """The photos, for the views of each object to look at."""
         objects = None
-        if len(turns) > 1:
-            every = torch.arange(len(turns), device=self.device)
-            objects = every.repeat_interleave(len(turns[0].azimuths))
-        return Reference(track, own, len(turns[0].photos), objects)
+        if len(requests) > 1:
+            every = torch.arange(len(requests), device=self.device)
+            objects = every.repeat_interleave(len(requests[0].azimuths))
+        return Reference(track, own, len(requests[0].photos), objects)
 
-    def _orbit(self, turn: Turn, frames: ByteArray, forwards: int) -> Orbit:
+    def _orbit(self, request: OrbitRequest, frames: ByteArray, forwards: int) -> Orbit:
         return Orbit(
-            reference=turn.photos[0].pixels,
+            reference=request.photos[0].pixels,
             frames=frames,
-            azimuth=np.asarray(turn.azimuths, dtype=np.float64),
-            pose=nearest_pose(self.ring, turn.azimuths),
-            reference_pose=turn.photos[0].pose,
+            azimuth=np.asarray(request.azimuths, dtype=np.float64),
+            pose=nearest_pose(self.ring, request.azimuths),
+            reference_pose=request.photos[0].pose,
             num_forwards=forwards,
         )
 

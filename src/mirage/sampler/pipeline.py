@@ -119,9 +119,12 @@ class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
         codec: Codec = PIXELS
         if self.autoencoder is not None:
             codec = Latents(
-                self.autoencoder, facts.latent_factor, list(facts.latent_mean),
-                list(facts.latent_std), float(facts.sigma_data),
-            )  # fmt: skip
+                self.autoencoder,
+                facts.latent_factor,
+                list(facts.latent_mean),
+                list(facts.latent_std),
+                float(facts.sigma_data),
+            )
         rows = None if facts.rows is None else (facts.rows[0], facts.rows[1])
         return codec if facts.patch == 1 and rows is None else Patches(codec, facts.patch, rows)
 

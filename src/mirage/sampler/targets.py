@@ -52,9 +52,11 @@ def between_poses(ring: PoseRing, azimuth: FloatArray) -> PoseCondition:
         outside = (order[before] == end) & (order[after] == start)
         share = np.where(outside, (share > 0.5).astype(np.float64), share)
     return PoseCondition(
-        torch.from_numpy(order[before]), torch.from_numpy(asked).float(),
-        torch.from_numpy(order[after]), torch.from_numpy(share).float(),
-    )  # fmt: skip
+        torch.from_numpy(order[before]),
+        torch.from_numpy(asked).float(),
+        torch.from_numpy(order[after]),
+        torch.from_numpy(share).float(),
+    )
 
 
 def join_conditions(parts: Sequence[PoseCondition]) -> PoseCondition:

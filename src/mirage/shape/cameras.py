@@ -98,9 +98,12 @@ class OrbitCameras(nn.Module):
         It also fixes what views do not tell: turns and scales that all views share.
         """
         lens = self.log_focal + math.log(math.tan(math.radians(_FIELD_OF_VIEW / 2.0)))
-        off = torch.cat([
-            (self.turn / math.radians(_AZIMUTH))[:, None],
-            (self.log_scale / _SCALE)[:, None],
-            self.shift / _SHIFT,
-        ], dim=1)  # fmt: skip
+        off = torch.cat(
+            [
+                (self.turn / math.radians(_AZIMUTH))[:, None],
+                (self.log_scale / _SCALE)[:, None],
+                self.shift / _SHIFT,
+            ],
+            dim=1,
+        )
         return off.square().mean() + (lens / _LENS).square() / len(self)

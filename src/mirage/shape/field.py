@@ -24,12 +24,7 @@ class VoxelField(nn.Module):
     """
 
     def __init__(
-        self,
-        distance: Tensor,
-        colour: Tensor,
-        centre: Tensor,
-        reach: Tensor,
-        softness: float = 1.0,
+        self, distance: Tensor, colour: Tensor, centre: Tensor, reach: Tensor, softness: float = 1.0
     ) -> None:
         super().__init__()
         self.centre: Tensor

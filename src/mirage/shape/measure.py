@@ -85,9 +85,12 @@ def compare(found: Solid, true: Solid) -> Likeness:
     iou = (carried & true.inside).sum() / (carried | true.inside).sum()
     shift = best.shift.detach().numpy()
     return Likeness(
-        float(iou), _chamfer(carried, true.inside), float(np.rad2deg(best.turn.item()) % 360.0),
-        best.log_scale.exp().item(), (float(shift[0]), float(shift[1]), float(shift[2])),
-    )  # fmt: skip
+        float(iou),
+        _chamfer(carried, true.inside),
+        float(np.rad2deg(best.turn.item()) % 360.0),
+        best.log_scale.exp().item(),
+        (float(shift[0]), float(shift[1]), float(shift[2])),
+    )
 
 
 def outline(solid: Solid, azimuths: int = 24) -> Solid:

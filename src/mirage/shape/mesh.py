@@ -75,9 +75,12 @@ def _as_gltf(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     srgb = mesh.visual.vertex_colors[:, :3] / 255.0  # type: ignore[union-attr]
     material = PBRMaterial(metallicFactor=0.0, roughnessFactor=1.0)
     return trimesh.Trimesh(
-        mesh.vertices, mesh.faces, process=False, visual=TextureVisuals(material=material),
+        mesh.vertices,
+        mesh.faces,
+        process=False,
+        visual=TextureVisuals(material=material),
         vertex_attributes={_COLOURS: to_linear(srgb).astype(np.float32)},
-    )  # fmt: skip
+    )
 
 
 def _name(tree: dict[str, Any]) -> None:

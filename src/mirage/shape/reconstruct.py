@@ -99,7 +99,7 @@ def judge(
     return both / either.clip(1e-6), error
 
 
-def turning(cameras: OrbitCameras, azimuth: FloatArray) -> OrbitCameras:
+def orbit_cameras(cameras: OrbitCameras, azimuth: FloatArray) -> OrbitCameras:
     """The same orbit at other azimuths (degrees, counter-clockwise), without corrections."""
     others = OrbitCameras(azimuth, float(torch.rad2deg(cameras.elevation.detach())))
     with torch.no_grad():

@@ -105,22 +105,25 @@ def _check_names(names: Sequence[str], settings: SweepConfig) -> None:
     if settings.point is not None:
         if len(names) > 1:
             raise MirageError(
-                f"{len(names)} jobs are left of the sweep, not one", where=where,
+                f"{len(names)} jobs are left of the sweep, not one",
+                where=where,
                 todo="with sweep.point, give every key one value, and sweep.variant where there "
                 "are variants",
-            )  # fmt: skip
+            )
         return
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise MirageError(
             f"two jobs are named {twice[0]}",
-            where=where, todo="tell them apart by variants with names",
-        )  # fmt: skip
+            where=where,
+            todo="tell them apart by variants with names",
+        )
     if names == [""]:
         raise MirageError(
-            "nothing varies", where=where,
+            "nothing varies",
+            where=where,
             todo="name a sweep (`mirage experiments`) or give a key values: poses.count=6,12",
-        )  # fmt: skip
+        )
 
 
 def _compose_base(hydra: Hydra, words: Sequence[str]) -> tuple[DictConfig, list[Override]]:

@@ -66,8 +66,9 @@ def tabulate(jobs: Sequence[Job], names: Sequence[str]) -> list[Row]:
     rows = []
     for members in groups.values():
         found = [_read_figures(job.config) for job in members]
-        figures = {name: [f for tree in found if (f := _look_up(tree, name)) is not None]
-                   for name in names}  # fmt: skip
+        figures = {
+            name: [f for tree in found if (f := _look_up(tree, name)) is not None] for name in names
+        }
         first = members[0]
         rows.append(Row(first.variant, _without_seeds(first.axes), len(members), figures))
     return rows

@@ -52,12 +52,19 @@ def _table(rows: Sequence[dict[str, Any]]) -> wandb.Table:
 def _differences(rows: Sequence[dict[str, Any]]) -> wandb.Table:
     """A row a figure of two modes, with the interval."""
     cells = [
-        [row["of"], row["minus"], name, _number(value), _number(ends.get("low")),
-         _number(ends.get("high"))]
+        [
+            row["of"],
+            row["minus"],
+            name,
+            _number(value),
+            _number(ends.get("low")),
+            _number(ends.get("high")),
+        ]
         for row in rows
-        for name, value in row.items() if isinstance(value, int | float)
+        for name, value in row.items()
+        if isinstance(value, int | float)
         for ends in [row["intervals"].get(name, {})]
-    ]  # fmt: skip
+    ]
     return wandb.Table(["of", "minus", "figure", "difference", "low", "high"], cells)
 
 

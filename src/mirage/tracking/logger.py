@@ -33,7 +33,7 @@ class Record:
         name: of the W&B run. job: its job type. group: of W&B runs, this one among them.
         config: settings, and where all comes from.
         commit: of the code; None where it is in no repository.
-        goes_on: whether what is recorded later in the same folder is the same W&B run.
+        resumes: whether what is recorded later in the same folder is the same W&B run.
     """
 
     folder: Path
@@ -42,7 +42,7 @@ class Record:
     config: dict[str, Any] = field(default_factory=dict)
     group: str | None = None
     commit: str | None = None
-    goes_on: bool = True
+    resumes: bool = True
 
 
 def wandb_logger(record: Record) -> WandbLogger:
@@ -97,7 +97,7 @@ def _logger(record: Record, mode: str) -> WandbLogger:
 
 def _identity(record: Record) -> str:
     kept = record.folder / _ID
-    if not (record.goes_on and kept.exists()) or _is_copy(record.folder):
+    if not (record.resumes and kept.exists()) or _is_copy(record.folder):
         asked = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
         kept.write_text(asked or uuid.uuid4().hex[:8])
     (record.folder / _PLACE).write_text(str(record.folder.resolve()))

@@ -53,41 +53,91 @@ def _best(metric: str) -> str:
 
 
 LOGGED = (
-    Logged(STEP, (AUTOENCODER, POSES, TRAIN, VIEWS, SHAPE, EVALUATE), "number",
-           "optimizer steps of the model: the axis of all; 0 where there is none"),
+    Logged(
+        STEP,
+        (AUTOENCODER, POSES, TRAIN, VIEWS, SHAPE, EVALUATE),
+        "number",
+        "optimizer steps of the model: the axis of all; 0 where there is none",
+    ),
     Logged("epoch", (AUTOENCODER, TRAIN), "number", "passes over the photos"),
-    Logged("train/loss", (AUTOENCODER, TRAIN), "number",
-           "what is minimised, mean over ten steps and all processes: the weighted denoising "
-           "error, or an autoencoder's error", "min,last"),
-    Logged("train/pair_loss", (TRAIN,), "number",
-           "the denoising error on pairs of a photo and a view of it, in the second part",
-           "min,last"),
+    Logged(
+        "train/loss",
+        (AUTOENCODER, TRAIN),
+        "number",
+        "what is minimised, mean over ten steps and all processes: the weighted denoising "
+        "error, or an autoencoder's error",
+        "min,last",
+    ),
+    Logged(
+        "train/pair_loss",
+        (TRAIN,),
+        "number",
+        "the denoising error on pairs of a photo and a view of it, in the second part",
+        "min,last",
+    ),
     Logged("train/learning_rate", (AUTOENCODER, TRAIN), "number", "of the optimizer", "last"),
-    Logged("train/images_per_second", (AUTOENCODER, TRAIN), "number",
-           "of all processes together, over ten steps, without validation", "last"),
-    Logged("val/loss", (AUTOENCODER, TRAIN), "number", "the same error on held-out photos",
-           "min,last"),
-    *(Logged(f"autoencoder/{metric.name}", (AUTOENCODER,), "number",
-             f"of held-out photos, {metric.unit or metric.bounds}"
-             + "; where the backbone can be had" * (metric == FEATURE_DISTANCE))
-      for metric in OF_AUTOENCODERS),
-    Logged("autoencoder/reconstructions", (AUTOENCODER,), "picture",
-           "held-out photos, and below them what becomes of them"),
-    Logged("views/target_pose_accuracy", (TRAIN, VIEWS), "number",
-           "share of views that the bank reads as the pose asked for",
-           _best("target_pose_accuracy")),
-    Logged("views/azimuth_error", (TRAIN, VIEWS), "number",
-           "mean over views, degrees from the azimuth asked for to the one read",
-           _best("azimuth_error")),
-    Logged("views/colour_distance", (TRAIN, VIEWS), "number",
-           "mean over views, of their colours to the photo's, 0 to 1", _best("colour_distance")),
+    Logged(
+        "train/images_per_second",
+        (AUTOENCODER, TRAIN),
+        "number",
+        "of all processes together, over ten steps, without validation",
+        "last",
+    ),
+    Logged(
+        "val/loss", (AUTOENCODER, TRAIN), "number", "the same error on held-out photos", "min,last"
+    ),
+    *(
+        Logged(
+            f"autoencoder/{metric.name}",
+            (AUTOENCODER,),
+            "number",
+            f"of held-out photos, {metric.unit or metric.bounds}"
+            + "; where the backbone can be had" * (metric == FEATURE_DISTANCE),
+        )
+        for metric in OF_AUTOENCODERS
+    ),
+    Logged(
+        "autoencoder/reconstructions",
+        (AUTOENCODER,),
+        "picture",
+        "held-out photos, and below them what becomes of them",
+    ),
+    Logged(
+        "views/target_pose_accuracy",
+        (TRAIN, VIEWS),
+        "number",
+        "share of views that the bank reads as the pose asked for",
+        _best("target_pose_accuracy"),
+    ),
+    Logged(
+        "views/azimuth_error",
+        (TRAIN, VIEWS),
+        "number",
+        "mean over views, degrees from the azimuth asked for to the one read",
+        _best("azimuth_error"),
+    ),
+    Logged(
+        "views/colour_distance",
+        (TRAIN, VIEWS),
+        "number",
+        "mean over views, of their colours to the photo's, 0 to 1",
+        _best("colour_distance"),
+    ),
     Logged("views/orbits", (TRAIN, VIEWS), "picture", "a row a reference: the photo, its views"),
     Logged("views/turning", (TRAIN, VIEWS), "films", "a GIF a reference"),
     Logged("views/review", (TRAIN, VIEWS), "table", "a row a view, with its pictures and scores"),
-    Logged("shape/silhouette_iou", (SHAPE,), "number",
-           "mean over objects, of their silhouettes with those of the views, 0 to 1"),
-    Logged("shape/colour_error", (SHAPE,), "number",
-           "mean over objects, difference of colour from the views, 0 to 1"),
+    Logged(
+        "shape/silhouette_iou",
+        (SHAPE,),
+        "number",
+        "mean over objects, of their silhouettes with those of the views, 0 to 1",
+    ),
+    Logged(
+        "shape/colour_error",
+        (SHAPE,),
+        "number",
+        "mean over objects, difference of colour from the views, 0 to 1",
+    ),
     Logged("shape/turning", (SHAPE,), "films", "a GIF an object"),
     Logged("shape/objects", (SHAPE,), "objects", "meshes to drag"),
     Logged("poses/num_images", (POSES,), "number", "photos that have a label"),
@@ -101,20 +151,38 @@ LOGGED = (
     Logged("poses/part_masks", (POSES, TRAIN), "picture", "the most frequent parts, one a row"),
     Logged("poses/pairs", (POSES, TRAIN), "picture", "each pose above its mirror pose"),
     Logged("poses/sizes", (POSES, TRAIN), "picture", "photos a pose"),
-    Logged("poses/stability", (POSES, TRAIN), "picture",
-           "why so many poses, where their number was chosen"),
+    Logged(
+        "poses/stability",
+        (POSES, TRAIN),
+        "picture",
+        "why so many poses, where their number was chosen",
+    ),
     Logged("poses/doubts", (POSES, TRAIN), "picture", "the least confident photos, and outliers"),
-    Logged("evaluate/poses/FIGURE", (TRAIN, EVALUATE), "number",
-           "poses on fresh photos, as in `evaluate/figures.json`"),
-    Logged("evaluate/views/MODE/FIGURE", (TRAIN, EVALUATE), "number",
-           "views of one mode or baseline, as there"),
-    Logged("evaluate/reliability", (TRAIN, EVALUATE), "picture",
-           "what a label's confidence is worth"),
-    Logged("evaluate/table", (TRAIN, EVALUATE), "table",
-           "a row a mode or baseline, a column a figure"),
-    Logged("evaluate/differences", (TRAIN, EVALUATE), "table",
-           "a row a figure of two modes: what one adds to the other, with the 95% interval"),
-)  # fmt: skip
+    Logged(
+        "evaluate/poses/FIGURE",
+        (TRAIN, EVALUATE),
+        "number",
+        "poses on fresh photos, as in `evaluate/figures.json`",
+    ),
+    Logged(
+        "evaluate/views/MODE/FIGURE",
+        (TRAIN, EVALUATE),
+        "number",
+        "views of one mode or baseline, as there",
+    ),
+    Logged(
+        "evaluate/reliability", (TRAIN, EVALUATE), "picture", "what a label's confidence is worth"
+    ),
+    Logged(
+        "evaluate/table", (TRAIN, EVALUATE), "table", "a row a mode or baseline, a column a figure"
+    ),
+    Logged(
+        "evaluate/differences",
+        (TRAIN, EVALUATE),
+        "table",
+        "a row a figure of two modes: what one adds to the other, with the 95% interval",
+    ),
+)
 
 
 def named(name: str) -> str:

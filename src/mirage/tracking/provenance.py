@@ -38,7 +38,7 @@ def record_of(config: Config, folder: RunFolder, stage: str) -> Record:
         asdict(config) | {"provenance": {"code": code, **provenance(config, folder, stage)}},
         config.group or folder.root.name,
         code["commit"],
-        goes_on=stage in (AUTOENCODER, TRAIN, "refine", EVALUATE),
+        resumes=stage in (AUTOENCODER, TRAIN, "refine", EVALUATE),
     )
 
 
@@ -107,7 +107,7 @@ def _of_poses(config: Config, folder: RunFolder) -> dict[str, Any]:
         else "edited",
         "bank": hash_file(folder["poses"] / BANK_FILE),
         "anchors": len(config.poses.anchors),
-        "misread": config.data.misread,
+        "misread": config.data.label_noise,
         **{name: summary[name] for name in ("num_images", "num_poses", "ring_score")},
     }
 

@@ -23,13 +23,7 @@ from mirage.tracking.artifacts import Bundle, fingerprint_of, log_bundle, use_bu
 from mirage.tracking.evaluation import log_evaluation
 from mirage.tracking.logger import log_pictures, recording
 from mirage.tracking.objects import log_objects
-from mirage.tracking.provenance import (
-    find_code,
-    model_bundle,
-    num_steps,
-    poses_bundle,
-    record_of,
-)
+from mirage.tracking.provenance import find_code, model_bundle, num_steps, poses_bundle, record_of
 from mirage.tracking.review import Reading, log_views, review_rows
 
 _SHOWN = 100  # references in the picture of views, and films; W&B cuts longer lists

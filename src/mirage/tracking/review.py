@@ -65,21 +65,32 @@ def review_rows(
     distance = colour_distance(orbit.reference, orbit.frames)
     rows = [
         ReviewRow(
-            reference, orbit.reference, frame, i, config.mode, config.seed, step,
-            int(orbit.pose[i]), float(orbit.azimuth[i]), float(distance[i]),
+            reference,
+            orbit.reference,
+            frame,
+            i,
+            config.mode,
+            config.seed,
+            step,
+            int(orbit.pose[i]),
+            float(orbit.azimuth[i]),
+            float(distance[i]),
         )
         for i, frame in enumerate(orbit.frames)
-    ]  # fmt: skip
+    ]
     if found is None:
         return rows
     error = circular_distance(found.azimuth, orbit.azimuth)
     return [
         replace(
-            row, pose_found=int(found.pose[i]), azimuth_found=float(found.azimuth[i]),
-            azimuth_error=float(error[i]), confidence=float(found.confidence[i]),
+            row,
+            pose_found=int(found.pose[i]),
+            azimuth_found=float(found.azimuth[i]),
+            azimuth_error=float(error[i]),
+            confidence=float(found.confidence[i]),
         )
         for i, row in enumerate(rows)
-    ]  # fmt: skip
+    ]
 
 
 def log_views(

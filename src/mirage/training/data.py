@@ -20,7 +20,7 @@ from mirage.core.contracts import (
 from mirage.core.errors import MirageError
 from mirage.datamodules.cache import build_cache, open_cache
 from mirage.datamodules.labelled import LabelledImages
-from mirage.datamodules.pairs import PairedImages, TurnedPhotos
+from mirage.datamodules.pairs import BackTranslated, PairedImages
 from mirage.datamodules.posed import PosedImages
 from mirage.distributed.device import device
 from mirage.distributed.ranks import find_ranks, join_ranks
@@ -31,7 +31,7 @@ from mirage.poses.bank import PoseBank
 from mirage.poses.labels import read_labels
 from mirage.runs.folder import BANK_FILE, LABELS_FILE, RunFolder
 from mirage.training.framed import framed_key, open_framed
-from mirage.training.label_noise import misread
+from mirage.training.label_noise import corrupt
 from mirage.training.latents import keep_latents
 
 # Of an object's height, what is seen of a picture: masks miss its ends, and some objects are higher
@@ -68,10 +68,10 @@ class TrainingData:
         labels = read_labels(folder["poses"] / LABELS_FILE)
         bank = PoseBank.load(folder["poses"] / BANK_FILE)
         train, held_out = (without_outliers(images.ids(part), labels) for part in (TRAIN, HELDOUT))
-        if config.data.misread > 0:
+        if config.data.label_noise > 0:
             backbone = load_backbone(bank.backbone, device())
-            share, seed = config.data.misread, config.train.seed
-            labels = misread(labels, share, train, images, backbone, bank, seed)
+            share, seed = config.data.label_noise, config.train.seed
+            labels = corrupt(labels, share, train, images, backbone, bank, seed)
         _, framing = open_framed(config, folder)
         return cls(*keep_images(config, folder), labels, bank, train, held_out, framing)
 
@@ -79,7 +79,7 @@ class TrainingData:
         """Batches of photos by themselves."""
         return PosedImages(**self._settings(config))
 
-    def paired(self, config: Config, turned: TurnedPhotos) -> PairedImages:
+    def paired(self, config: Config, turned: BackTranslated) -> PairedImages:
         """Batches of photos and of pairs."""
         return PairedImages(turned, **self._settings(config))
 
@@ -141,9 +141,12 @@ def keep_pixels(images: ImageSet, size: int, where: Path, key: str) -> ByteArray
     """
     path = where / f"cache-{size}-{key[:8]}.npy"
     build_cache(
-        path, (len(images), size, size, 3), key,
-        lambda ids: images.batches(ids, size, 256), ranks=join_ranks(),
-    )  # fmt: skip
+        path,
+        (len(images), size, size, 3),
+        key,
+        lambda ids: images.batches(ids, size, 256),
+        ranks=join_ranks(),
+    )
     return open_cache(path)
 
 

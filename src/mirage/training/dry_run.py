@@ -38,17 +38,12 @@ from mirage.poses.labels import read_labels
 from mirage.runs.folder import BANK_FILE, LABELS_FILE, RunFolder
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
-from mirage.training.data import (
-    TrainingData,
-    cut_patches,
-    share_of_batch,
-    without_outliers,
-)
+from mirage.training.data import TrainingData, cut_patches, share_of_batch, without_outliers
 from mirage.training.fitting import make_trainer
 from mirage.training.framed import sample_framing
 from mirage.training.latents import open_codec
 from mirage.training.precision import settle_precision
-from mirage.training.refine import turn_photos
+from mirage.training.refine import back_translate
 from mirage.training.trainer import VALIDATION_REFERENCES, validation_views
 
 _STEPS = 3  # the first is not timed: it allocates, and compiles where that is asked for
@@ -175,8 +170,7 @@ def _time_orbit(config: Config, denoiser: PoseDenoiser, data: TrainingData, coun
     photo = PosedPhoto(shown, int(labels.pose[0]), float(labels.azimuth[0]))
     azimuths = ring_azimuths(ring, count)
     _, cost = measure_cost(
-        denoiser.unet,
-        lambda: sample_orbit(denoiser.eval(), ring, [photo], azimuths, config.views),
+        denoiser.unet, lambda: sample_orbit(denoiser.eval(), ring, [photo], azimuths, config.views)
     )
     return cost
 
@@ -194,7 +188,7 @@ def _refining(
     few = replace(config, refine=replace(config.refine, photos=_TURNED))
     with TemporaryDirectory() as scratch:
         began = time.perf_counter()
-        turned = turn_photos(few, data, denoiser, Path(scratch) / "turned.npy", "dry run")
+        turned = back_translate(few, data, denoiser, Path(scratch) / "turned.npy", "dry run")
         turning = (time.perf_counter() - began) / _TURNED
         step, _ = _time_steps(
             config, PairedDiffusion(denoiser.cpu(), config.train), data.paired(config, turned)

@@ -25,13 +25,7 @@ from mirage.core.errors import MirageError
 from mirage.distributed.device import fast_kernels
 from mirage.distributed.ranks import ALONE, Ranks, find_ranks
 from mirage.tracking.logger import Record, finish, refusals_told, wandb_logger
-from mirage.training.checkpoints import (
-    LAST,
-    WholeCheckpoints,
-    is_whole,
-    newest_whole,
-    step_of,
-)
+from mirage.training.checkpoints import LAST, WholeCheckpoints, is_whole, newest_whole, step_of
 
 log = logging.getLogger(__name__)
 

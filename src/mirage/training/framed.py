@@ -37,9 +37,13 @@ def open_framed(config: Config, folder: RunFolder) -> tuple[ImageSet, Framing]:
         return images, Framing()
     path, key = folder["poses"] / _FRAMES, hash_of(folder.key("poses"), _VERSION)
     build_cache(
-        path, (len(images), 5), key, lambda ids: _looks(folder, images, ids), "float32",
+        path,
+        (len(images), 5),
+        key,
+        lambda ids: _looks(folder, images, ids),
+        "float32",
         join_ranks(),
-    )  # fmt: skip
+    )
     rows = open_cache(path)
     framing = _framing(rows[_drawn(images)[:_LOOKED_AT]], how)
     windows = [framing.window(_frame(row)) or (np.nan,) * 3 for row in rows]
@@ -96,8 +100,10 @@ def _looks(
     for some, photos in show_progress(batches, "frames", -(-len(ids) // size)):
         masks = bank.masks(backbone(photos)).cpu().numpy()
         rows = [
-            (*((np.nan,) * 4 if frame is None else astuple(frame)),
-             border_share(mask, images.size_of(int(i)), images.fit))
+            (
+                *((np.nan,) * 4 if frame is None else astuple(frame)),
+                border_share(mask, images.size_of(int(i)), images.fit),
+            )
             for i, frame, mask in zip(some, find_frames(masks, photos), masks, strict=True)
-        ]  # fmt: skip
+        ]
         yield some, np.asarray(rows, np.float32)

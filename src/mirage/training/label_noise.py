@@ -29,7 +29,7 @@ _SIDES = (4, 12)  # pixels a side that a spoiled photo is left with
 _NOISE = 40.0  # standard deviation, of 255
 
 
-def misread(
+def corrupt(
     labels: PoseLabels,
     share: float,
     ids: IntArray,
@@ -65,7 +65,7 @@ def misread(
     if len(changed) < wanted:
         raise MirageError(
             f"{len(changed)} photos are misread when spoiled, not the {wanted} asked for",
-            where="configuration key data.misread",
+            where="configuration key data.label_noise",
             todo="ask for a smaller share",
         )
     if not wanted:

@@ -128,6 +128,9 @@ def _scaled(codec: Latents, sample: KeptArray) -> Latents:
     values = sample.astype(np.float64)
     mean, std = values.mean(axis=(0, 1, 2)), values.std(axis=(0, 1, 2))
     return Latents(
-        codec.autoencoder, codec.factor, mean.tolist(), np.maximum(std, 1e-6).tolist(),
+        codec.autoencoder,
+        codec.factor,
+        mean.tolist(),
+        np.maximum(std, 1e-6).tolist(),
         codec.sigma_data,
-    )  # fmt: skip
+    )

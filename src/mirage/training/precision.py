@@ -35,9 +35,13 @@ def denoise_noise(denoiser: PoseDenoiser, rows: int) -> Tensor:
 
 
 def settle_precision(
-    train: Training, network: Any, rows: int, where: Path | None = None, ranks: Ranks = ALONE,
+    train: Training,
+    network: Any,
+    rows: int,
+    where: Path | None = None,
+    ranks: Ranks = ALONE,
     loss: Callable[[Any, int], Tensor] = denoise_noise,
-) -> str:  # fmt: skip
+) -> str:
     """fp32 or bf16: what `train.precision` asks for, or what its auto comes to on this machine.
 
     Args:

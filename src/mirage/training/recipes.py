@@ -93,10 +93,13 @@ class Recipe:
         autoencoder = config.model.autoencoder
         from_hub = autoencoder is not None and autoencoder not in shipped_autoencoders()
         return cls(
-            name, config.data.resolution, from_hub, config.data.batch_size,
+            name,
+            config.data.resolution,
+            from_hub,
+            config.data.batch_size,
             config.train.steps + config.refine.steps,
             partial(_count, config.model, config.data.resolution),
-        )  # fmt: skip
+        )
 
     @property
     def is_small(self) -> bool:
@@ -211,6 +214,8 @@ def fit_steps(config: Config, share: float) -> Config:
     train = scaled("train", "steps", "warmup_steps", "validate_every")
     refine = scaled("refine", "steps", "photos")
     return replace(
-        config, train=replace(config.train, **train), refine=replace(config.refine, **refine),
+        config,
+        train=replace(config.train, **train),
+        refine=replace(config.refine, **refine),
         budget=replace(config.budget, share=share),
-    )  # fmt: skip
+    )

@@ -29,7 +29,7 @@ from mirage.core.errors import MirageError
 from mirage.core.progress import show_progress
 from mirage.datamodules.cache import build_cache, open_cache
 from mirage.datamodules.labelled import LabelledImages
-from mirage.datamodules.pairs import TurnedPhotos
+from mirage.datamodules.pairs import BackTranslated
 from mirage.distributed.device import device
 from mirage.distributed.ranks import join_ranks
 from mirage.generation.view_reader import ViewReader
@@ -37,8 +37,8 @@ from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import ready
 from mirage.model.paired import PairedDiffusion
 from mirage.runs.folder import RunFolder, hash_of
-from mirage.sampler.each import turn_each
 from mirage.sampler.precision import faster_precision
+from mirage.sampler.single_views import sample_single_views
 from mirage.sampler.targets import nearest_pose
 from mirage.training.data import TrainingData
 from mirage.training.fitting import set_aside_other
@@ -71,19 +71,21 @@ def refine(config: Config, folder: RunFolder, trained: Path, trained_key: str) -
     lightning.seed_everything(config.train.seed, verbose=False)
     data = TrainingData.gather(config, folder)
     denoiser = load_averaged(config, data.bank.num_poses, trained, data.codec)
-    turned = turn_photos(config, data, denoiser, where / TURNED, key)
+    turned = back_translate(config, data, denoiser, where / TURNED, key)
     training = replace(
-        config.train, steps=settings.steps, learning_rate=settings.learning_rate,
+        config.train,
+        steps=settings.steps,
+        learning_rate=settings.learning_rate,
         warmup_steps=min(config.train.warmup_steps, settings.steps),
-    )  # fmt: skip
+    )
     config = replace(config, train=training)
     module = PairedDiffusion(denoiser.cpu(), training)
     return fit_denoiser(config, folder, where, module, data.paired(config, turned))
 
 
-def turn_photos(
+def back_translate(
     config: Config, data: TrainingData, denoiser: PoseDenoiser, path: Path, key: str
-) -> TurnedPhotos:
+) -> BackTranslated:
     """Training photos, each turned to an azimuth drawn at random where the ring has one."""
     rng = np.random.default_rng([config.train.seed, 1])
     ids = np.resize(rng.permutation(data.train), config.refine.photos)
@@ -110,7 +112,9 @@ def turn_photos(
             of = ids[part]
             own = _condition(data.labels.pose[of], data.labels.azimuth[of])
             targets = _condition(asked[part], azimuth[part])
-            shown = data.codec.show(turn_each(denoiser, data.kept[of], own, targets, views))
+            shown = data.codec.show(
+                sample_single_views(denoiser, data.kept[of], own, targets, views)
+            )
             yield part, shown.cpu().numpy()
 
     size = config.data.resolution
@@ -120,12 +124,12 @@ def turn_photos(
     shown = open_cache(path)
     rows = _well_turned(data, shown, azimuth)
     if data.mirrored is None:
-        return TurnedPhotos(LabelledImages(shown, labels, flipped), ids, rows)
+        return BackTranslated(LabelledImages(shown, labels, flipped), ids, rows)
     kept, mirrored = (
         keep_all(data.codec, views, path.with_stem(f"{path.stem}-{name}"), key)
         for views, name in ((shown, "kept"), (shown[:, :, ::-1], "mirrored"))
     )
-    return TurnedPhotos(LabelledImages(kept, labels, flipped, mirrored), ids, rows)
+    return BackTranslated(LabelledImages(kept, labels, flipped, mirrored), ids, rows)
 
 
 def _well_turned(data: TrainingData, shown: ByteArray, azimuth: FloatArray) -> IntArray:
@@ -170,6 +174,10 @@ def _labels(pose: IntArray, azimuth: FloatArray) -> PoseLabels:
     """Labels of views as they were asked for, of which all are sure."""
     one = np.ones(len(pose), np.float32)
     return PoseLabels(
-        pose, one, azimuth.astype(np.float32), pose[:, None], one[:, None],
+        pose,
+        one,
+        azimuth.astype(np.float32),
+        pose[:, None],
+        one[:, None],
         np.zeros(len(pose), bool),
-    )  # fmt: skip
+    )

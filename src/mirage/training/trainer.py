@@ -68,18 +68,25 @@ def fit_denoiser(
     config = replace(config, train=replace(config.train, precision=precision))
     train, poses = config.train, folder["poses"]
     looks = OrbitViews(
-        references, data.ring, validation_views(config), where / "orbits",
+        references,
+        data.ring,
+        validation_views(config),
+        where / "orbits",
         _pose_reader(poses / BANK_FILE),
-    )  # fmt: skip
+    )
     logged = PoseRecord(
-        pose_files(poses), lambda: poses_bundle(config, folder),
+        pose_files(poses),
+        lambda: poses_bundle(config, folder),
         where / "wandb" / "poses_logged.txt",
-    )  # fmt: skip
+    )
     trainer = resumable_trainer(
-        train, where, config.data.batch_size, record_of(config, folder, where.name),
+        train,
+        where,
+        config.data.batch_size,
+        record_of(config, folder, where.name),
         before=[looks, *build_targets(train.callbacks)],
         after=[logged, *([_best_checkpoint(where)] if keep_best else [])],
-    )  # fmt: skip
+    )
     return fit(trainer, module, data, where)
 
 
@@ -121,9 +128,13 @@ class _BestCheckpoint(ModelCheckpoint):
 
 def _best_checkpoint(where: Path) -> ModelCheckpoint:
     return _BestCheckpoint(
-        where, filename=Path(BEST).stem, monitor="val/loss", save_top_k=1,
-        enable_version_counter=False, save_on_train_epoch_end=False,
-    )  # fmt: skip
+        where,
+        filename=Path(BEST).stem,
+        monitor="val/loss",
+        save_top_k=1,
+        enable_version_counter=False,
+        save_on_train_epoch_end=False,
+    )
 
 
 def checkpoint_to_export(where: Path) -> tuple[Path, str]:
@@ -135,8 +146,9 @@ def checkpoint_to_export(where: Path) -> tuple[Path, str]:
     last, best = where / LAST, where / BEST
     losses = {
         int(row["step"]): float(row["val_loss"])
-        for row in read_history(where / METRICS) if row["val_loss"]
-    }  # fmt: skip
+        for row in read_history(where / METRICS)
+        if row["val_loss"]
+    }
     step = step_of(best) if best.exists() and is_whole(best) else None
     if step not in losses or losses[step] >= losses[max(losses)]:
         return last, ""

@@ -30,16 +30,30 @@ def row(mode: str, **figures: float) -> dict[str, Any]:
     return {"mode": mode, **figures, "intervals": ends}
 
 
-SEEN = {"within": 0.5, "azimuth_error": 4.0, "colour_distance": 0.05,
-        "to_reference": 0.8, "adjacent": 0.75}  # fmt: skip
+SEEN = {
+    "within": 0.5,
+    "azimuth_error": 4.0,
+    "colour_distance": 0.05,
+    "to_reference": 0.8,
+    "adjacent": 0.75,
+}
 TRUE = {"psnr": 20.0, "ssim": 0.75, "feature_distance": 0.25}
 COST = {"seconds_a_view": 0.125, "forwards": 540, "peak_memory_mib": 1200.4}
 SET = {"backbone": "effnet_lite", "objects": 16, "views": 12, "heldout_images": 99}
 DIFFERENCES = [
-    {"of": "hard", "minus": "soft", "within": -0.05, "psnr": 0.25, "fd": -2.0,
-     "intervals": {"psnr": {"low": 0.125, "high": 0.375}, "fd": {"low": -5.0, "high": 1.0},
-                   "within": {"low": -0.08, "high": -0.02}}},
-]  # fmt: skip
+    {
+        "of": "hard",
+        "minus": "soft",
+        "within": -0.05,
+        "psnr": 0.25,
+        "fd": -2.0,
+        "intervals": {
+            "psnr": {"low": 0.125, "high": 0.375},
+            "fd": {"low": -5.0, "high": 1.0},
+            "within": {"low": -0.08, "high": -0.02},
+        },
+    }
+]
 
 
 def views(*rows: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -90,14 +104,26 @@ def test_views_stand_beside_their_intervals_and_every_table_tells_how_far_off_th
     by_readers, truth, photo, sets, cost = tables(views(soft, copy), capsys)[3:]
     asked = ["4.0 [3.6, 4.4]", "0.500 [0.450, 0.550]"]
     assert by_readers[0] == [
-        "soft", *asked, "2.0 [1.8, 2.2]", "0.250 [0.225, 0.275]", "0.050 [0.045, 0.055]",
-    ]  # fmt: skip
+        "soft",
+        *asked,
+        "2.0 [1.8, 2.2]",
+        "0.250 [0.225, 0.275]",
+        "0.050 [0.045, 0.055]",
+    ]
     assert truth[0] == [
-        "soft", *asked, "20.00 [18.00, 22.00]", "0.750 [0.675, 0.825]", "0.250 [0.225, 0.275]",
-    ]  # fmt: skip
+        "soft",
+        *asked,
+        "20.00 [18.00, 22.00]",
+        "0.750 [0.675, 0.825]",
+        "0.250 [0.225, 0.275]",
+    ]
     assert photo[0] == [
-        "soft", *asked, "0.800 [0.720, 0.880]", "0.750 [0.675, 0.825]", "0.050 [0.045, 0.055]",
-    ]  # fmt: skip
+        "soft",
+        *asked,
+        "0.800 [0.720, 0.880]",
+        "0.750 [0.675, 0.825]",
+        "0.050 [0.045, 0.055]",
+    ]
     assert sets[0] == ["soft", *asked, "12.00 [10.80, 13.20]", "2.00 [1.80, 2.20]"]
     assert [table[1][2] for table in (truth, photo, sets)] == ["0.100 [0.090, 0.110]"] * 3
     assert cost == [["soft", *asked, "0.125", "540", "1200"]]  # a copy costs nothing
@@ -105,10 +131,14 @@ def test_views_stand_beside_their_intervals_and_every_table_tells_how_far_off_th
 
 def test_a_difference_that_is_surely_one_has_a_star(capsys: pytest.CaptureFixture[str]) -> None:
     *_, found = tables(views(row("soft", **SEEN), differences=DIFFERENCES), capsys)
-    assert found == [[
-        "hard − soft", "-0.050 * [-0.080, -0.020]", "+0.25 * [+0.12, +0.38]",
-        "-2.00 [-5.00, +1.00]",
-    ]]  # fmt: skip
+    assert found == [
+        [
+            "hard − soft",
+            "-0.050 * [-0.080, -0.020]",
+            "+0.25 * [+0.12, +0.38]",
+            "-2.00 [-5.00, +1.00]",
+        ]
+    ]
 
 
 def test_the_tables_name_the_backbone_and_what_they_compare_with() -> None:
@@ -120,8 +150,9 @@ def test_photos_without_truth_get_no_errors(capsys: pytest.CaptureFixture[str]) 
     known = {name: POSES[name] for name in ("num_poses", "count", "ring_score")}
     found = tables(views(row("soft", **SEEN)) | {"poses": known}, capsys)
     assert [[cells[0] for cells in table] for table in found] == [
-        ["number", "ring score ↑"], ["soft"],
-    ]  # fmt: skip
+        ["number", "ring score ↑"],
+        ["soft"],
+    ]
     assert len(found[1][0]) == 6  # against the photo, since there is no truth
 
 

@@ -24,14 +24,26 @@ from mirage.runs.folder import RunFolder
 
 SHARDS = ["images", "images.source=shards", "images.min_count=3", "images.min_side=16"]
 TINY = [
-    "backbone=effnet_lite", "backbone.size=32", "backbone.layers=[2,3]", "parts.count=8",
-    "poses.count=4", "poses.dims=16", "poses.restarts=2", "poses.discoveries=1",
-]  # fmt: skip
+    "backbone=effnet_lite",
+    "backbone.size=32",
+    "backbone.layers=[2,3]",
+    "parts.count=8",
+    "poses.count=4",
+    "poses.dims=16",
+    "poses.restarts=2",
+    "poses.discoveries=1",
+]
 TRAINING = [
-    "data.resolution=16", "data.batch_size=8", "data.balance=0", "data.mirror=false",
-    "model.channels=[32,64]", "model.layers_per_block=1", "model.attention_levels=[1]",
-    "train.warmup_steps=1", "refine.steps=0",
-]  # fmt: skip
+    "data.resolution=16",
+    "data.batch_size=8",
+    "data.balance=0",
+    "data.mirror=false",
+    "model.channels=[32,64]",
+    "model.layers_per_block=1",
+    "model.attention_levels=[1]",
+    "train.warmup_steps=1",
+    "refine.steps=0",
+]
 
 
 def shared(*words: str) -> str:
@@ -68,8 +80,11 @@ def posed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     assert mirage("poses", f"run={root / 'posed'}") == 0
     manifest = pq.read_table(root / "posed/images/manifest.parquet").to_pylist()
     outlier = pq.read_table(root / "posed/poses/labels.parquet")["outlier"].to_pylist()
-    names = [row["path"] for row, odd in zip(manifest, outlier, strict=True)
-             if row["split"] == TRAIN and not odd]  # fmt: skip
+    names = [
+        row["path"]
+        for row, odd in zip(manifest, outlier, strict=True)
+        if row["split"] == TRAIN and not odd
+    ]
     photos = [np.asarray(Image.open(io.BytesIO(pictures[name]))) for name in names]
     return root / "posed", sorted(map(hash_pixels, photos))
 
@@ -82,10 +97,14 @@ def test_an_epoch_holds_every_training_photo_once(
     assert len(photos) % 8 and len(set(photos)) == len(photos)
     steps = -(-2 * len(photos) // 8)  # two epochs
     words = [
-        "train", *TRAINING, f"train.steps={steps}", "images.frame=none", f"run={run}",
+        "train",
+        *TRAINING,
+        f"train.steps={steps}",
+        "images.frame=none",
+        f"run={run}",
         "train.callbacks.seen._target_=seen_photos.SeenPhotos",
         f"train.callbacks.seen.folder={tmp_path / 'seen'}",
-    ]  # fmt: skip
+    ]
     (shared if world == 2 else mirage)(*words)
     by_rank = [file.read_text().splitlines() for file in sorted((tmp_path / "seen").iterdir())]
     assert [len(lines) for lines in by_rank] == [8 * steps // world] * world
@@ -107,8 +126,16 @@ def photos(tmp_path: Path) -> Path:
 
 def look_at(path: str | Path, run: Path) -> str:
     """What stages after the images depend on."""
-    assert mirage("images", f"images.path={path}", "images.min_count=3", f"run={run}",
-                  "images.min_side=16") == 0  # fmt: skip
+    assert (
+        mirage(
+            "images",
+            f"images.path={path}",
+            "images.min_count=3",
+            f"run={run}",
+            "images.min_side=16",
+        )
+        == 0
+    )
     return RunFolder(run).key("images")
 
 

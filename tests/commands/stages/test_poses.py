@@ -137,23 +137,31 @@ def test_too_few_photos_are_refused_before_anything_is_looked_at(
 
 
 GOOD = {
-    "num_poses": 12, "ring_score": 0.98, "mean_confidence": 0.76, "circle_found": True,
-    "span": [0.0, 360.0], "outliers": 31, "num_images": 1000,
+    "num_poses": 12,
+    "ring_score": 0.98,
+    "mean_confidence": 0.76,
+    "circle_found": True,
+    "span": [0.0, 360.0],
+    "outliers": 31,
+    "num_images": 1000,
     "groups": {"shared": 0.68, "smaller": 0.3},
-}  # fmt: skip
+}
 
 
-@pytest.mark.parametrize(("changes", "pictures"), [
-    ({}, []),
-    ({"ring_score": 0.68}, ["montage.png"]),
-    ({"ring_score": 0.85}, []),
-    ({"span": [0.0, 180.0], "ring_score": 0.1}, ["ring.png"]),
-    ({"circle_found": False, "ring_score": 0.2}, ["ring.png"]),
-    ({"outliers": 60}, ["doubts.png"]),
-    ({"groups": {"shared": 0.54, "smaller": 0.2}}, ["montage.png"]),
-    ({"groups": {"shared": 0.54, "smaller": 0.05}}, []),
-    ({"outliers": 60, "ring_score": 0.31}, ["montage.png", "doubts.png"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "pictures"),
+    [
+        ({}, []),
+        ({"ring_score": 0.68}, ["montage.png"]),
+        ({"ring_score": 0.85}, []),
+        ({"span": [0.0, 180.0], "ring_score": 0.1}, ["ring.png"]),
+        ({"circle_found": False, "ring_score": 0.2}, ["ring.png"]),
+        ({"outliers": 60}, ["doubts.png"]),
+        ({"groups": {"shared": 0.54, "smaller": 0.2}}, ["montage.png"]),
+        ({"groups": {"shared": 0.54, "smaller": 0.05}}, []),
+        ({"outliers": 60, "ring_score": 0.31}, ["montage.png", "doubts.png"]),
+    ],
+)
 def test_what_is_doubtful_is_told_with_the_picture_to_look_at(
     changes: dict[str, Any], pictures: list[str]
 ) -> None:

@@ -23,9 +23,12 @@ from mirage.shape.views import ObjectViews
 
 ROUND = np.arange(8) * 45.0
 FEW = [
-    "images.source=turntable", "images.turntable.objects=4", "images.turntable.views=4",
-    "images.turntable.workers=1", "images.min_count=8",
-]  # fmt: skip
+    "images.source=turntable",
+    "images.turntable.objects=4",
+    "images.turntable.views=4",
+    "images.turntable.workers=1",
+    "images.min_count=8",
+]
 BRIEF = ["shape.views=8", "shape.voxels=8000", "shape.steps=20", "shape.rays=512"]
 
 

@@ -20,8 +20,9 @@ def run(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def of_photo(run: Path) -> dict[str, tuple[str, int]]:
     """Photo → its folder, and when its views were made."""
     found = [(path, json.loads(path.read_text())) for path in run.glob("views/*/views.json")]
-    return {facts["reference"]: (path.parent.name, path.stat().st_mtime_ns)
-            for path, facts in found}  # fmt: skip
+    return {
+        facts["reference"]: (path.parent.name, path.stat().st_mtime_ns) for path, facts in found
+    }
 
 
 def test_photos_of_one_name_keep_a_folder_each(

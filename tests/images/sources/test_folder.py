@@ -38,8 +38,16 @@ def test_pictures_that_are_not_read_are_told(tmp_path: Path) -> None:
 
 
 def test_the_systems_own_pictures_are_left_out(tmp_path: Path) -> None:
-    save(tmp_path, "a.jpg", "._a.jpg", ".thumbnails/a.jpg", "@eaDir/a.jpg", "b/__MACOSX/._a.jpg",
-         "#recycle/b.jpg", ".git/config")  # fmt: skip
+    save(
+        tmp_path,
+        "a.jpg",
+        "._a.jpg",
+        ".thumbnails/a.jpg",
+        "@eaDir/a.jpg",
+        "b/__MACOSX/._a.jpg",
+        "#recycle/b.jpg",
+        ".git/config",
+    )
     photos, left = listed(tmp_path)
     assert photos == ["a.jpg"]
     assert set(left) == {"._a.jpg", ".thumbnails", "@eaDir", "b/__MACOSX", "#recycle", ".git"}
@@ -86,8 +94,15 @@ def test_a_folder_that_cannot_be_read_is_told(
 
 
 def test_runs_and_sweeps_among_the_photos_are_left_out(tmp_path: Path) -> None:
-    save(tmp_path, "a.jpg", "runs/mine/poses/montage.png", "runs/many/plot.png",
-         "runs/many/_shared/0a1b/images/1.png", "dataset/b.jpg", "_shared/c.jpg")  # fmt: skip
+    save(
+        tmp_path,
+        "a.jpg",
+        "runs/mine/poses/montage.png",
+        "runs/many/plot.png",
+        "runs/many/_shared/0a1b/images/1.png",
+        "dataset/b.jpg",
+        "_shared/c.jpg",
+    )
     for run in ("runs/mine", "runs/many/_shared/0a1b"):
         save_config(Config(run=str(tmp_path / run)))
     (tmp_path / "dataset/config.yaml").write_text("name: cars\ngroup: x\n")

@@ -17,18 +17,21 @@ PLAIN = 'path,azimuth,object_id\ncars/1.png,12.5,a\ncars/2.png,,"b, c"\n'
 SEMICOLONS = PLAIN.replace('"b, c"', "b; c").replace(",", ";").replace("b; c", '"b, c"')
 
 
-@pytest.mark.parametrize("data", [
-    PLAIN.encode(),
-    codecs.BOM_UTF8 + PLAIN.encode(),
-    PLAIN.encode("utf-16"),
-    PLAIN.replace("\n", "\r\n").encode(),
-    PLAIN.replace("path,azimuth", " Path , AZIMUTH").encode(),
-    SEMICOLONS.replace("12.5", "12,5").encode(),
-    b"sep=;\n" + SEMICOLONS.encode(),
-    SEMICOLONS.replace(";", "\t").encode(),
-    PLAIN.replace("/", "\\").encode(),
-    (PLAIN + ",,\n\n").encode(),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        PLAIN.encode(),
+        codecs.BOM_UTF8 + PLAIN.encode(),
+        PLAIN.encode("utf-16"),
+        PLAIN.replace("\n", "\r\n").encode(),
+        PLAIN.replace("path,azimuth", " Path , AZIMUTH").encode(),
+        SEMICOLONS.replace("12.5", "12,5").encode(),
+        b"sep=;\n" + SEMICOLONS.encode(),
+        SEMICOLONS.replace(";", "\t").encode(),
+        PLAIN.replace("/", "\\").encode(),
+        (PLAIN + ",,\n\n").encode(),
+    ],
+)
 def test_all_ways_to_write_a_table_are_read_alike(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "cars").mkdir()
     for name in "12":
@@ -60,11 +63,14 @@ def test_a_file_that_is_not_there_is_refused_and_the_rest_is_used(tmp_path: Path
     assert [entry.refused.split(":")[0] for entry in entries] == ["", *["missing"] * 3]
 
 
-@pytest.mark.parametrize(("data", "told"), [
-    ("path\nKäfer.png\n".encode("latin-1"), "UTF-8"),
-    (b"", "no column named path"),
-    (b"path\n" + b"x" * 200_000, "not a CSV"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("path\nKäfer.png\n".encode("latin-1"), "UTF-8"),
+        (b"", "no column named path"),
+        (b"path\n" + b"x" * 200_000, "not a CSV"),
+    ],
+)
 def test_what_is_no_table_is_told(data: bytes, told: str, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_bytes(data)
     with pytest.raises(MirageError, match=told):

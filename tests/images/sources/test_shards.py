@@ -108,9 +108,17 @@ def test_members_are_where_tarfile_says(tmp_path: Path) -> None:
 
 def test_samples_are_told_apart_as_webdataset_does(tmp_path: Path) -> None:
     members = [
-        "__index__", "left/1.jpg", "left/1.seg.png", "right/1.JPEG", "right/1.json", "no_suffix",
-        ".hidden.png", "v1.0/2.png", "./3.jpg", "./3.json",
-    ]  # fmt: skip
+        "__index__",
+        "left/1.jpg",
+        "left/1.seg.png",
+        "right/1.JPEG",
+        "right/1.json",
+        "no_suffix",
+        ".hidden.png",
+        "v1.0/2.png",
+        "./3.jpg",
+        "./3.json",
+    ]
     content = {
         "right/1.json": b'{"azimuth": -30, "split": "heldout", "viewpoint": " side"}',
         "./3.json": b'{"object_id": 7}',
@@ -126,9 +134,15 @@ def test_samples_are_told_apart_as_webdataset_does(tmp_path: Path) -> None:
 
 def test_a_folder_that_was_packed_keeps_all_its_photos(tmp_path: Path) -> None:
     photos = [
-        "Shot at 10.30.12.png", "Shot at 10.31.05.png", "car.1.jpg", "car.2.jpg", "deep/my.car.png",
-        "deep/my.dog.png", "v1.2/Photo 1. Mai.JPG", os.fsdecode(b"caf\xe9.1.png"),
-    ]  # fmt: skip
+        "Shot at 10.30.12.png",
+        "Shot at 10.31.05.png",
+        "car.1.jpg",
+        "car.2.jpg",
+        "deep/my.car.png",
+        "deep/my.dog.png",
+        "v1.2/Photo 1. Mai.JPG",
+        os.fsdecode(b"caf\xe9.1.png"),
+    ]
     facts = ("Shot at 10.30.12.json", "deep/my.car.json")
     for name in (*photos, *facts, ".thumbnails/car.1.jpg", "deep/._my.car.png"):
         path = tmp_path / "folder" / name
@@ -140,8 +154,9 @@ def test_a_folder_that_was_packed_keeps_all_its_photos(tmp_path: Path) -> None:
     good = {name: entry for name, entry in entries.items() if not entry.refused}
     assert set(good) == {f"x.tar/{name}" for name in [*photos[:-1], "caf\\xe9.1.png"]}
     assert {name for name, entry in good.items() if entry.azimuth == 7} == {
-        "x.tar/Shot at 10.30.12.png", "x.tar/deep/my.car.png",
-    }  # fmt: skip
+        "x.tar/Shot at 10.30.12.png",
+        "x.tar/deep/my.car.png",
+    }
     (left,) = set(entries) - set(good)
     assert left == "x.tar/.thumbnails/car.1.jpg" and entries[left].refused.startswith("hidden")
     source = open_source("shards", str(tmp_path / "x.tar"))

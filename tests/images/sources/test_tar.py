@@ -94,8 +94,10 @@ def test_any_name_can_be_listed_and_read(tmp_path: Path, mode: str) -> None:
     assert [entry.path for entry in good] == ["caf\\xe9.png", *names[1:]]
     assert [source.read(entry) for entry in good] == list(map(os.fsencode, names))
     assert [entry.refused.split(":")[0] for entry in entries[3:]] == [
-        "hidden, or in a folder of the system", "hidden, or in a folder of the system", "not read",
-    ]  # fmt: skip
+        "hidden, or in a folder of the system",
+        "hidden, or in a folder of the system",
+        "not read",
+    ]
 
 
 def test_tar_cut_short_keeps_what_came_before(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from mirage.evaluation.figures import FIGURES
 from mirage.evaluation.view_cases import view_cases
 from mirage.evaluation.view_figures import RunPhotos, measure_views
 from mirage.evaluation.view_tables import view_tables
-from mirage.generation.turner import Turner
+from mirage.generation.view_generator import ViewGenerator
 from mirage.metrics.registry import METRICS
 from mirage.runs.folder import RunFolder, hash_of, read_json, replacing, save_picture, write_json
 from mirage.runs.request import Request
@@ -89,19 +89,21 @@ def _measure(config: Config, folder: RunFolder, rows: dict[str, Config]) -> dict
     chosen = replace(
         config.evaluate, seed=ablation.seed, objects=ablation.objects, views=ablation.views
     )
-    turner = Turner.open(folder["model"])
-    azimuths = pose_azimuths(turner.bank.ring, ablation.views)
+    generator = ViewGenerator.open(folder["model"])
+    azimuths = pose_azimuths(generator.bank.ring, ablation.views)
     alignment = None if known is None else RingAlignment(**known)
     drawn_views = replace(
-        config.views, seed=ablation.seed, references=ablation.objects,
+        config.views,
+        seed=ablation.seed,
+        references=ablation.objects,
         photos=max(row.views.photos for row in rows.values()),
-    )  # fmt: skip
+    )
     drawn = replace(config, evaluate=chosen, views=drawn_views)
-    cases = view_cases(drawn, folder, turner, azimuths, alignment)
+    cases = view_cases(drawn, folder, generator, azimuths, alignment)
     first, *others = rows
     pairs = [(first, other) for other in others]
     photos = RunPhotos.open(config, folder)
-    return measure_views(rows, pairs, photos, turner, cases, azimuths, ablation.seed)
+    return measure_views(rows, pairs, photos, generator, cases, azimuths, ablation.seed)
 
 
 def _draw(figures: dict[str, Any], names: list[str]) -> Any:

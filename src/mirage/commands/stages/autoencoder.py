@@ -88,9 +88,13 @@ def _fit(config: Config, folder: RunFolder, sources: Sequence[RunFolder]) -> Pat
     sets = gather_photos(settings, sources)
     data = CroppedPhotos(sets, settings.crop, settings.zoom, rows, settings.steps, settings.seed)
     precision = settle_precision(
-        settings, autoencoder, rows, where, ranks,
+        settings,
+        autoencoder,
+        rows,
+        where,
+        ranks,
         lambda network, rows: reconstruct_noise(network, rows, settings.crop),
-    )  # fmt: skip
+    )
     settings = replace(settings, precision=precision)
     record = record_of(replace(config, autoencoder=settings), folder, STAGE)
     trainer = resumable_trainer(settings, where, settings.batch_size, record)

@@ -30,19 +30,12 @@ from mirage.evaluation.figures import (
 )
 from mirage.evaluation.known_azimuths import measure_truth
 from mirage.evaluation.pose_figures import measure_poses
+from mirage.evaluation.smoothness import measure_smoothness
 from mirage.evaluation.view_cases import view_cases
 from mirage.evaluation.view_figures import COPY, NEAREST, RunPhotos, measure_views
-from mirage.evaluation.view_turns import measure_turns
-from mirage.generation.turner import Turner
-from mirage.generation.turning import with_mode
-from mirage.runs.folder import (
-    SUMMARY_FILE,
-    RunFolder,
-    hash_of,
-    read_json,
-    save_picture,
-    write_json,
-)
+from mirage.generation.sampling import with_mode
+from mirage.generation.view_generator import ViewGenerator
+from mirage.runs.folder import SUMMARY_FILE, RunFolder, hash_of, read_json, save_picture, write_json
 from mirage.runs.request import Request
 from mirage.sampler.targets import pose_azimuths
 from mirage.tracking.record import record_evaluation
@@ -58,11 +51,20 @@ def run(request: Request) -> str:
     config, folder = request.config, request.folder
     has_model = folder.is_done("model")
     key = hash_of(
-        "evaluate", _VERSION, folder.key("model") if has_model else folder.key("poses"),
-        config.views, config.evaluate.seed, config.evaluate.objects, config.evaluate.photos,
-        config.evaluate.baselines, config.evaluate.views, config.evaluate.modes,
-        config.evaluate.turn, config.evaluate.second_reader, _truth_key(config),
-    )  # fmt: skip
+        "evaluate",
+        _VERSION,
+        folder.key("model") if has_model else folder.key("poses"),
+        config.views,
+        config.evaluate.seed,
+        config.evaluate.objects,
+        config.evaluate.photos,
+        config.evaluate.baselines,
+        config.evaluate.views,
+        config.evaluate.modes,
+        config.evaluate.turn,
+        config.evaluate.second_reader,
+        _truth_key(config),
+    )
     path = folder["evaluate"] / FIGURES
     ranks = join_ranks()
 
@@ -126,15 +128,15 @@ def _measure(config: Config, folder: RunFolder, has_model: bool, ranks: Ranks) -
         return {"poses": poses, "views": []}
     if alignment is not None:
         poses["alignment"] = asdict(alignment)
-    turner = Turner.open(folder["model"])
-    azimuths = pose_azimuths(turner.bank.ring, config.evaluate.views)
-    cases = view_cases(config, folder, turner, azimuths, alignment)
+    generator = ViewGenerator.open(folder["model"])
+    azimuths = pose_azimuths(generator.bank.ring, config.evaluate.views)
+    cases = view_cases(config, folder, generator, azimuths, alignment)
     rows = {mode: with_mode(config, mode) for mode in config.evaluate.modes}
     pairs = list(combinations(rows, 2)) + [(b, mode) for b in (COPY, NEAREST) for mode in rows]
     seed = config.evaluate.seed
     keep = folder["evaluate"] / TURNED
     photos = RunPhotos.open(config, folder)
-    figures = measure_views(rows, pairs, photos, turner, cases, azimuths, seed, keep)
+    figures = measure_views(rows, pairs, photos, generator, cases, azimuths, seed, keep)
     if config.evaluate.turn:
-        figures["turn"] = measure_turns(config, turner, cases, seed, join_ranks())
+        figures["turn"] = measure_smoothness(config, generator, cases, seed, join_ranks())
     return {"poses": poses} | figures

@@ -97,8 +97,14 @@ def _discover(config: Config, folder: RunFolder, ranks: Ranks) -> None:
     work = _work_folder(config, folder, ranks)
     described = describe(
         lambda ids: images.batches(ids, config.backbone.size, config.backbone.batch_size),
-        len(images), train, backbone, config.parts, config.poses, work, ranks,
-    )  # fmt: skip
+        len(images),
+        train,
+        backbone,
+        config.parts,
+        config.poses,
+        work,
+        ranks,
+    )
     if ranks.is_first:
         with threads_of_machine(ranks):
             _find_poses(config, folder, images, backbone, described)
@@ -212,9 +218,13 @@ def assign_images(
 
 
 def _relate_to_pretrained(
-    config: Config, images: ImageSet, backbone: Backbone, bank: PoseBank, sample: IntArray,
+    config: Config,
+    images: ImageSet,
+    backbone: Backbone,
+    bank: PoseBank,
+    sample: IntArray,
     sampled: FloatArray,
-) -> tuple[PoseBank, dict[str, Any]]:  # fmt: skip
+) -> tuple[PoseBank, dict[str, Any]]:
     """Turn the new ring the way the pretrained one runs, as far as the two agree on the sample.
 
     Offset and direction of a ring are free, so they are chosen to be those that the weights know.
@@ -228,5 +238,7 @@ def _relate_to_pretrained(
     if agreement.holds and not config.poses.anchors:
         bank = bank.reoriented(match.alignment.offset, match.alignment.direction)
     return bank, asdict(agreement) | {
-        "name": config.pretrained, "holds": agreement.holds, "verdict": str(agreement),
-    }  # fmt: skip
+        "name": config.pretrained,
+        "holds": agreement.holds,
+        "verdict": str(agreement),
+    }

@@ -19,7 +19,7 @@ from mirage.generation.kept_object import FACTS, save_object
 from mirage.generation.kept_views import read_orbit
 from mirage.generation.object_views import object_views, settings_of
 from mirage.generation.references import find_references
-from mirage.generation.turner import Turner
+from mirage.generation.view_generator import ViewGenerator
 from mirage.generation.weights import Weights, find_weights
 from mirage.runs.folder import VIEWS_FILE, RunFolder, hash_of, read_json
 from mirage.runs.request import Request
@@ -46,7 +46,7 @@ def run(request: Request) -> str:
         _turn(config, folder, weights, named)
         orbits = _orbits(config, folder)
     mine = orbits[ranks.rank :: ranks.world]
-    turner: Turner | None = None
+    generator: ViewGenerator | None = None
     new, wrong = 0, {}
     for source in show_progress(mine, "objects", len(mine)):
         target = folder["shape"] / source.name
@@ -54,10 +54,10 @@ def run(request: Request) -> str:
         key = hash_of(config.shape, views_key)
         if _is_made(target, key):
             continue
-        turner = turner or Turner.open(weights.folder)
+        generator = generator or ViewGenerator.open(weights.folder)
         try:
             orbit = read_orbit(source)
-            seen = object_views(orbit, _azimuths_found(source), turner)
+            seen = object_views(orbit, _azimuths_found(source), generator)
             made = reconstruct(seen, settings_of(config.shape), device())
             origin = {"key": key, "views_of": source.name, "views_key": views_key}
             save_object(made, orbit.azimuth, target, origin)
@@ -92,11 +92,11 @@ def _turn(config: Config, folder: RunFolder, weights: Weights, named: bool) -> N
     if named:
         log.info(views_command.run(Request("views", given=config)))
         return
-    turner = Turner.open(weights.folder)
-    found, _ = find_references(config, folder, turner, weights.own)
+    generator = ViewGenerator.open(weights.folder)
+    found, _ = find_references(config, folder, generator, weights.own)
     references = [replace(each, name=f"{each.name}-{count}") for each in found]
     log.info(f"turning {len(references)} held-out photos, {count} views each")
-    views_command.turn_references(config, folder, turner, weights, references)
+    views_command.turn_references(config, folder, generator, weights, references)
 
 
 def _orbits(config: Config, folder: RunFolder) -> list[Path]:

@@ -33,8 +33,13 @@ log = logging.getLogger(__name__)
 
 # These do not change what training computes, or only how far it goes.
 _MAY_CHANGE = (
-    "steps", "checkpoint_minutes", "validate_every", "callbacks", "compile", "gpu_memory",
-)  # fmt: skip
+    "steps",
+    "checkpoint_minutes",
+    "validate_every",
+    "callbacks",
+    "compile",
+    "gpu_memory",
+)
 
 
 def run(request: Request) -> str:
@@ -89,9 +94,14 @@ def identify(config: Config, poses: str) -> str:
         for section in (config.data, config.train)
     )
     return hash_of(
-        "train", poses, config.images.framing, data, identify_autoencoder(config.model),
-        config.pretrained, train,
-    )  # fmt: skip
+        "train",
+        poses,
+        config.images.framing,
+        data,
+        identify_autoencoder(config.model),
+        config.pretrained,
+        train,
+    )
 
 
 def _fit(config: Config, folder: RunFolder) -> None:

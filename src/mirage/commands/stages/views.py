@@ -12,11 +12,11 @@ from mirage.core.errors import MirageError
 from mirage.core.progress import counting
 from mirage.distributed.ranks import join_ranks
 from mirage.drawing.films import save_webp
-from mirage.drawing.panels import contact_sheet, turning_sheet
+from mirage.drawing.panels import contact_sheet, film_sheet
 from mirage.generation.kept_views import SHEET, is_made, read_orbit, save_views
 from mirage.generation.references import Reference, find_references
-from mirage.generation.turner import Turner
-from mirage.generation.turning import TOGETHER, make_views
+from mirage.generation.sampling import TOGETHER, generate_views
+from mirage.generation.view_generator import ViewGenerator
 from mirage.generation.weights import Weights, as_advised, find_weights
 from mirage.runs.folder import RunFolder, hash_of, save_picture, write_json
 from mirage.runs.request import Request
@@ -38,14 +38,14 @@ def run(request: Request) -> str:
         config = as_advised(config, weights.folder)
         if ranks.is_first:
             log.info(f"views: no model is trained in this run, so {config.pretrained} turns")
-    turner = Turner.open(weights.folder)
-    references, refused = find_references(config, folder, turner, weights.own)
-    turn_references(config, folder, turner, weights, references)
+    generator = ViewGenerator.open(weights.folder)
+    references, refused = find_references(config, folder, generator, weights.own)
+    turn_references(config, folder, generator, weights, references)
     if config.views.reference == "heldout" and ranks.is_first:
         write_json(folder["views"] / "heldout.json", [r.name for r in references])
         orbits = [read_orbit(folder["views"] / r.name) for r in references]
         save_picture(folder["views"] / SHEET, contact_sheet(orbits, config.views.num_views))
-        save_webp(turning_sheet(orbits), folder["views"] / TURNING)
+        save_webp(film_sheet(orbits), folder["views"] / TURNING)
     if refused and ranks.is_first:
         raise _refusal(refused, len(references), folder["views"])
     where = folder["views"] if len(references) > 1 else folder["views"] / references[0].name
@@ -53,9 +53,12 @@ def run(request: Request) -> str:
 
 
 def turn_references(
-    config: Config, folder: RunFolder, turner: Turner, weights: Weights,
+    config: Config,
+    folder: RunFolder,
+    generator: ViewGenerator,
+    weights: Weights,
     references: Sequence[Reference],
-) -> None:  # fmt: skip
+) -> None:
     """Turn the references whose views are not there yet, into folders of their names.
 
     Processes turn a share each; all must call this, and all return when every one is turned.
@@ -67,7 +70,7 @@ def turn_references(
     missing = [r for r in mine if not is_made(targets[r.name], keys[r.name])]
     with counting("views", len(mine), done=len(mine) - len(missing)) as count:
         for start in range(0, len(missing), TOGETHER):
-            for made in make_views(turner, missing[start : start + TOGETHER], config):
+            for made in generate_views(generator, missing[start : start + TOGETHER], config):
                 name = made.reference.name
                 with folder.held(f"views/{name}"):
                     save_views(made, config.views, targets[name], keys[name])

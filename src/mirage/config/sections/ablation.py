@@ -28,6 +28,8 @@ class AblationConfig:
         for name in self.figures:
             one_of("ablation.figures", name, [metric.name for metric in OF_ROWS])
         require(
-            bool(self.name) or not self.rows, "ablation.name", "rows without a name",
+            bool(self.name) or not self.rows,
+            "ablation.name",
+            "rows without a name",
             "name the ablation: its table is kept below that name",
-        )  # fmt: skip
+        )

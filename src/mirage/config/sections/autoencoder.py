@@ -39,14 +39,24 @@ class AutoencoderConfig:
 
     def __post_init__(self) -> None:
         require(
-            self.factor in (4, 8), "autoencoder.factor", f"{self.factor} is not a choice",
+            self.factor in (4, 8),
+            "autoencoder.factor",
+            f"{self.factor} is not a choice",
             "use 4, which keeps more, or 8, which is a quarter of the work for the model",
-        )  # fmt: skip
+        )
         one_of("autoencoder.precision", self.precision)
         positive(
-            "autoencoder", self, "latent_channels", "size", "crop", "steps", "batch_size",
-            "learning_rate", "gradient_clip", "validate_every",
-        )  # fmt: skip
+            "autoencoder",
+            self,
+            "latent_channels",
+            "size",
+            "crop",
+            "steps",
+            "batch_size",
+            "learning_rate",
+            "gradient_clip",
+            "validate_every",
+        )
         for name in ("channels", "layers"):
             value = getattr(self, name)
             require(
@@ -58,25 +68,29 @@ class AutoencoderConfig:
             )
         for wide, narrow in pairwise(self.channels[: self.levels]):
             require(
-                4 * wide % narrow == 0, "autoencoder.channels",
+                4 * wide % narrow == 0,
+                "autoencoder.channels",
                 f"{narrow} does not divide four times the {wide} of the level before",
-            )  # fmt: skip
+            )
         last = self.channels[self.levels - 1]
         require(
-            last % self.latent_channels == 0, "autoencoder.latent_channels",
+            last % self.latent_channels == 0,
+            "autoencoder.latent_channels",
             f"{self.latent_channels} do not divide the {last} of the last level",
-        )  # fmt: skip
+        )
         require(self.zoom >= 1.0, "autoencoder.zoom", f"{self.zoom} is below 1")
         for name in ("crop", "size"):
             value = getattr(self, name)
             require(
-                value % self.factor == 0, f"autoencoder.{name}",
+                value % self.factor == 0,
+                f"autoencoder.{name}",
                 f"{value} px is no multiple of autoencoder.factor={self.factor}",
-            )  # fmt: skip
+            )
         require(
-            self.crop <= self.size, "autoencoder.crop",
+            self.crop <= self.size,
+            "autoencoder.crop",
             f"{self.crop} px is more than autoencoder.size={self.size}",
-        )  # fmt: skip
+        )
         for name in ("noise", "edges", "weight_decay", "warmup_steps", "checkpoint_minutes"):
             value = getattr(self, name)
             require(value >= 0, f"autoencoder.{name}", f"{value} is negative")

@@ -18,6 +18,8 @@ class ShapeConfig:
     def __post_init__(self) -> None:
         positive("shape", self, "views", "steps", "rays")
         require(
-            self.voxels >= 8_000, "shape.voxels", f"{self.voxels} voxels show no object",
+            self.voxels >= 8_000,
+            "shape.voxels",
+            f"{self.voxels} voxels show no object",
             "use 20000 to 500000",
-        )  # fmt: skip
+        )

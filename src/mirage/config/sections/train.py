@@ -33,13 +33,7 @@ class TrainConfig:
         one_of("train.weight", self.weight)
         one_of("train.precision", self.precision)
         positive(
-            "train",
-            self,
-            "steps",
-            "learning_rate",
-            "gradient_clip",
-            "p_std",
-            "validate_every",
+            "train", self, "steps", "learning_rate", "gradient_clip", "p_std", "validate_every"
         )
         minutes = self.checkpoint_minutes
         require(minutes >= 0, "train.checkpoint_minutes", f"{minutes} is negative")

@@ -85,9 +85,11 @@ class ViewsConfig:
     def __post_init__(self) -> None:
         one_of("views.mode", self.mode)
         require(
-            0.0 <= self.start <= 1.0, "views.start", f"{self.start} is not in [0, 1]",
+            0.0 <= self.start <= 1.0,
+            "views.start",
+            f"{self.start} is not in [0, 1]",
             "1 starts every view from the photo's noise, 0 each from its own",
-        )  # fmt: skip
+        )
         one_of("views.noise", self.noise)
         one_of("views.background", self.background)
         one_of("views.placement", self.placement)

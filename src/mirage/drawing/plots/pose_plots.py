@@ -46,11 +46,19 @@ def stability_curve(
     axes.fill_between(place, low, high, color=MUTED, alpha=0.2, linewidth=0)
     axes.plot(place, bits, color=INK, linewidth=1.6, marker="o", ms=3.5)
     axes.axhline(OPEN_BITS, color=MUTED, linewidth=1.0, linestyle="--")
-    axes.text(0, OPEN_BITS, " 1 bit: a choice between two poses", color=MUTED, fontsize=8,
-              va="bottom")  # fmt: skip
+    axes.text(
+        0, OPEN_BITS, " 1 bit: a choice between two poses", color=MUTED, fontsize=8, va="bottom"
+    )
     taken = counts == chosen
-    axes.plot(place[taken], bits[taken], color=ACCENT, marker="o", ms=9, linestyle="none",
-              label=f"{chosen} poses chosen")  # fmt: skip
+    axes.plot(
+        place[taken],
+        bits[taken],
+        color=ACCENT,
+        marker="o",
+        ms=9,
+        linestyle="none",
+        label=f"{chosen} poses chosen",
+    )
     axes.set_xticks(place, [str(count) for count in counts])
     axes.set_ylim(bottom=0.0, top=1.1 * max(OPEN_BITS, float(high.max(initial=0.0))))
     add_legend(axes, loc="lower right")
@@ -78,8 +86,13 @@ def pose_sizes(counts: IntArray, azimuth: FloatArray) -> Image.Image:
     figure = new_figure(width=max(7.6, 0.3 * len(sizes)))
     axes = add_axes(figure, "pose, and its azimuth", "photos")
     axes.bar(place, sizes, color=np.where(weak, ACCENT, MUTED), width=0.75)
-    axes.axhline(WEAK * float(np.median(sizes)), color=ACCENT, linewidth=1.0, linestyle="--",
-                 label="a quarter of the median: below it a pose is weak")  # fmt: skip
+    axes.axhline(
+        WEAK * float(np.median(sizes)),
+        color=ACCENT,
+        linewidth=1.0,
+        linestyle="--",
+        label="a quarter of the median: below it a pose is weak",
+    )
     for x, size, is_weak in zip(place, sizes, weak, strict=True):
         if is_weak:
             axes.text(
@@ -115,8 +128,15 @@ def reliability_plot(
     left.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle="--")
     left.plot(at, right, color=INK, linewidth=1.6, marker="o", ms=4)
     for x, y, n in zip(at, right, number, strict=True):
-        left.annotate(f"{n:.0f}", (x, y), xytext=(0, 5), textcoords="offset points",
-                      color=MUTED, fontsize=7, ha="center")  # fmt: skip
+        left.annotate(
+            f"{n:.0f}",
+            (x, y),
+            xytext=(0, 5),
+            textcoords="offset points",
+            color=MUTED,
+            fontsize=7,
+            ha="center",
+        )
     left.set_xlim(0, 1.02)
     left.set_ylim(0, 1.1)
     left.yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -153,8 +173,15 @@ def found_against_true(
         true, circular_difference(found, true), s=3, color=INK, alpha=strength, linewidths=0
     )
     middles, medians = bin_medians(found, true, NUM_BINS)
-    right.plot(middles, circular_difference(medians, middles), color=ACCENT, linewidth=1.6,
-               marker="o", ms=3, label="median of those within 90°")  # fmt: skip
+    right.plot(
+        middles,
+        circular_difference(medians, middles),
+        color=ACCENT,
+        linewidth=1.6,
+        marker="o",
+        ms=3,
+        label="median of those within 90°",
+    )
     right.set_xlim(0, 360)
     right.set_ylim(-60, 60)
     add_legend(right, loc="upper right")

@@ -63,9 +63,17 @@ def _draw_lines(axes: Axes, lines: Sequence[Series]) -> None:
         at, mean, spread = (np.asarray(v, float)[order] for v in (line.x, line.mean, line.spread))
         colour = _COLOURS[index % len(_COLOURS)]
         axes.errorbar(
-            at, mean, np.nan_to_num(spread), color=colour, linewidth=1.4, marker="o", markersize=4,
-            elinewidth=1.0, capsize=2.5, label=line.name,
-        )  # fmt: skip
+            at,
+            mean,
+            np.nan_to_num(spread),
+            color=colour,
+            linewidth=1.4,
+            marker="o",
+            markersize=4,
+            elinewidth=1.0,
+            capsize=2.5,
+            label=line.name,
+        )
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -76,9 +84,17 @@ def _draw_dots(axes: Axes, names: Sequence[str], lines: Sequence[Series]) -> Non
     for index, line in enumerate(lines):
         at = [names.index(_name(name)) for name in line.x]
         axes.errorbar(
-            line.mean, at, xerr=np.nan_to_num(line.spread), color=_COLOURS[index % len(_COLOURS)],
-            linestyle="", marker="o", markersize=4.5, elinewidth=1.0, capsize=2.5, label=line.name,
-        )  # fmt: skip
+            line.mean,
+            at,
+            xerr=np.nan_to_num(line.spread),
+            color=_COLOURS[index % len(_COLOURS)],
+            linestyle="",
+            marker="o",
+            markersize=4.5,
+            elinewidth=1.0,
+            capsize=2.5,
+            label=line.name,
+        )
         axes.axvline(line.mean[0], color=_COLOURS[index % len(_COLOURS)], linewidth=0.8, alpha=0.5)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)

@@ -14,18 +14,72 @@ from mirage.images.sources.listing import read_number
 
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 SUFFIXES = HEIC_SUFFIXES | {
-    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".bmp", ".dib", ".gif",
-    ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".jpx", ".avif",
-    ".pcx", ".psd", ".sgi", ".qoi", ".dds",
-}  # fmt: skip
-_OTHER_PICTURES = frozenset({
-    ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw", ".x3f", ".raw",
-    ".jxl", ".jxr", ".exr", ".hdr", ".pfm", ".fits", ".svg", ".eps", ".xcf", ".psb", ".ico",
-})  # fmt: skip
-_OF_SYSTEM = frozenset({
-    "@eadir", "#recycle", "@recycle", "$recycle.bin", "__macosx", "lost+found",
-    "system volume information",
-})  # fmt: skip
+    ".png",
+    ".apng",
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".mpo",
+    ".webp",
+    ".bmp",
+    ".dib",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".pnm",
+    ".tga",
+    ".jp2",
+    ".j2k",
+    ".jpx",
+    ".avif",
+    ".pcx",
+    ".psd",
+    ".sgi",
+    ".qoi",
+    ".dds",
+}
+_OTHER_PICTURES = frozenset(
+    {
+        ".cr2",
+        ".cr3",
+        ".nef",
+        ".arw",
+        ".dng",
+        ".raf",
+        ".orf",
+        ".rw2",
+        ".pef",
+        ".srw",
+        ".x3f",
+        ".raw",
+        ".jxl",
+        ".jxr",
+        ".exr",
+        ".hdr",
+        ".pfm",
+        ".fits",
+        ".svg",
+        ".eps",
+        ".xcf",
+        ".psb",
+        ".ico",
+    }
+)
+_OF_SYSTEM = frozenset(
+    {
+        "@eadir",
+        "#recycle",
+        "@recycle",
+        "$recycle.bin",
+        "__macosx",
+        "lost+found",
+        "system volume information",
+    }
+)
 
 
 def is_hidden(name: str) -> bool:

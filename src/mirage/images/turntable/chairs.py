@@ -108,10 +108,16 @@ def _back(chair: ChairDesign) -> list[ColouredMesh]:
         return (foot - chair.recline * share, y, chair.seat_height + chair.back_height * share)
 
     posts = [
-        rod(at(s * side, 0.0), at(s * side, 1.0), chair.leg_radius, chair.frame, MATTE,
-            chair.leg_roundness)
+        rod(
+            at(s * side, 0.0),
+            at(s * side, 1.0),
+            chair.leg_radius,
+            chair.frame,
+            MATTE,
+            chair.leg_roundness,
+        )
         for s in (-1, 1)
-    ]  # fmt: skip
+    ]
     if chair.back == "ladder":
         shares = np.linspace(0.25, 0.95, chair.num_bars)
         bars = [rod(at(-side, s), at(side, s), 0.026, chair.seat, MATTE, 0.15) for s in shares]

@@ -55,11 +55,7 @@ class ObjectSpec:
 
 
 def sample_objects(
-    category: str,
-    num_objects: int,
-    seed: int,
-    stream: str = "train",
-    variant: str = "plain",
+    category: str, num_objects: int, seed: int, stream: str = "train", variant: str = "plain"
 ) -> list[ObjectSpec]:
     """Draw objects; object i depends on (category, seed, stream, i) alone, not on the count.
 

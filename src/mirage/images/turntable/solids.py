@@ -125,10 +125,7 @@ def superellipse(num_points: int, power: float) -> FloatArray:
     side, along = quarter.astype(int) % 4, (quarter % 1.0) * 2.0 - 1.0
     one = np.ones(num_points)
     square = np.stack(
-        [
-            np.choose(side, [one, -along, -one, along]),
-            np.choose(side, [along, one, -along, -one]),
-        ],
+        [np.choose(side, [one, -along, -one, along]), np.choose(side, [along, one, -along, -one])],
         axis=1,
     )
     radius = (np.abs(square) ** power).sum(axis=1, keepdims=True) ** (1.0 / power)
@@ -195,11 +192,7 @@ def rod(
 
 
 def sweep(
-    path: FloatArray,
-    radius: float,
-    colour: Colour,
-    finish: Finish = MATTE,
-    roundness: float = 1.0,
+    path: FloatArray, radius: float, colour: Colour, finish: Finish = MATTE, roundness: float = 1.0
 ) -> ColouredMesh:
     """A bar along the [R, 3] `path`, closed at both ends; section as in `rod`."""
     outline = superellipse(16, 2.0 / max(roundness, 0.08)) * radius

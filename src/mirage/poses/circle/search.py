@@ -25,8 +25,8 @@ from mirage.distributed.threads import map_in_threads
 from mirage.poses.circle.crowds import crowd_weights
 from mirage.poses.circle.curve import START_WIDTH, Curve, even_and_odd, fit_curve
 from mirage.poses.circle.held_out import HeldOutRidge
+from mirage.poses.circle.initialisation import first_guesses
 from mirage.poses.circle.splits import splits
-from mirage.poses.circle.starts import first_guesses
 
 EVENED = 0.5  # how far photos that crowd count less where curves compare
 DIMS = 60  # principal coordinates of either part in a full fit
@@ -61,9 +61,13 @@ class Photos:
     """
 
     def __init__(
-        self, descriptors: FloatArray, mirrored: FloatArray, seed: int, dims: int = DIMS,
+        self,
+        descriptors: FloatArray,
+        mirrored: FloatArray,
+        seed: int,
+        dims: int = DIMS,
         evened: float = EVENED,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.descriptors, self.mirrored = descriptors, mirrored
         self.even, self.odd = even_and_odd(descriptors, mirrored, dims)
         self.weight = crowd_weights(descriptors, mirrored, evened)  # of photos in a fit
@@ -74,9 +78,13 @@ class Photos:
         return HeldOutRidge(self.descriptors, self.mirrored, self._seed)
 
     def fit(
-        self, start: FloatArray, dims: int, harmonics: Sequence[int], rounds: int,
+        self,
+        start: FloatArray,
+        dims: int,
+        harmonics: Sequence[int],
+        rounds: int,
         width: float = START_WIDTH,
-    ) -> Curve:  # fmt: skip
+    ) -> Curve:
         """`fit_curve` to the first `dims` coordinates of either part."""
         even, odd = self.even[:, :dims], self.odd[:, :dims]
         return fit_curve(even, odd, start, harmonics, rounds, width, self.weight)

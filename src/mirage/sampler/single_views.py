@@ -22,7 +22,7 @@ from mirage.sampler.solve import SOLVERS
 
 
 @torch.no_grad()
-def turn_each(
+def sample_single_views(
     denoiser: PoseDenoiser,
     photos: KeptArray,
     own: PoseCondition,

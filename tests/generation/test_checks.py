@@ -12,8 +12,8 @@ import torch
 from mirage.config import BackboneConfig
 from mirage.core.contracts import ByteArray, FloatArray, Framing, PoseLabels, PoseRing
 from mirage.core.errors import MirageError
-from mirage.generation import refuse
-from mirage.generation.refuse import Judge, RefusedPictures
+from mirage.generation import checks as refuse
+from mirage.generation.checks import Judge, RefusedPictures
 from mirage.runs.folder import RunFolder
 
 SIDE = 32
@@ -61,9 +61,13 @@ class Explainer:
 def labels(confidence: float = 0.9, outlier: bool = False) -> PoseLabels:
     weight = np.array([[0.6, 0.3, 0.1]])
     return PoseLabels(
-        np.array([2]), np.array([confidence]), np.array([175.0]), np.array([[2, 1, 3]]), weight,
+        np.array([2]),
+        np.array([confidence]),
+        np.array([175.0]),
+        np.array([[2, 1, 3]]),
+        weight,
         np.array([outlier]),
-    )  # fmt: skip
+    )
 
 
 def mask(cut: bool = False) -> FloatArray:
@@ -84,11 +88,14 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return make
 
 
-@pytest.mark.parametrize(("found", "shown", "says"), [
-    (labels(outlier=True), mask(), "another object"),
-    (labels(), mask(cut=True), "57% of the border"),
-    (labels(confidence=0.01), mask(), "confidence 0.01"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("found", "shown", "says"),
+    [
+        (labels(outlier=True), mask(), "another object"),
+        (labels(), mask(cut=True), "57% of the border"),
+        (labels(confidence=0.01), mask(), "confidence 0.01"),
+    ],
+)
 def test_each_fault_is_said_with_the_nearest_poses_and_a_picture(
     judge: Any, tmp_path: Path, found: PoseLabels, shown: FloatArray, says: str
 ) -> None:

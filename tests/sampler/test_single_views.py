@@ -11,8 +11,8 @@ from views_settings import views_config
 from mirage.core.contracts import PoseCondition, PosedPhoto, PoseRing
 from mirage.model.codec import PIXELS
 from mirage.model.denoiser import PoseDenoiser
-from mirage.sampler.each import turn_each
 from mirage.sampler.orbit import sample_orbit
+from mirage.sampler.single_views import sample_single_views
 from mirage.sampler.targets import between_poses
 
 CONFIG = views_config(steps=4, mode="soft", pose_guidance=1.5)
@@ -27,7 +27,7 @@ def test_each_view_is_that_of_an_orbit(
     asked, target = [2, 2, 0], [180.0, 200.0, 5.0]
     own = PoseCondition(torch.tensor(pose), torch.tensor(azimuth))
     targets = between_poses(ring, np.array(target))
-    views = PIXELS.show(turn_each(denoiser, photos, own, targets, CONFIG)).numpy()
+    views = PIXELS.show(sample_single_views(denoiser, photos, own, targets, CONFIG)).numpy()
     for i, view in enumerate(views):
         posed, goal = PosedPhoto(photos[i], pose[i], azimuth[i]), np.array([target[i]])
         orbit = sample_orbit(denoiser, ring, [posed], goal, CONFIG)

@@ -17,8 +17,8 @@ from mirage.core.contracts import ByteArray
 from mirage.distributed.ranks import ALONE, Ranks
 from mirage.drawing.tables import Table, metric_table
 from mirage.evaluation.view_cases import Case
-from mirage.generation.turner import Turner
-from mirage.generation.turning import turn
+from mirage.generation.sampling import sample
+from mirage.generation.view_generator import ViewGenerator
 from mirage.metrics.intervals import bootstrap
 from mirage.metrics.registry import TURNS
 from mirage.metrics.views import turn_steps
@@ -27,20 +27,20 @@ from mirage.sampler.targets import nearest_pose, ring_azimuths
 _OBJECTS = 6  # of those that views are measured on
 
 
-def measure_turns(
-    config: Config, turner: Turner, cases: Sequence[Case], seed: int, ranks: Ranks = ALONE
+def measure_smoothness(
+    config: Config, generator: ViewGenerator, cases: Sequence[Case], seed: int, ranks: Ranks = ALONE
 ) -> dict[str, Any]:
     """Of the default mode and of true renders: mean step, largest over mean, border over inside.
 
     A step is the root mean square difference of a view to the next, in levels of 255. Processes
     share the objects; all must call this.
     """
-    ring = turner.bank.ring
+    ring = generator.bank.ring
     cases = cases[:_OBJECTS]
     mine = ranks.share(len(cases))
     references = [cases[index].reference for index in mine]
     asked = [ring_azimuths(ring, config.evaluate.turn, of.first.azimuth) for of in references]
-    orbits = turn(turner, references, asked, config) if references else []
+    orbits = sample(generator, references, asked, config) if references else []
     measured: dict[int, dict[str, dict[str, float]]] = {}
     for index, orbit, azimuths in zip(mine, orbits, asked, strict=True):
         case = cases[index]
@@ -82,8 +82,8 @@ def _summary(rows: Sequence[dict[str, float]], seed: int) -> dict[str, Any]:
     return summary
 
 
-def turn_tables(turns: dict[str, Any] | None) -> list[Table]:
-    """What `measure_turns` gave as a table; none where nothing was measured."""
+def smoothness_tables(turns: dict[str, Any] | None) -> list[Table]:
+    """What `measure_smoothness` gave as a table; none where nothing was measured."""
     if not turns:
         return []
     rows = [((row["of"],), row | {"intervals": _intervals(row)}) for row in turns["rows"]]

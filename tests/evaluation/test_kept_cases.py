@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mirage.core.errors import MirageError
-from mirage.evaluation.turned import TurnedObject
+from mirage.evaluation.kept_cases import KeptCase
 
 
 def test_objects_come_back_as_they_were_and_damage_is_told(tmp_path: Path) -> None:
@@ -22,8 +22,8 @@ def test_objects_come_back_as_they_were_and_damage_is_told(tmp_path: Path) -> No
         {"soft": {"psnr": 18.5}, "true renders": {}},
     )
     azimuth, pose = np.array([0.0, 10.5, 350.0]), np.array([2, 0, 1])
-    TurnedObject("car 7", photo, 2, azimuth, pose, rows, scores).save(tmp_path)
-    again = TurnedObject.load(tmp_path)
+    KeptCase("car 7", photo, 2, azimuth, pose, rows, scores).save(tmp_path)
+    again = KeptCase.load(tmp_path)
     assert (again.name, again.photo_pose, again.scores) == ("car 7", 2, scores)
     assert again.azimuth.tolist() == azimuth.tolist() and again.pose.tolist() == [2, 0, 1]
     np.testing.assert_array_equal(again.photo, photo)
@@ -32,4 +32,4 @@ def test_objects_come_back_as_they_were_and_damage_is_told(tmp_path: Path) -> No
         np.testing.assert_array_equal(again.rows[row], frames)
     (tmp_path / "true_renders.png").write_bytes(b"half")
     with pytest.raises(MirageError, match="cannot be read"):
-        TurnedObject.load(tmp_path)
+        KeptCase.load(tmp_path)

@@ -17,7 +17,7 @@ FACTS = "turned.json"
 
 
 @dataclass(frozen=True)
-class TurnedObject:
+class KeptCase:
     """One object in M rows of settings, at the same V azimuths in all.
 
     Attributes:
@@ -44,12 +44,17 @@ class TurnedObject:
             file = re.sub(r"\W+", "_", row) + ".png"
             save_picture(folder / file, Image.fromarray(np.concatenate(list(frames), axis=1)))
             rows.append({"row": row, "file": file, "scores": dict(self.scores[row])})
-        facts = {"name": self.name, "photo_pose": self.photo_pose, "rows": rows,
-                 "azimuth": self.azimuth.tolist(), "pose": self.pose.tolist()}  # fmt: skip
+        facts = {
+            "name": self.name,
+            "photo_pose": self.photo_pose,
+            "rows": rows,
+            "azimuth": self.azimuth.tolist(),
+            "pose": self.pose.tolist(),
+        }
         write_json(folder / FACTS, facts)
 
     @classmethod
-    def load(cls, folder: Path) -> TurnedObject:
+    def load(cls, folder: Path) -> KeptCase:
         """Read one that was saved.
 
         Raises:

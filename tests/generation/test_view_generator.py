@@ -9,8 +9,8 @@ from made_up_photos import MadeUpBackbone, MadeUpBank
 from views_settings import views_config
 
 from mirage.config import ViewsConfig
-from mirage.generation import turner as module
-from mirage.generation.turner import Turner
+from mirage.generation import view_generator as module
+from mirage.generation.view_generator import ViewGenerator
 from mirage.model.denoiser import PoseDenoiser
 
 
@@ -26,11 +26,11 @@ def test_precision_is_measured_once_where_it_pays_and_is_left_open(
         return "bf16", "measured"
 
     monkeypatch.setattr(module, "faster_precision", measure)
-    turner = Turner(make_denoiser(), MadeUpBank(), MadeUpBackbone())  # type: ignore[arg-type]
-    assert turner.settled(ViewsConfig(), 10) == ViewsConfig()
-    assert turner.settled(views_config(precision="fp32"), 10_000).sampler.precision == "fp32"
+    generator = ViewGenerator(make_denoiser(), MadeUpBank(), MadeUpBackbone())  # type: ignore[arg-type]
+    assert generator.settled(ViewsConfig(), 10) == ViewsConfig()
+    assert generator.settled(views_config(precision="fp32"), 10_000).sampler.precision == "fp32"
     assert not measured
-    assert [turner.settled(ViewsConfig(), 10_000).sampler.precision for _ in range(2)] == [
+    assert [generator.settled(ViewsConfig(), 10_000).sampler.precision for _ in range(2)] == [
         "bf16"
     ] * 2
     assert len(measured) == 1

@@ -10,15 +10,15 @@ from processes import share_out
 
 from mirage.config import Config
 from mirage.core.contracts import ByteArray, FloatArray, PosedPhoto, PoseRing
-from mirage.evaluation import view_turns
+from mirage.evaluation import smoothness
+from mirage.evaluation.smoothness import measure_smoothness, smoothness_tables
 from mirage.evaluation.view_cases import Case
-from mirage.evaluation.view_turns import measure_turns, turn_tables
 from mirage.generation.references import Reference
 
 RING = PoseRing(np.array([0.0, 90.0, 180.0, 270.0]), 0.9)
 
 
-class Turner:
+class ViewGenerator:
     class bank:  # noqa: N801
         ring = RING
 
@@ -44,12 +44,12 @@ def case_called(name: str) -> Case:
 
 @pytest.mark.parametrize("jump", [0.0, 60.0])
 def test_a_jump_at_a_poses_border_shows(jump: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    def turn(turner: Any, references: Any, azimuths: Any, config: Any) -> list[Turned]:
+    def sample(generator: Any, references: Any, azimuths: Any, config: Any) -> list[Turned]:
         return [Turned(film(asked, jump)) for asked in azimuths]
 
-    monkeypatch.setattr(view_turns, "turn", turn)
-    case, turner = case_called("a"), Turner()
-    turns = measure_turns(Config(), turner, [case, case], 0)  # type: ignore[arg-type]
+    monkeypatch.setattr(smoothness, "sample", sample)
+    case, generator = case_called("a"), ViewGenerator()
+    turns = measure_smoothness(Config(), generator, [case, case], 0)  # type: ignore[arg-type]
     rows = {row["of"]: row for row in turns["rows"]}
     assert rows["true renders"]["border"] == pytest.approx(1.0, abs=0.1)
     assert rows["true renders"]["largest"] < 1.6
@@ -57,9 +57,9 @@ def test_a_jump_at_a_poses_border_shows(jump: float, monkeypatch: pytest.MonkeyP
         assert rows["soft"]["border"] > 5 and rows["soft"]["largest"] > 3
     else:
         assert rows["soft"] == rows["true renders"] | {"of": "soft"}
-    (table,) = turn_tables(turns)
+    (table,) = smoothness_tables(turns)
     assert [row[0] for row in table.rows] == ["soft", "true renders"]
-    assert turn_tables(None) == []
+    assert smoothness_tables(None) == []
 
 
 def test_processes_share_the_objects_and_find_what_one_finds(
@@ -67,15 +67,15 @@ def test_processes_share_the_objects_and_find_what_one_finds(
 ) -> None:
     turned: list[str] = []
 
-    def turn(turner: Any, references: Any, azimuths: Any, config: Any) -> list[Turned]:
+    def sample(generator: Any, references: Any, azimuths: Any, config: Any) -> list[Turned]:
         turned.extend(of.name for of in references)
         pairs = zip(references, azimuths, strict=True)
         return [Turned(film(asked, 10.0 * int(of.name))) for of, asked in pairs]
 
-    monkeypatch.setattr(view_turns, "turn", turn)
-    cases, turner = [case_called(str(i)) for i in range(5)], Turner()
-    alone = measure_turns(Config(), turner, cases, 0)  # type: ignore[arg-type]
+    monkeypatch.setattr(smoothness, "sample", sample)
+    cases, generator = [case_called(str(i)) for i in range(5)], ViewGenerator()
+    alone = measure_smoothness(Config(), generator, cases, 0)  # type: ignore[arg-type]
     turned.clear()
-    shared = share_out(2, lambda ranks: measure_turns(Config(), turner, cases, 0, ranks))  # type: ignore[arg-type]
+    shared = share_out(2, lambda ranks: measure_smoothness(Config(), generator, cases, 0, ranks))  # type: ignore[arg-type]
     assert shared == [alone, alone]
     assert sorted(turned) == ["0", "1", "2", "3", "4"]

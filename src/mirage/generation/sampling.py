@@ -13,8 +13,8 @@ from mirage.core.contracts import FloatArray, Orbit, PoseRing
 from mirage.generation.best_of import Scores, best_of, sample_settings
 from mirage.generation.kept_views import Views
 from mirage.generation.references import Reference
-from mirage.generation.turner import Turner
-from mirage.sampler.orbit import Turn, sample_orbits
+from mirage.generation.view_generator import ViewGenerator
+from mirage.sampler.orbit import OrbitRequest, sample_orbits
 from mirage.sampler.targets import ring_azimuths
 
 # Objects that are turned together: small batches leave a GPU idle, and even a CPU takes twice as
@@ -22,48 +22,50 @@ from mirage.sampler.targets import ring_azimuths
 TOGETHER = 8
 
 
-def make_views(turner: Turner, references: Sequence[Reference], config: Config) -> list[Views]:
+def generate_views(
+    generator: ViewGenerator, references: Sequence[Reference], config: Config
+) -> list[Views]:
     """The objects from all round, or from where `views.azimuths` says."""
-    ring = turner.bank.ring
+    ring = generator.bank.ring
     azimuths = [target_azimuths(ring, each.first.azimuth, config.views) for each in references]
-    turned = turn_and_score(turner, references, azimuths, config)
+    sampled = sample_and_score(generator, references, azimuths, config)
     return [
-        Views(reference, orbit, turner.read_poses(orbit.frames), scores)
-        for reference, (orbit, scores) in zip(references, turned, strict=True)
+        Views(reference, orbit, generator.read_poses(orbit.frames), scores)
+        for reference, (orbit, scores) in zip(references, sampled, strict=True)
     ]
 
 
-def turn(
-    turner: Turner,
+def sample(
+    generator: ViewGenerator,
     references: Sequence[Reference],
     azimuths: Sequence[FloatArray],
     config: Config,
 ) -> list[Orbit]:
     """The references' views, each at its azimuths on the ring, the best of `views.best_of`."""
-    return [orbit for orbit, _ in turn_and_score(turner, references, azimuths, config)]
+    return [orbit for orbit, _ in sample_and_score(generator, references, azimuths, config)]
 
 
-def turn_and_score(
-    turner: Turner,
+def sample_and_score(
+    generator: ViewGenerator,
     references: Sequence[Reference],
     azimuths: Sequence[FloatArray],
     config: Config,
 ) -> list[tuple[Orbit, Scores | None]]:
-    """As `turn`, with the scores that it chose by; None where there was nothing to choose."""
+    """As `sample`, with the scores that it chose by; None where there was nothing to choose."""
     asked = sum(len(each) for each in azimuths) * config.views.sampler.steps * config.views.best_of
-    views = turner.settled(config.views, asked)
+    views = generator.settled(config.views, asked)
     shown = [reference.photos[: views.photos] for reference in references]
 
-    turns = [Turn(*each) for each in zip(shown, azimuths, strict=True)]
+    requests = [OrbitRequest(*each) for each in zip(shown, azimuths, strict=True)]
 
     samples = [
-        sample_orbits(turner.denoiser, turner.bank.ring, turns, settings)
+        sample_orbits(generator.denoiser, generator.bank.ring, requests, settings)
         for settings in sample_settings(views)
     ]
     if len(samples) == 1:
         return [(orbit, None) for orbit in samples[0]]
     return [
-        best_of(drawn, [turner.read_poses(orbit.frames) for orbit in drawn])
+        best_of(drawn, [generator.read_poses(orbit.frames) for orbit in drawn])
         for drawn in zip(*samples, strict=True)
     ]
 

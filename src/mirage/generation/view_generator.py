@@ -26,7 +26,7 @@ _MANY = 200  # pictures through the network, below which they have passed before
 
 
 @dataclass(frozen=True)
-class Turner:
+class ViewGenerator:
     """A trained model with the bank that reads poses for it.
 
     Attributes:
@@ -41,7 +41,7 @@ class Turner:
     framing: Framing = field(default_factory=Framing)
 
     @classmethod
-    def open(cls, model: Path) -> Turner:
+    def open(cls, model: Path) -> ViewGenerator:
         """Load model/ and its bank onto the GPU, or the CPU where there is none."""
         pipeline = load_pipeline(model)
         bank = PoseBank.load(model / BANK)
