@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mirage.core.contracts import FloatArray
+from mirage.images.turntable import palette
 from mirage.images.turntable.palette import sample_contrast, sample_paint, shade
 from mirage.images.turntable.solids import (
     GLASS,
@@ -24,12 +25,6 @@ from mirage.images.turntable.solids import (
 
 STYLES = ("sedan", "hatch", "suv", "pickup")
 PATTERNS = ("plain", "roof", "two_tone", "stripe", "belt", "door")
-GLASS_COLOUR: Colour = (28, 36, 46)
-RUBBER: Colour = (22, 22, 24)
-GRILLE: Colour = (18, 19, 22)
-HEADLIGHT: Colour = (255, 250, 225)
-TAIL_LIGHT: Colour = (225, 12, 18)
-PLATE: Colour = (240, 240, 235)
 
 
 @dataclass(frozen=True)
@@ -191,7 +186,7 @@ def _paint_body(car: CarDesign, body: ColouredMesh) -> ColouredMesh:
     elif car.pattern == "door":
         door = (x < car.cabin[0] - 0.25) & (x > car.cabin[0] - 1.25) & side
         body = body.painted(door & (z > car.clearance + 0.1), car.second)
-    body = body.painted(facing[:, 2] < -0.4, RUBBER)
+    body = body.painted(facing[:, 2] < -0.4, palette.RUBBER)
     return body.painted((z < car.clearance + 0.09) & side, (34, 34, 37))
 
 
@@ -228,7 +223,7 @@ def _cabin(car: CarDesign) -> list[ColouredMesh]:
     end_glass = ~is_side & (np.abs(b) < 0.88)
     high = (level >= 4) & (level < 21)
     glass = (side_glass | end_glass) & high
-    shell = shell.painted(glass, GLASS_COLOUR)
+    shell = shell.painted(glass, palette.GLASS_COLOUR)
     if car.pattern == "stripe":
         centre = shell.centroids()
         top = (level >= 22) & (np.abs(centre[:, 1]) < 0.3) & (np.abs(centre[:, 1]) > 0.05)
@@ -243,11 +238,11 @@ def _front(car: CarDesign) -> list[ColouredMesh]:
     lamp = (0.22, car.lamp_width, car.lamp_height)
     low = car.clearance + 0.14
     grille_width = max(2.0 * (side - car.lamp_width / 2.0) - 0.06, 0.4)
-    meshes = [block((x - 0.1, s * side, z), lamp, HEADLIGHT, LAMP, 0.4) for s in (-1, 1)]
-    meshes.append(block((x - 0.05, 0.0, z), (0.14, grille_width, car.lamp_height), GRILLE))
+    meshes = [block((x - 0.1, s * side, z), lamp, palette.HEADLIGHT, LAMP, 0.4) for s in (-1, 1)]
+    meshes.append(block((x - 0.05, 0.0, z), (0.14, grille_width, car.lamp_height), palette.GRILLE))
     meshes.append(block((x - 0.1, 0.0, low), (0.26, car.width * 0.93, 0.2), car.bumper))
-    meshes.append(block((x, 0.0, low + 0.02), (0.1, car.width * 0.55, 0.1), GRILLE))
-    meshes.append(block((x + 0.03, 0.0, low + 0.17), (0.06, 0.5, 0.12), PLATE))
+    meshes.append(block((x, 0.0, low + 0.02), (0.1, car.width * 0.55, 0.1), palette.GRILLE))
+    meshes.append(block((x + 0.03, 0.0, low + 0.17), (0.06, 0.5, 0.12), palette.PLATE))
     return meshes
 
 
@@ -259,11 +254,17 @@ def _rear(car: CarDesign) -> list[ColouredMesh]:
     side = car.width / 2.0 - width / 2.0 - 0.04
     low = car.clearance + 0.14
     meshes = [
-        block((x + 0.1, s * side, z - height / 4), (0.24, width, height), TAIL_LIGHT, LAMP, 0.3)
+        block(
+            (x + 0.1, s * side, z - height / 4),
+            (0.24, width, height),
+            palette.TAIL_LIGHT,
+            LAMP,
+            0.3,
+        )
         for s in (-1, 1)
     ]
     meshes.append(block((x + 0.1, 0.0, low), (0.26, car.width * 0.93, 0.2), car.bumper))
-    meshes.append(block((x - 0.01, 0.0, z - 0.12), (0.07, 0.5, 0.13), PLATE))
+    meshes.append(block((x - 0.01, 0.0, z - 0.12), (0.07, 0.5, 0.13), palette.PLATE))
     return meshes
 
 
@@ -284,7 +285,7 @@ def _wheel_pair(car: CarDesign, x: float) -> list[ColouredMesh]:
     for sign in (-1.0, 1.0):
         axes = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -sign], [0.0, sign, 0.0]])  # z → ± y
         centre = (x, sign * (car.width / 2.0 - 0.14), r)
-        pair.append(turned(lathe(tyre, RUBBER, MATTE, 28), axes).moved(centre))
+        pair.append(turned(lathe(tyre, palette.RUBBER, MATTE, 28), axes).moved(centre))
         pair.append(turned(lathe(hub, car.hub, PAINT, 28), axes).moved(centre))
     return pair
 

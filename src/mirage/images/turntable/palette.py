@@ -8,6 +8,14 @@ import numpy as np
 
 from mirage.images.turntable.solids import Colour
 
+# Of what is the same on all cars.
+GLASS_COLOUR: Colour = (28, 36, 46)
+RUBBER: Colour = (22, 22, 24)
+GRILLE: Colour = (18, 19, 22)
+HEADLIGHT: Colour = (255, 250, 225)
+TAIL_LIGHT: Colour = (225, 12, 18)
+PLATE: Colour = (240, 240, 235)
+
 
 def from_hsv(hue: float, saturation: float, value: float) -> Colour:
     """Hue, saturation, value in [0, 1] → sRGB bytes."""
