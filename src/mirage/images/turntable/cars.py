@@ -253,15 +253,9 @@ def _rear(car: CarDesign) -> list[ColouredMesh]:
     width, height = (0.2, 0.38) if car.style in ("suv", "hatch", "pickup") else (0.42, 0.2)
     side = car.width / 2.0 - width / 2.0 - 0.04
     low = car.clearance + 0.14
+    lamp, middle = (0.24, width, height), z - height / 4
     meshes = [
-        block(
-            (x + 0.1, s * side, z - height / 4),
-            (0.24, width, height),
-            palette.TAIL_LIGHT,
-            LAMP,
-            0.3,
-        )
-        for s in (-1, 1)
+        block((x + 0.1, s * side, middle), lamp, palette.TAIL_LIGHT, LAMP, 0.3) for s in (-1, 1)
     ]
     meshes.append(block((x + 0.1, 0.0, low), (0.26, car.width * 0.93, 0.2), car.bumper))
     meshes.append(block((x - 0.01, 0.0, z - 0.12), (0.07, 0.5, 0.13), palette.PLATE))
