@@ -22,6 +22,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "backbone.name": ("dinov2", "effnet_lite"),
     "backbone.precision": _PRECISIONS,
     "autoencoder.precision": _PRECISIONS,
+    "model.network": ("unet",),
     "train.weight": ("edm", "min_snr", "flow"),
     "train.precision": _PRECISIONS,
     # What of the photo is used: nothing; the noise that it inverts to, where views start; its keys

@@ -10,7 +10,7 @@ from mirage.core.contracts import PoseCondition, check_shape
 from mirage.model.codec import PIXELS, Codec
 from mirage.model.conditioning import PoseEmbedding
 from mirage.model.scaling import edm_scaling
-from mirage.model.unet import build_unet, embedding_dim
+from mirage.model.unet import NETWORKS, embedding_dim
 
 # c_noise lies in about [-1, 1]; diffusers' sinusoidal time features expect steps in [0, 1000].
 _NOISE_TO_TIME = 250.0
@@ -38,7 +38,7 @@ class PoseDenoiser(nn.Module):
         cls, config: ModelConfig, resolution: int, num_poses: int, codec: Codec = PIXELS
     ) -> PoseDenoiser:
         """A denoiser with fresh weights, drawn from torch's global generator."""
-        unet = build_unet(config, codec.grid(resolution), codec.channels)
+        unet = NETWORKS[config.network](config, codec.grid(resolution), codec.channels)
         embedding = PoseEmbedding(num_poses, config.azimuth_frequencies, embedding_dim(config))
         return cls(unet, embedding, config.sigma_data, codec)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from diffusers import UNet2DModel
 
 from mirage.config import ModelConfig
+from mirage.config.choices import registered
 
 
 def build_unet(
@@ -34,6 +35,10 @@ def build_unet(
         resnet_time_scale_shift="scale_shift",
         class_embed_type="identity",
     )
+
+
+# By model.network: what builds it of the configuration, the size and the channels that it sees.
+NETWORKS = registered("model.network", {"unet": build_unet})
 
 
 def embedding_dim(config: ModelConfig) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from mirage.config import ModelConfig
-from mirage.model.unet import build_unet, embedding_dim
+from mirage.model.unet import NETWORKS, embedding_dim
 
 _PROBE = ModelConfig(channels=[128, 256], layers_per_block=1, attention_levels=[1], norm_groups=32)
 _PROBE_SIDE = 32
@@ -57,7 +57,7 @@ def count_cost(config: ModelConfig, side: int, num_channels: int) -> TrainingCos
         return tensor
 
     with torch.device("meta"):
-        unet = build_unet(config, side, num_channels)
+        unet = NETWORKS[config.network](config, side, num_channels)
         image, pose = (
             torch.empty(1, num_channels, side, side),
             torch.empty(1, embedding_dim(config)),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mirage.config.checks import positive, require
+from mirage.config.checks import one_of, positive, require
 from mirage.config.places import Place
 
 
 @dataclass
 class ModelConfig:
+    network: str = "unet"  # what is inside the denoiser
     channels: list[int] = field(default_factory=lambda: [32, 64, 64])  # per level; each halves H, W
     layers_per_block: int = 2  # residual layers a level
     norm_groups: int = 8  # groups of the group norms
@@ -26,6 +27,7 @@ class ModelConfig:
     dropout: float = 0.0  # in the residual layers
 
     def __post_init__(self) -> None:
+        one_of("model.network", self.network)
         positive(
             "model",
             self,
