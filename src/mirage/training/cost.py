@@ -79,7 +79,7 @@ def measure_speed(device: torch.device, bf16: bool) -> float:
     Takes about a second.
     """
     with torch.random.fork_rng(devices=[]), torch.device(device):
-        unet = build_unet(_PROBE, _PROBE_SIDE).to(memory_format=torch.channels_last)
+        unet = NETWORKS[_PROBE.network](_PROBE, _PROBE_SIDE).to(memory_format=torch.channels_last)
         rows = _PROBE_ROWS[device.type]
         image = torch.zeros(rows, 3, _PROBE_SIDE, _PROBE_SIDE)
         level, pose = torch.zeros(rows), torch.zeros(rows, embedding_dim(_PROBE))
