@@ -48,7 +48,7 @@ def leaves(tree: dict[str, object], prefix: str = "") -> dict[str, object]:
 
 def value_of(config: object, key: str) -> object:
     for name in key.split("."):
-        config = getattr(config, name)
+        config = config[name] if isinstance(config, dict) else getattr(config, name)
     return config
 
 
