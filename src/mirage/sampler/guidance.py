@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from mirage.config import ViewsConfig
+from mirage.config.choices import CHOICES
 from mirage.core.contracts import PoseCondition
 from mirage.sampler.shared import PLAIN, Branch, SharedDenoiser
 from mirage.sampler.solve import Denoise
@@ -25,6 +26,24 @@ from mirage.sampler.solve import Denoise
 UNPOSED = Branch(posed=False)
 # Towards hard attention (arXiv 2312.04337, our reading): D_soft + s (D_hard − D_soft).
 HARD = Branch(hard=True)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of guidance.
+
+    Attributes:
+        branch: how its estimate is made. towards: whether it leads towards that or away from it.
+        modes: of `views.mode`, where it acts.
+    """
+
+    branch: Branch
+    towards: bool = False
+    modes: tuple[str, ...] = CHOICES["views.mode"]
+
+
+# By the field of views.guidance that has the weight and the interval of each.
+GUIDANCES = {"pose": Kind(UNPOSED), "hard": Kind(HARD, towards=True, modes=("hard",))}
 
 
 @dataclass(frozen=True)
@@ -47,17 +66,14 @@ class Guidance:
 
 def guidances(config: ViewsConfig) -> list[Guidance]:
     """The corrections in force in `config.mode`; those of weight 0 cost nothing."""
-    pose, hard = config.guidance.pose, config.guidance.hard
-    active = [Guidance(UNPOSED, pose.weight, as_interval(pose.interval))]
-    if config.mode == "hard":
-        active.append(Guidance(HARD, -hard.weight, as_interval(hard.interval)))
+    active = []
+    for name, kind in GUIDANCES.items():
+        asked = getattr(config.guidance, name)
+        weight = -asked.weight if kind.towards else asked.weight
+        if config.mode in kind.modes:
+            low, high = asked.interval
+            active.append(Guidance(kind.branch, weight, (low, high)))
     return active
-
-
-def as_interval(ends: Sequence[float]) -> tuple[float, float]:
-    """[low, high] of a configuration as a pair."""
-    low, high = ends
-    return low, high
 
 
 def guide(

@@ -33,7 +33,7 @@ FIT = "pad"  # of folders that were written before it was kept in them
 
 
 @dataclass
-class OrbitOutput(BaseOutput):  # type: ignore[misc]
+class OrbitOutput(BaseOutput):
     """images: V PIL images. azimuths: V degrees. poses: V pose numbers."""
 
     images: list[Image.Image]
@@ -41,7 +41,7 @@ class OrbitOutput(BaseOutput):  # type: ignore[misc]
     poses: list[int]
 
 
-class MiragePipeline(DiffusionPipeline):  # type: ignore[misc]
+class MiragePipeline(DiffusionPipeline):
     """Turns the object of a photo through the poses of its ring.
 
     Args:

@@ -55,7 +55,7 @@ class GuidanceConfig:
     )
 
     def __post_init__(self) -> None:
-        for name in ("pose", "hard"):
+        for name in self.__dataclass_fields__:
             interval = getattr(self, name).interval
             require(
                 len(interval) == 2 and 0.0 <= interval[0] <= interval[1],
