@@ -36,7 +36,7 @@ from mirage.poses.erase import colour_eraser, mean_colours
 _CHUNK = 256  # photos of the sample turned into layouts at once
 _MASK_SAMPLE = 256  # photos whose edges tell object from background
 _LAYOUT_SAMPLE = 3000  # layouts the reduction is fitted to
-_COPIED = 2000  # photos of the sample that copies are made of
+_COPIED = 1000  # photos of the sample that copies are made of
 _BLOCK = 16  # batches of a block: at most that much is done again after a kill
 ENCODER_FILE, _ERASER_FILE = "encoder.npz", "eraser.npy"
 
