@@ -21,7 +21,7 @@ from mirage.poses.describe import flip_photos
 
 T = TypeVar("T")
 
-_SMALLER = 1.1  # times smaller than a small one of the bank's: an object that is looked at again
+_SMALLER = 1.25  # times smaller than a small one of the bank's: an object that is looked at again
 _CLOSEST = 0.35  # of the photo's side: closer there is nothing more to see
 
 
