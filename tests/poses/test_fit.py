@@ -12,7 +12,7 @@ import pytest
 from made_up_circles import azimuths, folded, whole
 
 from mirage.config import BackboneConfig, PosesConfig
-from mirage.core.angles import circular_distance
+from mirage.core.angles import align_rings, circular_distance
 from mirage.core.contracts import FloatArray
 from mirage.core.errors import MirageError
 from mirage.parts.codebook import PartCodebook
@@ -200,8 +200,7 @@ def test_poses_are_read_by_colours_that_the_search_did_not_see() -> None:
     np.testing.assert_array_equal(bank.encoder.basis, ENCODER.basis)
     assert bank.circle is not None and np.abs(bank.circle.members[0].whiten[5]).max() > 0.1
     read = bank.assign_descriptors(POINTS, MIRRORED).azimuth
-    error = circular_distance(read, TRUE)
-    assert min(np.median(error), np.median(circular_distance(read, 180.0 - TRUE))) < 5.0
+    assert np.median(align_rings(read, TRUE).error(read, TRUE)) < 5.0
 
 
 def test_where_no_circle_is_found_colours_stay_erased(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ def test_a_damaged_one_is_set_aside(
     last = tmp_path / LAST
     last.write_bytes(damage(last.read_bytes()))
     assert step_of(newest_whole(tmp_path)) == 1
-    assert "is damaged" in capsys.readouterr().out
+    assert "is damaged" in capsys.readouterr().err
     save(tmp_path, 2)  # what is damaged does not push out what is whole
     assert step_of(tmp_path / LAST) == 2 and step_of(tmp_path / BEFORE) == 1
 

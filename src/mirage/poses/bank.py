@@ -49,6 +49,8 @@ class PoseBank:
         choice: why there are that many poses.
         timing_error: degrees, root mean square round the circle, that azimuths may be off because
             the circle is timed wrong (`clock`); None where nothing told.
+        object_sides: the object's longer side over the photo's, in one photo of 20 smaller than
+            the first, in half of them than the second; None unless known.
     """
 
     backbone: BackboneConfig
@@ -64,6 +66,7 @@ class PoseBank:
     outlier_limit: float
     choice: CountChoice
     timing_error: float | None = None
+    object_sides: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         check_shape("ring.azimuth", self.ring.azimuth, (len(self.centroids),))
@@ -234,6 +237,7 @@ class PoseBank:
             "strange": self.outlier_limit,
             "choice": asdict(self.choice),
             "timing_error": self.timing_error,
+            "object_sides": self.object_sides,
         }
         path = Path(path)
         temporary = path.with_name(path.name + ".tmp")
@@ -318,4 +322,5 @@ def _from_parts(tensors: dict[str, FloatArray], facts: dict[str, Any]) -> PoseBa
         outlier_limit=float(facts["strange"]),
         choice=_choice_from(facts["choice"]),
         timing_error=facts.get("timing_error"),  # of banks before there were clocks, none
+        object_sides=tuple(sides) if (sides := facts.get("object_sides")) else None,
     )

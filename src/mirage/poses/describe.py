@@ -36,7 +36,8 @@ from mirage.poses.erase import colour_eraser, mean_colours
 _CHUNK = 256  # photos of the sample turned into layouts at once
 _MASK_SAMPLE = 256  # photos whose edges tell object from background
 _LAYOUT_SAMPLE = 3000  # layouts the reduction is fitted to
-_COPIED = 2000  # photos of the sample that copies are made of
+_COPIED = 1000  # photos of the sample that copies are made of
+_SMALL = 0.05  # of the photos have a smaller object than what counts as a small one
 _BLOCK = 16  # batches of a block: at most that much is done again after a kill
 ENCODER_FILE, _ERASER_FILE = "encoder.npz", "eraser.npy"
 
@@ -52,8 +53,8 @@ class Described:
         encoder: patch features → descriptor.
         eraser: [D, D] takes colour out of descriptors; None where it stays.
         sample: [n] ids of the photos that poses are fitted to, ascending.
-        photos: [N, 2 D + 3] of all photos, by id: descriptors, those of their mirror images, and
-            the figures of their outlines.
+        photos: [N, 2 D + 4] of all photos, by id: descriptors, those of their mirror images, the
+            figures of their outlines, and the longer side of the object over the photo's.
         copied: [m] rows of the sample that copies are of, ascending.
         copies: [m, D] descriptors of the copies, of which every second one is mirrored.
     """
@@ -75,15 +76,17 @@ class Described:
 
     def read_sample(self) -> Sampled:
         """What poses are fitted to; memory holds it."""
-        photos, mirrored, outline = _split(self.photos.take(self.sample))
+        photos, mirrored, outline, side = _split(self.photos.take(self.sample))
         copies = Copies(self.copies.read(), self.copied)
-        return Sampled(photos, mirrored, outline, self.eraser, copies)
+        small, usual = (float(np.quantile(side, share)) for share in (_SMALL, 0.5))
+        return Sampled(photos, mirrored, outline, self.eraser, copies, (small, usual))
 
 
-def _split(described: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """[b, 2 D + 3] → descriptors of photos and of mirror images [b, D], and outlines [b, 3]."""
-    dims = (described.shape[1] - NUM_FIGURES) // 2
-    return described[:, :dims], described[:, dims : 2 * dims], described[:, 2 * dims :]
+def _split(described: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """[b, 2 D + 4] → descriptors of photos and mirror images [b, D], outlines [b, 3], sides [b]."""
+    dims = (described.shape[1] - NUM_FIGURES - 1) // 2
+    photos, mirrored, figures = np.split(described, [dims, 2 * dims], axis=1)
+    return photos, mirrored, figures[:, :-1], figures[:, -1]
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,8 @@ class Sampled:
         outline: [n, 3] figures of their outlines (`outline.outline_figures`), which both share.
         eraser: [D, D] takes colour out of descriptors; None where it stays.
         copies: of some of the photos, if there are any.
+        object_sides: the longer side of the object over the photo's, of a small one and of the
+            median photo; if they are known.
     """
 
     photos: FloatArray
@@ -124,6 +129,7 @@ class Sampled:
     outline: FloatArray
     eraser: FloatArray | None = None
     copies: Copies | None = None
+    object_sides: tuple[float, float] | None = None
 
     def erased(self) -> Sampled:
         """The same photos without their colours, of which a search would make circles."""
@@ -229,11 +235,12 @@ def _patches(batches: Iterable[ImageBatch], backbone: Backbone) -> Iterator[Floa
 
 
 def _describe(images: ByteArray, encoder: LayoutEncoder, backbone: Backbone) -> FloatArray:
-    """[B, H, W, 3] → [B, 2 D + 3]: see `Described.photos`."""
+    """[B, H, W, 3] → [B, 2 D + 4]: see `Described.photos`."""
     features = backbone(np.concatenate([images, flip_photos(images)]))
     photos, mirrored = np.split(encoder(features), 2)
     outline = outline_figures(encoder.masks(features[len(images) :]).cpu().numpy())
-    return np.concatenate([photos, mirrored, outline.astype(np.float32)], axis=1)
+    side = encoder.places(features[: len(images)])[:, -1:]
+    return np.concatenate([photos, mirrored, outline.astype(np.float32), side], axis=1)
 
 
 def _describe_copies(

@@ -50,6 +50,17 @@ class LayoutEncoder:
         """[B, h, w, C] → [B, h, w] in [0, 1], how surely a patch is the object."""
         return self.foreground(features)
 
+    def places(self, features: Tensor) -> FloatArray:
+        """[B, h, w, C] patch features → [B, 3]: where an object's middle is, and its longer side.
+
+        From the left, from the top, and the side: shares of the photo's.
+        """
+        weights = torch.as_tensor(self.weights, device=features.device)
+        mass = (self.codebook.part_maps(features) * weights).sum(dim=-1)
+        x, width = _evenly_filled(mass.sum(dim=1))
+        y, height = _evenly_filled(mass.sum(dim=2))
+        return np.asarray(torch.stack([x, y, torch.maximum(width, height)], dim=1).cpu().numpy())
+
     def __call__(self, features: Tensor) -> FloatArray:
         """[B, h, w, C] patch features → [B, D] fp32 descriptors."""
         layouts = pool_layout(self.codebook.part_maps(features), self.weights, self.grid)
@@ -103,10 +114,21 @@ def object_tents(mass: Tensor, num_cells: int) -> Tensor:
     """
     length = mass.shape[1]
     place = (torch.arange(length, device=mass.device, dtype=mass.dtype) + 0.5) / length
-    share = mass / mass.sum(dim=1, keepdim=True).clamp_min(1e-12)
-    centre = (share * place).sum(dim=1, keepdim=True)
-    spread = (share * (place - centre) ** 2).sum(dim=1, keepdim=True).sqrt()
-    side = (12**0.5 * _BOX_MARGIN * spread).clamp_min(1.0 / length)
+    centre, extent = (value[:, None] for value in _evenly_filled(mass))
+    side = (_BOX_MARGIN * extent).clamp_min(1.0 / length)
     cell = ((place - centre) / side + 0.5) * num_cells - 0.5
     centres = torch.arange(num_cells, device=mass.device, dtype=mass.dtype)
     return (1 - (cell.clamp(0, num_cells - 1)[..., None] - centres).abs()).clamp_min(0)
+
+
+def _evenly_filled(mass: Tensor) -> tuple[Tensor, Tensor]:
+    """Centre and extent [B] of what, evenly filled, has the mean and variance of `mass` [B, L].
+
+    Both are shares of the side that the L patches cover.
+    """
+    length = mass.shape[1]
+    place = (torch.arange(length, device=mass.device, dtype=mass.dtype) + 0.5) / length
+    share = mass / mass.sum(dim=1, keepdim=True).clamp_min(1e-12)
+    centre = (share * place).sum(dim=1)
+    spread = (share * (place - centre[:, None]) ** 2).sum(dim=1).sqrt()
+    return centre, 12**0.5 * spread

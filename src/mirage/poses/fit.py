@@ -79,6 +79,7 @@ def fit_bank(
         outlier_limit=np.inf,
         choice=choice,
         timing_error=None if clock is None else clock.uncertainty,
+        object_sides=sample.object_sides,
     )
     outlier_score = bank.outlier_score(sampled)
     middle = float(np.median(outlier_score))

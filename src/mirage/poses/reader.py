@@ -17,7 +17,7 @@ _HARMONICS = 10
 _DIMS = 256  # principal coordinates of the descriptor that are read, at most
 _WIDTH = 2.0  # degrees about its azimuth that a photo counts for in the fit
 _TRUST = 15.0  # degrees about a reading that count as agreeing with it
-_DOUBT = 2.0  # what the log likelihoods of a curve are divided by, to tell how sure it is
+_INDEPENDENT = 28.0  # coordinates of a descriptor that count as independent, to tell how sure it is
 _COMMON = stations(_STATIONS) * 180.0 / np.pi  # degrees at which all curves of a circle are heard
 _BINS = 24  # of azimuth, by which one curve is timed as another
 ARC = 300.0  # degrees that an arc is spread over: its ends must not look like neighbours
@@ -166,11 +166,15 @@ class CircleReader:
         """[N, D] → [N, S] of common azimuths: the mean of what the curves believe.
 
         A curve alone is sure of nearly every photo, right or wrong: its noise is that of photos
-        on it, of many coordinates that are not independent. So its log likelihood is divided, and
-        where the curves of several discoveries differ, none is believed.
+        on it, of many coordinates that are not independent. So it counts as that of a few, and of
+        fewer still for a photo that is farther from the curve than the noise explains. Where the
+        curves of several discoveries differ, none is believed.
         """
         nats = self._log_likelihoods(descriptors, mirrored)
-        chance: FloatArray = softmax(nats / _DOUBT, axis=2).mean(axis=0)
+        dims = self.members[0].whiten.shape[1]
+        nearest = -2 * nats.max(axis=2, keepdims=True)  # squared distance: of a usual photo, dims
+        doubt = np.maximum(np.maximum(nearest, dims) / _INDEPENDENT, 1.0)
+        chance: FloatArray = softmax(nats / doubt, axis=2).mean(axis=0)
         return chance
 
     def outlier_score(self, descriptors: FloatArray) -> FloatArray:
