@@ -21,7 +21,7 @@ from mirage.drawing.plots.azimuth_truth import AzimuthTruth, error_figures
 from mirage.evaluation.known_azimuths import KnownAzimuths
 from mirage.images.image_set import open_images
 from mirage.poses.anchors import place_anchors
-from mirage.poses.bank import PoseBank
+from mirage.poses.bank_file import load_bank
 from mirage.poses.labels import read_labels
 from mirage.runs.folder import BANK_FILE, LABELS_FILE, RunFolder
 
@@ -31,7 +31,7 @@ _FEWEST = 20  # photos of a pose that a median is taken of
 def main(run: str, table: str, *counts: str) -> None:
     """Print a row for each number of anchors."""
     folder = RunFolder(Path(run))
-    bank = PoseBank.load(folder["poses"] / BANK_FILE)
+    bank = load_bank(folder["poses"] / BANK_FILE)
     labels = read_labels(folder["poses"] / LABELS_FILE)
     known = KnownAzimuths.read(Path(table))
     row_of = {path: row for row, path in enumerate(known.path)}

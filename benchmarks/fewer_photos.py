@@ -22,7 +22,7 @@ from mirage.drawing.plots.azimuth_truth import AzimuthTruth, error_figures
 from mirage.evaluation.known_azimuths import KnownAzimuths
 from mirage.features.backbone import load_backbone
 from mirage.images.image_set import open_images
-from mirage.poses.describe import describe
+from mirage.poses.description.describe import describe
 from mirage.poses.fit import fit_bank
 from mirage.runs.folder import RunFolder
 

@@ -29,7 +29,7 @@ from mirage.distributed.device import device
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.image_set import ImageSet, open_images
 from mirage.poses.bank import PoseBank
-from mirage.poses.describe import describe
+from mirage.poses.description.describe import describe
 from mirage.poses.fit import fit_bank
 from mirage.runs.folder import RunFolder
 

@@ -51,6 +51,7 @@ from mirage.model.codec import PIXELS, Codec, Latents, Patches
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.poses.bank import PoseBank
+from mirage.poses.bank_file import load_bank
 from mirage.poses.labels import read_labels, write_labels
 from mirage.runs.folder import (
     BANK_FILE,
@@ -379,7 +380,7 @@ def leave(config: Config, folder: RunFolder, found: Found) -> None:
     if checkpoint is None:
         found.add(weights="none: no checkpoint was written")
         return
-    bank = PoseBank.load(folder["poses"] / BANK_FILE)
+    bank = load_bank(folder["poses"] / BANK_FILE)
     codec, kept, _ = keep_images(config, folder)
     denoiser = load_averaged(config, bank.num_poses, checkpoint, codec)
     found.attempt("weights", lambda: save_weights(denoiser, OUT))
@@ -488,7 +489,7 @@ def unpack(cache: Path, run: Path) -> None:
 def export(out: Path, run: Path) -> None:
     """RUN/model, as training leaves it, of the weights in OUT; RUN is one that was packed."""
     config, folder = load_config([f"run={run}"]), RunFolder(run)
-    bank = PoseBank.load(folder["poses"] / BANK_FILE)
+    bank = load_bank(folder["poses"] / BANK_FILE)
     codec, _, _ = keep_images(config, folder)
     denoiser = PoseDenoiser.build(config.model, config.data.resolution, bank.num_poses, codec)
     state: dict[str, torch.Tensor] = {}
@@ -528,7 +529,7 @@ def make_up(cache: Path) -> Path:
     images_stage.run(config, folder)
     folder["poses"].mkdir()
     shutil.copyfile(shipped()["turntable_cars"] / BANK, folder["poses"] / BANK_FILE)
-    images, ring = open_images(folder["images"]), PoseBank.load(folder["poses"] / BANK_FILE).ring
+    images, ring = open_images(folder["images"]), load_bank(folder["poses"] / BANK_FILE).ring
     pose, one = np.arange(len(images)) % ring.num_poses, np.ones(len(images), np.float32)
     labels = PoseLabels(
         pose, one, ring.azimuth[pose], pose[:, None], one[:, None], np.zeros(len(images), bool)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from mirage.poses.bank import PoseBank
+from mirage.poses.bank_file import load_bank, save_bank
 from mirage.sampler.export import BANK, export_pipeline, load_pipeline, read_settings
 
 
@@ -35,7 +35,7 @@ def main() -> None:
         read_settings(model),
         dtype=torch.bfloat16,
     )
-    PoseBank.load(model / BANK).save(target / BANK, small=True)
+    save_bank(load_bank(model / BANK), target / BANK, small=True)
     if words is not None:
         card.write_text(words)
     total = 0

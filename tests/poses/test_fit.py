@@ -19,12 +19,13 @@ from mirage.parts.codebook import PartCodebook
 from mirage.parts.foreground import Foreground
 from mirage.poses import fit as fitting
 from mirage.poses.bank import PoseBank
+from mirage.poses.bank_file import load_bank, save_bank
 from mirage.poses.circle.closure import Closure
 from mirage.poses.circle.discovery import Circle, discover_circle
-from mirage.poses.describe import Sampled
-from mirage.poses.descriptor import LayoutEncoder
+from mirage.poses.circle.reader import CircleReader, fit_reader
+from mirage.poses.description.described import Sampled
+from mirage.poses.description.descriptor import LayoutEncoder
 from mirage.poses.fit import fit_bank
-from mirage.poses.reader import CircleReader, fit_reader
 
 EYE = np.eye(4, dtype=np.float32)
 ENCODER = LayoutEncoder(
@@ -157,8 +158,8 @@ def test_an_arc_has_a_low_score_and_a_span() -> None:
 
 
 def test_a_saved_bank_says_the_same(bank: PoseBank, tmp_path: Path) -> None:
-    bank.save(tmp_path / "bank.safetensors")
-    again = PoseBank.load(tmp_path / "bank.safetensors")
+    save_bank(bank, tmp_path / "bank.safetensors")
+    again = load_bank(tmp_path / "bank.safetensors")
     one, other = (b.assign_descriptors(POINTS[:50]) for b in (bank, again))
     for name in ("pose", "azimuth", "confidence", "outlier", "topk_weight"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))

@@ -15,7 +15,7 @@ from mirage.generation.pretrained import shipped
 from mirage.images.squares import go_on
 from mirage.images.turntable.objects import sample_objects
 from mirage.images.turntable.pictures import render
-from mirage.poses.describe import flip_photos
+from mirage.poses.description.describe import flip_photos
 from mirage.poses.photo_reader import PoseReader
 from mirage.sampler.export import BANK
 

@@ -14,7 +14,7 @@ from mirage.features.backbone import load_backbone
 from mirage.images.image_set import open_images
 from mirage.images.manifest import build_manifest
 from mirage.poses.bank import PoseBank
-from mirage.poses.describe import describe
+from mirage.poses.description.describe import describe
 from mirage.poses.fit import fit_bank
 from mirage.sampler.targets import ring_azimuths
 

@@ -23,6 +23,7 @@ from mirage.generation.references import Reference
 from mirage.generation.view_generator import ViewGenerator
 from mirage.model.denoiser import PoseDenoiser
 from mirage.poses.bank import PoseBank
+from mirage.poses.bank_file import load_bank
 from mirage.sampler.export import BANK
 
 pytestmark = pytest.mark.virtual_gpu
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.virtual_gpu
 
 @pytest.fixture(scope="module")
 def bank() -> PoseBank:
-    found = PoseBank.load(shipped()["turntable_cars"] / BANK)
+    found = load_bank(shipped()["turntable_cars"] / BANK)
     return replace(found, backbone=replace(found.backbone, size=64, precision="fp32"))
 
 
@@ -124,7 +125,7 @@ def test_the_figures_of_an_evaluation(gpu: VirtualGPU, bank: PoseBank) -> None:
     lines = {line.split(":")[0] for line in tally.syncs}
     assert lines <= {
         "src/mirage/sampler/orbit.py",
-        "src/mirage/poses/descriptor.py",
+        "src/mirage/poses/description/descriptor.py",
         "src/mirage/metrics/views.py",
         "src/mirage/generation/cost.py",
         "src/mirage/generation/view_reader.py",

@@ -26,7 +26,8 @@ from mirage.images.turntable.pictures import render, render_mask
 from mirage.metrics import poses as metrics
 from mirage.parts.silhouette import SIDE, find_silhouettes
 from mirage.poses.bank import PoseBank
-from mirage.poses.describe import flip_photos
+from mirage.poses.bank_file import load_bank
+from mirage.poses.description.describe import flip_photos
 from mirage.poses.labels import read_labels
 from mirage.poses.ring import ring_from_distances
 from mirage.runs.folder import BANK_FILE, LABELS_FILE, RunFolder
@@ -75,7 +76,7 @@ def fresh_photo(config: Config, spec: ObjectSpec, azimuth: float, side: int) -> 
 
 def measure_poses(config: Config, folder: RunFolder) -> tuple[dict[str, Any], RingAlignment | None]:
     """All figures that can be had, and the ring's alignment with the truth where there is one."""
-    bank = PoseBank.load(folder["poses"] / BANK_FILE)
+    bank = load_bank(folder["poses"] / BANK_FILE)
     if config.images.source != "turntable":
         return _viewpoint_figures(folder), None
     backbone = load_backbone(bank.backbone, device())

@@ -30,7 +30,7 @@ from mirage.generation.sampling import TOGETHER, sample
 from mirage.generation.view_generator import ViewGenerator
 from mirage.images.image_set import ImageSet
 from mirage.metrics import views as metrics
-from mirage.poses.bank import PoseBank
+from mirage.poses.bank_file import load_bank
 from mirage.poses.labels import read_labels
 from mirage.runs.folder import BANK_FILE, LABELS_FILE, RunFolder
 from mirage.sampler.targets import nearest_pose
@@ -111,7 +111,7 @@ class RunPhotos:
         labels = read_labels(folder["poses"] / LABELS_FILE)
         if not config.evaluate.second_reader:
             return cls(images, labels)
-        flipped = PoseBank.load(folder["poses"] / BANK_FILE).flipped(labels)
+        flipped = load_bank(folder["poses"] / BANK_FILE).flipped(labels)
         return cls(images, labels, fit_reader(images, labels, flipped, config.evaluate.seed))
 
 

@@ -16,7 +16,8 @@ from mirage.generation.view_reader import ViewReader
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import ready
 from mirage.poses.bank import PoseBank
-from mirage.poses.describe import flip_photos
+from mirage.poses.bank_file import load_bank
+from mirage.poses.description.describe import flip_photos
 from mirage.sampler.export import BANK, load_pipeline
 from mirage.sampler.precision import faster_precision
 
@@ -44,7 +45,7 @@ class ViewGenerator:
     def open(cls, model: Path) -> ViewGenerator:
         """Load model/ and its bank onto the GPU, or the CPU where there is none."""
         pipeline = load_pipeline(model)
-        bank = PoseBank.load(model / BANK)
+        bank = load_bank(model / BANK)
         backbone = load_backbone(bank.backbone, device())
         denoiser = ready(pipeline.denoiser, device())
         return cls(denoiser, bank, backbone, pipeline.fit, pipeline.framing)

@@ -1,32 +1,22 @@
-"""Everything that is needed to read the pose of a new photo, in one file."""
+"""Everything that is needed to read the pose of a new photo."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 from torch import Tensor
 
 from mirage.config import BackboneConfig
 from mirage.core.angles import circular_mean, wrap
 from mirage.core.contracts import FloatArray, IntArray, PoseLabels, PoseRing, check_shape
-from mirage.core.errors import MirageError
 from mirage.features import kmeans
-from mirage.parts.codebook import PartCodebook
-from mirage.parts.foreground import Foreground
+from mirage.poses.circle.reader import CircleReader
 from mirage.poses.circle.timing import Timing
 from mirage.poses.clusters import soft_poses
-from mirage.poses.descriptor import LayoutEncoder
-from mirage.poses.reader import CircleReader
-from mirage.poses.stability import CountChoice, CountTrial
+from mirage.poses.description.descriptor import LayoutEncoder
+from mirage.poses.stability import CountChoice
 
-_FORMAT = "mirage-pose-bank-2"
-_LARGEST = "encoder.basis"
 _TWO_IN_THREE = 0.683  # as within a standard deviation of a normal number
 
 
@@ -202,75 +192,6 @@ class PoseBank:
         low, high = sorted(offset + direction * end for end in self.ring.span)
         return low % 360.0, low % 360.0 + high - low
 
-    def save(self, path: str | Path, small: bool = False) -> None:
-        """Write one safetensors file, by way of a temporary name.
-
-        Args:
-            small: round the reduction of layouts, nine tenths of it, to 16 bits.
-        """
-        codebook, encoder, circle = self.encoder.codebook, self.encoder, self.circle
-        tensors = {
-            "codebook.mean": codebook.mean,
-            "codebook.basis": codebook.basis,
-            "codebook.centroids": codebook.centroids,
-            "foreground.slope": encoder.foreground.slope,
-            "encoder.weights": encoder.weights,
-            "encoder.mean": encoder.mean,
-            "encoder.basis": encoder.basis,
-            "centroids": self.centroids,
-            "ring.azimuth": self.ring.azimuth,
-        }
-        if circle is not None:
-            tensors |= {f"circle.{name}": array for name, array in circle.arrays().items()}
-        facts = {
-            "backbone": asdict(self.backbone),
-            "temperature": codebook.temperature,
-            "foreground_threshold": encoder.foreground.threshold,
-            "grid": encoder.grid,
-            "circle_weight": self.circle_weight,
-            "softness": self.softness,
-            "topk": self.topk,
-            "score": self.ring.score,
-            "span": list(self.ring.span),
-            "mirror": self.mirror.tolist(),
-            "parents": None if self.parents is None else self.parents.tolist(),
-            "strange": self.outlier_limit,
-            "choice": asdict(self.choice),
-            "timing_error": self.timing_error,
-            "object_sides": self.object_sides,
-        }
-        path = Path(path)
-        temporary = path.with_name(path.name + ".tmp")
-        arrays = {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in tensors.items()}
-        if small:
-            arrays[_LARGEST] = arrays[_LARGEST].astype(np.float16)
-        save_file(arrays, temporary, {"format": _FORMAT, "facts": json.dumps(facts)})
-        temporary.replace(path)
-
-    @classmethod
-    def load(cls, path: str | Path) -> PoseBank:
-        """Read what `save` wrote.
-
-        Raises:
-            MirageError: the file is missing, is not a pose bank, or is damaged.
-        """
-        try:
-            with safe_open(str(path), framework="numpy") as file:
-                metadata = file.metadata() or {}
-                tensors = {
-                    key: file.get_tensor(key).astype(np.float32)
-                    for key in file.keys()  # noqa: SIM118
-                }
-            if metadata.get("format") != _FORMAT:
-                raise ValueError(f"its format is {metadata.get('format')!r}, expected {_FORMAT!r}")
-            return _from_parts(tensors, json.loads(metadata["facts"]))
-        except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
-            raise MirageError(
-                f"the pose bank cannot be read: {str(error)[:200]}",
-                where=str(path),
-                todo="run `mirage poses` again to make it",
-            ) from error
-
 
 def turn_of_plane(offset: float, direction: int) -> FloatArray:
     """[2, 2] matrix that carries row vectors (cos a, sin a) to those of offset + direction · a."""
@@ -285,42 +206,3 @@ def join_circle(descriptors: FloatArray, azimuth: FloatArray | None, radius: flo
     radians = np.deg2rad(azimuth)
     circle = radius * np.stack([np.cos(radians), np.sin(radians)], axis=1)
     return np.concatenate([descriptors, circle.astype(np.float32)], axis=1)
-
-
-def _choice_from(facts: dict[str, Any]) -> CountChoice:
-    trials = tuple(CountTrial(**trial) for trial in facts["candidates"])
-    return CountChoice(facts["chosen"], facts["why"], trials)
-
-
-def _from_parts(tensors: dict[str, FloatArray], facts: dict[str, Any]) -> PoseBank:
-    codebook = PartCodebook(
-        tensors["codebook.mean"],
-        tensors["codebook.basis"],
-        tensors["codebook.centroids"],
-        float(facts["temperature"]),
-    )
-    encoder = LayoutEncoder(
-        codebook,
-        Foreground(tensors["foreground.slope"], float(facts["foreground_threshold"])),
-        tensors["encoder.weights"],
-        int(facts["grid"]),
-        tensors["encoder.mean"],
-        tensors["encoder.basis"],
-    )
-    circle = {k.removeprefix("circle."): v for k, v in tensors.items() if k.startswith("circle.")}
-    return PoseBank(
-        backbone=BackboneConfig(**facts["backbone"]),
-        encoder=encoder,
-        circle=CircleReader.from_arrays(circle) if circle else None,
-        centroids=tensors["centroids"],
-        circle_weight=float(facts["circle_weight"]),
-        softness=float(facts["softness"]),
-        topk=int(facts["topk"]),
-        ring=PoseRing(tensors["ring.azimuth"], float(facts["score"]), tuple(facts["span"])),
-        mirror=np.asarray(facts["mirror"]),
-        parents=None if facts["parents"] is None else np.asarray(facts["parents"]),
-        outlier_limit=float(facts["strange"]),
-        choice=_choice_from(facts["choice"]),
-        timing_error=facts.get("timing_error"),  # of banks before there were clocks, none
-        object_sides=tuple(sides) if (sides := facts.get("object_sides")) else None,
-    )

@@ -15,11 +15,11 @@ from mirage.poses.anchors import check_anchors, place_anchors
 from mirage.poses.bank import PoseBank, join_circle
 from mirage.poses.circle.clock import Clock, fit_clock
 from mirage.poses.circle.discovery import Circle, discover_circle
+from mirage.poses.circle.reader import ARC, CircleReader, CurveReader, fit_reader
 from mirage.poses.circle.search import Photos
 from mirage.poses.clusters import fit_mirrored_poses, fit_poses, softness_of
-from mirage.poses.describe import Sampled
-from mirage.poses.descriptor import LayoutEncoder
-from mirage.poses.reader import ARC, CircleReader, CurveReader, fit_reader
+from mirage.poses.description.described import Sampled
+from mirage.poses.description.descriptor import LayoutEncoder
 from mirage.poses.ring import ring_from_distances, ring_from_plane
 from mirage.poses.stability import CountChoice, choose_count
 

@@ -17,7 +17,8 @@ from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.decode import Photo, read_photo
 from mirage.images.squares import to_square
 from mirage.poses.bank import PoseBank
-from mirage.poses.describe import flip_photos
+from mirage.poses.bank_file import load_bank
+from mirage.poses.description.describe import flip_photos
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ class PoseReader:
     @classmethod
     def open(cls, bank: Path, fit: str, max_pixels: int) -> PoseReader:
         """Load a bank, and the network it needs onto the GPU, or the CPU where there is none."""
-        loaded = PoseBank.load(bank)
+        loaded = load_bank(bank)
         return cls(loaded, load_backbone(loaded.backbone, device()), fit, max_pixels)
 
     def batches(self, photos: Sequence[T]) -> list[Sequence[T]]:

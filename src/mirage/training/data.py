@@ -28,6 +28,7 @@ from mirage.features.backbone import load_backbone
 from mirage.images.image_set import ImageSet, open_images
 from mirage.model.codec import PIXELS, Codec, Patches
 from mirage.poses.bank import PoseBank
+from mirage.poses.bank_file import load_bank
 from mirage.poses.labels import read_labels
 from mirage.runs.folder import BANK_FILE, LABELS_FILE, RunFolder
 from mirage.training.framed import framed_key, open_framed
@@ -66,7 +67,7 @@ class TrainingData:
         """Read all of it; fills the memory maps where they are not full yet."""
         images = open_images(folder["images"])
         labels = read_labels(folder["poses"] / LABELS_FILE)
-        bank = PoseBank.load(folder["poses"] / BANK_FILE)
+        bank = load_bank(folder["poses"] / BANK_FILE)
         train, held_out = (without_outliers(images.ids(part), labels) for part in (TRAIN, HELDOUT))
         if config.data.label_noise > 0:
             backbone = load_backbone(bank.backbone, device())

@@ -33,7 +33,7 @@ from mirage.model.codec import PIXELS, Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.paired import PairedDiffusion
-from mirage.poses.bank import PoseBank
+from mirage.poses.bank_file import load_bank
 from mirage.poses.labels import read_labels
 from mirage.runs.folder import BANK_FILE, LABELS_FILE, RunFolder
 from mirage.sampler.orbit import sample_orbit
@@ -128,7 +128,7 @@ def _gather(
     mirrored = None if codec is PIXELS else kept
     framing = sample_framing(config, folder)
     codec = cut_patches(codec, config, framing)
-    bank, all_ids = PoseBank.load(folder["poses"] / BANK_FILE), np.arange(len(ids))
+    bank, all_ids = load_bank(folder["poses"] / BANK_FILE), np.arange(len(ids))
     data = TrainingData(codec, kept, mirrored, chosen, bank, all_ids, all_ids[:1], framing)
     return data, seconds
 

@@ -16,7 +16,7 @@ from mirage.distributed.ranks import join_ranks
 from mirage.features.backbone import load_backbone
 from mirage.images.image_set import ImageSet, open_images
 from mirage.parts.framing import border_share, find_frames, target_frame, usual_frame
-from mirage.poses.bank import PoseBank
+from mirage.poses.bank_file import load_bank
 from mirage.runs.folder import BANK_FILE, RunFolder, hash_of
 
 _FRAMES = "frames.npy"  # in poses/
@@ -93,7 +93,7 @@ def _looks(
     folder: RunFolder, images: ImageSet, ids: IntArray
 ) -> Iterator[tuple[IntArray, FloatArray]]:
     """Ids [B], and [B, 5] frame (NaN where no object is seen) and border share of each photo."""
-    bank = PoseBank.load(folder["poses"] / BANK_FILE)
+    bank = load_bank(folder["poses"] / BANK_FILE)
     backbone = load_backbone(bank.backbone, device())
     size = backbone.config.batch_size
     batches = images.batches(ids, backbone.size, size)

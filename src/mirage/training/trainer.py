@@ -26,7 +26,7 @@ from mirage.images.image_set import ImageSet
 from mirage.model.codec import PIXELS, Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
-from mirage.poses.bank import PoseBank
+from mirage.poses.bank_file import load_bank
 from mirage.runs.folder import BANK_FILE, RunFolder
 from mirage.tracking.provenance import poses_bundle, record_of
 from mirage.training.checkpoints import BEST, LAST, is_whole, step_of
@@ -163,7 +163,7 @@ def _pose_reader(bank_file: Path) -> ReadPoses:
 
     @cache
     def load() -> ReadPoses | None:
-        bank = PoseBank.load(bank_file)
+        bank = load_bank(bank_file)
         try:
             backbone = load_backbone(bank.backbone, device())
         except MirageError as error:  # its weights are not at hand: no reason to end a training

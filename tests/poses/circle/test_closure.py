@@ -7,7 +7,7 @@ import pytest
 from made_up_circles import azimuths, whole
 
 from mirage.poses.circle.closure import measure_closure
-from mirage.poses.reader import fit_reader
+from mirage.poses.circle.reader import fit_reader
 
 
 @pytest.mark.parametrize("crowded", [False, True])

@@ -28,7 +28,9 @@ from mirage.generation.pretrained import find_pretrained, match_pretrained
 from mirage.images.image_set import ImageSet, open_images
 from mirage.parts.groups import TwoGroups, find_two_groups
 from mirage.poses.bank import PoseBank
-from mirage.poses.describe import Described, describe
+from mirage.poses.bank_file import load_bank, save_bank
+from mirage.poses.description.describe import describe
+from mirage.poses.description.described import Described
 from mirage.poses.fit import fit_bank
 from mirage.poses.labels import read_labels, write_labels
 from mirage.poses.stability import FEWEST_PHOTOS
@@ -121,7 +123,7 @@ def _find_poses(
             config, images, backbone, bank, described.sample, sample.photos
         )
     target = folder["poses"]
-    bank.save(target / BANK_FILE)
+    save_bank(bank, target / BANK_FILE)
     blocks = show_progress(described.pairs(), "labels", len(described.photos))
     write_labels(
         target / LABELS_FILE,
@@ -230,7 +232,7 @@ def _relate_to_pretrained(
     Offset and direction of a ring are free, so they are chosen to be those that the weights know.
     """
     assert config.pretrained is not None
-    old = PoseBank.load(find_pretrained(config.pretrained) / BANK_FILE)
+    old = load_bank(find_pretrained(config.pretrained) / BANK_FILE)
     reader = backbone if old.backbone == backbone.config else load_backbone(old.backbone, device())
     batches = images.batches(sample, old.backbone.size, old.backbone.batch_size)
     theirs = assign_images(batches, reader, old)

@@ -16,7 +16,7 @@ from mirage.model.codec import Codec
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.pretrained import start_from
-from mirage.poses.bank import PoseBank
+from mirage.poses.bank_file import load_bank
 from mirage.runs.folder import BANK_FILE, SUMMARY_FILE, RunFolder, hash_of, read_json
 from mirage.runs.request import Request
 from mirage.sampler.export import export_pipeline, load_pipeline
@@ -126,7 +126,7 @@ def _start_from_pretrained(config: Config, folder: RunFolder, denoiser: PoseDeno
 def _export(config: Config, folder: RunFolder, checkpoint: Path, codec: Codec) -> None:
     """model/ holds the averaged weights of the checkpoint."""
     bank_file = folder["poses"] / BANK_FILE
-    bank = PoseBank.load(bank_file)
+    bank = load_bank(bank_file)
     denoiser = load_averaged(config, bank.num_poses, checkpoint, codec)
     fit = open_images(folder["images"]).fit
     framing = find_framing(config, folder)

@@ -12,9 +12,9 @@ import numpy as np
 
 from mirage.core.angles import circular_mean
 from mirage.core.contracts import FloatArray, IntArray
+from mirage.poses.circle.reader import fit_reader
 from mirage.poses.circle.search import EVENED, Photos, first_curves, split_further
 from mirage.poses.circle.unfold import FACING_DIMS, best_unfolding
-from mirage.poses.reader import fit_reader
 
 _SAMPLE = 2000  # photos of the search
 

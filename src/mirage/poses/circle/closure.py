@@ -15,7 +15,7 @@ import numpy.typing as npt
 from mirage.core.angles import circular_difference
 from mirage.core.contracts import FloatArray
 from mirage.features import kmeans
-from mirage.poses.reader import CurveReader
+from mirage.poses.circle.reader import CurveReader
 
 _BINS = 36  # of equal length along the curve
 _EMPTY = 0.1  # of an even share of the photos: a bin with less is a gap

@@ -11,8 +11,8 @@ from mirage.core.contracts import FloatArray
 from mirage.core.progress import show_progress
 from mirage.poses.circle.azimuth import find_azimuths, read_all
 from mirage.poses.circle.closure import Closure, measure_closure
+from mirage.poses.circle.reader import CircleReader, fit_reader
 from mirage.poses.circle.search import EVENED, Photos
-from mirage.poses.reader import CircleReader, fit_reader
 
 _SHARE = 0.75  # of the photos that each discovery sees
 _EVENED = (EVENED, 0.0, 1.0)  # how far photos that crowd count less, by discovery

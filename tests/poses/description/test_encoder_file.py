@@ -9,8 +9,8 @@ import torch
 
 from mirage.parts.codebook import PartCodebook
 from mirage.parts.foreground import Foreground
-from mirage.poses.descriptor import LayoutEncoder
-from mirage.poses.encoder_file import load_encoder, save_encoder
+from mirage.poses.description.descriptor import LayoutEncoder
+from mirage.poses.description.encoder_file import load_encoder, save_encoder
 
 
 def test_a_saved_encoder_describes_as_before(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ import torch
 
 from mirage.parts.codebook import PartCodebook
 from mirage.parts.foreground import Foreground
-from mirage.poses.descriptor import fit_layout_encoder, object_tents, pool_layout
+from mirage.poses.description.descriptor import fit_layout_encoder, object_tents, pool_layout
 
 GRID, PARTS = 4, 3
 WEIGHTS = np.array([1.0, 1.0, 0.0], np.float32)  # the last part is background

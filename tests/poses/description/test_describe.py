@@ -13,14 +13,16 @@ from processes import share_out
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, normalize
 
-import mirage.poses.describe as describing
+import mirage.poses.description.describe as describing
 from mirage.config import BackboneConfig, PartsConfig, PosesConfig
 from mirage.core.angles import align_rings
 from mirage.core.contracts import ByteArray, FloatArray, IntArray, PoseLabels
 from mirage.features.backbone import Backbone
 from mirage.metrics.poses import homogeneity
 from mirage.poses.bank import PoseBank
-from mirage.poses.describe import Described, Read, describe
+from mirage.poses.bank_file import load_bank, save_bank
+from mirage.poses.description.describe import Read, describe
+from mirage.poses.description.described import Described
 from mirage.poses.fit import fit_bank
 
 SIDE, PATCH, BATCH = 60, 4, 50
@@ -216,8 +218,8 @@ def test_the_saved_bank_alone_reads_new_photos(
     found: tuple[PoseBank, PoseLabels, FloatArray], tmp_path: Path
 ) -> None:
     bank, _, _ = found
-    bank.save(tmp_path / "bank.safetensors")
-    loaded = PoseBank.load(tmp_path / "bank.safetensors")
+    save_bank(bank, tmp_path / "bank.safetensors")
+    loaded = load_bank(tmp_path / "bank.safetensors")
     azimuth, fresh = photos(200, seed=1)
     read, again = (b.assign(ColourPatches()(fresh)) for b in (loaded, bank))
     assert (read.pose == again.pose).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mirage.core.contracts import ByteArray
-from mirage.poses.copies import copy_photos
+from mirage.poses.description.copies import copy_photos
 
 SIDE = 64
 

@@ -8,8 +8,8 @@ from made_up_circles import azimuths, folded, whole
 
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import FloatArray
+from mirage.poses.circle.reader import ARC, CircleReader, CurveReader, fit_reader
 from mirage.poses.circle.timing import Timing
-from mirage.poses.reader import ARC, CircleReader, CurveReader, fit_reader
 
 TRUE = azimuths(900)
 POINTS, MIRRORED = folded(TRUE)

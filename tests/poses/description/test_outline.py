@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage.poses.circle.outline import outline_figures
+from mirage.poses.description.outline import outline_figures
 
 
 def box(top: int, left: int, height: int, width: int) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from mirage.core.files import replacing
 from mirage.parts.codebook import PartCodebook
 from mirage.parts.foreground import Foreground
-from mirage.poses.descriptor import LayoutEncoder
+from mirage.poses.description.descriptor import LayoutEncoder
 
 _PARTS = {"codebook": PartCodebook, "foreground": Foreground}  # fields that have fields
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mirage.core.contracts import FloatArray
-from mirage.poses.erase import colour_eraser, eraser, mean_colours, up_to_squares
+from mirage.poses.description.erase import colour_eraser, eraser, mean_colours, up_to_squares
 
 RANDOM = np.random.default_rng(0)
 
