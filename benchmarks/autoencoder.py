@@ -28,8 +28,8 @@ from mirage.evaluation.reconstruction import (
     shrink,
     table_of,
 )
+from mirage.images.decoding.squares import to_rgb, to_square
 from mirage.images.image_set import open_images
-from mirage.images.squares import to_rgb, to_square
 from mirage.model.codec import load_autoencoder
 from mirage.runs.folder import RunFolder
 

@@ -22,8 +22,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 from mirage.core.angles import RingAlignment, align_rings
 from mirage.core.contracts import ByteArray, FloatArray, PoseLabels
 from mirage.evaluation.known_azimuths import KnownAzimuths
+from mirage.images.decoding.squares import go_on
 from mirage.images.image_set import open_images
-from mirage.images.squares import go_on
 from mirage.images.turntable.objects import sample_objects
 from mirage.images.turntable.pictures import render
 from mirage.poses.photo_reader import PoseReader

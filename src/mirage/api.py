@@ -22,7 +22,7 @@ from mirage.generation.references import Reference, check_pose, open_intake
 from mirage.generation.sampling import generate_views
 from mirage.generation.view_generator import ViewGenerator
 from mirage.generation.weights import as_advised
-from mirage.images.decode import Photo, photo_name, read_photo
+from mirage.images.decoding.decode import Photo, photo_name, read_photo
 from mirage.images.image_set import open_images
 from mirage.poses.photo_reader import PoseReader
 from mirage.runs.folder import BANK_FILE, RunFolder

@@ -19,7 +19,7 @@ from mirage.config import BackboneConfig, Config
 from mirage.config.load import build_targets, change_config
 from mirage.core.contracts import PoseCondition
 from mirage.features.backbone import Backbone
-from mirage.images.decode import decode
+from mirage.images.decoding.decode import decode
 from mirage.model.cross_frame import AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.guidance import guide

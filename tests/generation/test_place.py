@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from mirage.core.contracts import FloatArray, Frame, Window
 from mirage.generation.place import place
-from mirage.images.squares import to_square
+from mirage.images.decoding.squares import to_square
 from mirage.parts.framing import differ, object_frame
 
 USUAL = Frame(0.5, 0.55, 0.7, 0.7)

@@ -19,7 +19,8 @@ from PIL import Image
 from mirage.config import ImagesConfig, TurntableConfig
 from mirage.core.contracts import HELDOUT, TRAIN
 from mirage.core.errors import MirageError
-from mirage.images import decode, manifest, survey
+from mirage.images import manifest, survey
+from mirage.images.decoding import decode
 from mirage.images.identity import source_fingerprint
 from mirage.images.image_set import open_images
 from mirage.images.manifest import build_manifest

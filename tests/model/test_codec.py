@@ -17,7 +17,7 @@ from tiny_autoencoders import tiny_deterministic, tiny_kl
 from torch import Tensor
 
 from mirage.core.errors import MirageError
-from mirage.images.squares import to_square
+from mirage.images.decoding.squares import to_square
 from mirage.metrics.views import psnr
 from mirage.model.codec import (
     PIXELS,

@@ -12,7 +12,7 @@ from PIL import Image
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import ByteArray
 from mirage.generation.pretrained import shipped
-from mirage.images.squares import go_on
+from mirage.images.decoding.squares import go_on
 from mirage.images.turntable.objects import sample_objects
 from mirage.images.turntable.pictures import render
 from mirage.poses.description.describe import flip_photos

@@ -20,7 +20,7 @@ from views_settings import views_config
 from mirage.config import ModelConfig
 from mirage.core.contracts import PosedPhoto, PoseRing
 from mirage.core.errors import MirageError
-from mirage.images.squares import to_square
+from mirage.images.decoding.squares import to_square
 from mirage.model.codec import Latents, Patches
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.export import BANK, export_pipeline, load_pipeline, read_fit

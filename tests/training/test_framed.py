@@ -15,7 +15,7 @@ from PIL import Image
 
 from mirage.config import Config, ImagesConfig
 from mirage.core.contracts import ByteArray, FloatArray, IntArray
-from mirage.images.squares import to_frame, to_square
+from mirage.images.decoding.squares import to_frame, to_square
 from mirage.runs.folder import RunFolder
 from mirage.training import framed
 from mirage.training.framed import find_framing, framed_key, open_framed, sample_framing

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mirage.config import SWEPT_COMMANDS
-from mirage.config.choices import CHOICES
+from mirage.config.values.choices import CHOICES
 
 
 @dataclass(frozen=True)

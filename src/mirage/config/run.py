@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mirage.config.budget import BudgetConfig
-from mirage.config.checks import require
 from mirage.config.launcher import LauncherConfig
-from mirage.config.places import Place, expand_places
 from mirage.config.sections.ablation import AblationConfig
 from mirage.config.sections.autoencoder import AutoencoderConfig
 from mirage.config.sections.backbone import BackboneConfig
@@ -21,6 +19,8 @@ from mirage.config.sections.refine import RefineConfig
 from mirage.config.sections.shape import ShapeConfig
 from mirage.config.sections.train import TrainConfig
 from mirage.config.sections.views import ViewsConfig
+from mirage.config.values.checks import require
+from mirage.config.values.places import Place, expand_places
 
 AUTO = "auto"  # the recipe of a run for which none is chosen yet
 

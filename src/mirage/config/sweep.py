@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from mirage.config.checks import one_of, require
-from mirage.config.places import Place, expand_places
 from mirage.config.run import Config
+from mirage.config.values.checks import one_of, require
+from mirage.config.values.places import Place, expand_places
 
 
 @dataclass

@@ -19,8 +19,8 @@ from mirage.core.progress import show_progress
 from mirage.distributed.device import device
 from mirage.features import kmeans
 from mirage.features.backbone import Backbone, load_backbone
+from mirage.images.decoding.squares import to_square
 from mirage.images.image_set import ImageSet, open_images
-from mirage.images.squares import to_square
 from mirage.images.turntable.objects import CATEGORIES, ObjectSpec, sample_objects
 from mirage.images.turntable.pictures import render, render_mask
 from mirage.metrics import poses as metrics

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mirage.config import BackboneConfig
-from mirage.config.choices import registered
+from mirage.config.values.choices import registered
 from mirage.core.contracts import ByteArray
 from mirage.core.errors import MirageError
 from mirage.core.hub import ask_hub

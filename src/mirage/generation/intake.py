@@ -11,7 +11,7 @@ from mirage.core.contracts import ByteArray, FloatArray, PosedPhoto, PoseLabels,
 from mirage.generation.checks import Judge
 from mirage.generation.place import place
 from mirage.generation.view_generator import ViewGenerator
-from mirage.images.squares import to_frame, to_square
+from mirage.images.decoding.squares import to_frame, to_square
 from mirage.parts.backdrop import plain_background
 from mirage.parts.framing import find_frames, within
 from mirage.parts.silhouette import find_silhouettes

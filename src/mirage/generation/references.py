@@ -20,7 +20,7 @@ from mirage.diagnostics.explain import picture_name
 from mirage.generation.checks import Judge, RefusedPictures
 from mirage.generation.intake import Intake, Look
 from mirage.generation.view_generator import ViewGenerator
-from mirage.images.decode import photo_name, read_photo
+from mirage.images.decoding.decode import photo_name, read_photo
 from mirage.images.image_set import ImageSet, open_images
 from mirage.images.sources.folder import find_photos
 from mirage.poses.bank import PoseBank

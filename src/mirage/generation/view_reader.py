@@ -11,7 +11,7 @@ from torch import Tensor
 from mirage.core.contracts import ByteArray, Frame, Framing, PoseLabels
 from mirage.distributed.device import device
 from mirage.features.backbone import Backbone, load_backbone
-from mirage.images.squares import to_square
+from mirage.images.decoding.squares import to_square
 from mirage.parts.framing import find_frames
 from mirage.poses.bank import PoseBank
 

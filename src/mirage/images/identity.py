@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from mirage.config import ImagesConfig
 from mirage.core.files import facts_of, files_at, fingerprint, path_of
-from mirage.images.decode import reads_heic
+from mirage.images.decoding.decode import reads_heic
 from mirage.images.manifest import MANIFEST, SOURCE
 from mirage.images.sources.folder import photos_below
 from mirage.images.sources.remote import absolute

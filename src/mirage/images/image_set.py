@@ -20,12 +20,12 @@ from mirage.core.contracts import ByteArray, FloatArray, IntArray
 from mirage.core.errors import MirageError
 from mirage.distributed.threads import in_order
 from mirage.images.column import Column
-from mirage.images.decode import UndecodableError, decode
+from mirage.images.decoding.decode import UndecodableError, decode
+from mirage.images.decoding.squares import to_frame, to_square
 from mirage.images.manifest import MANIFEST, REJECTED, SOURCE
 from mirage.images.sources.registry import open_source
 from mirage.images.sources.remote import is_url
 from mirage.images.sources.source import Entry, Source
-from mirage.images.squares import to_frame, to_square
 
 
 class ImageSet:

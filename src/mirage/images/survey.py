@@ -24,7 +24,7 @@ from mirage.core.files import replacing
 from mirage.core.progress import counting
 from mirage.distributed.ranks import ALONE, Ranks
 from mirage.distributed.threads import in_order
-from mirage.images.decode import UndecodableError, decode
+from mirage.images.decoding.decode import UndecodableError, decode
 from mirage.images.likeness import sketch
 from mirage.images.sources.source import Entry, Source
 

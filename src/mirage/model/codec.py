@@ -21,7 +21,7 @@ from torch import Tensor, nn
 import mirage.pretrained
 from mirage.core.errors import MirageError
 from mirage.core.hub import hub_answers
-from mirage.images.squares import extrapolate
+from mirage.images.decoding.squares import extrapolate
 from mirage.model.inference import channels_last, in_precision, ready
 
 _AROUND = 2  # rows of latents above and below those that are decoded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mirage.config.choices import registered
+from mirage.config.values.choices import registered
 from mirage.core.contracts import PoseCondition
 from mirage.model.denoiser import PoseDenoiser
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from diffusers import UNet2DModel
 
 from mirage.config import ModelConfig
-from mirage.config.choices import registered
+from mirage.config.values.choices import registered
 
 
 def build_unet(

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from mirage.core.contracts import ByteArray, FloatArray, check_shape
-from mirage.images.squares import border_colour
+from mirage.images.decoding.squares import border_colour
 
 
 def plain_background(photo: ByteArray, silhouette: FloatArray) -> ByteArray:

@@ -18,7 +18,7 @@ from mirage.parts.codebook import PartCodebook
 from mirage.parts.foreground import Foreground
 from mirage.poses.bank import PoseBank
 from mirage.poses.description.descriptor import LayoutEncoder
-from mirage.poses.reader import CircleReader
+from mirage.poses.circle.reader import CircleReader
 from mirage.poses.stability import CountChoice, CountTrial
 
 _FORMAT = "mirage-pose-bank-2"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from mirage.config import ViewsConfig
-from mirage.config.choices import CHOICES
+from mirage.config.values.choices import CHOICES
 from mirage.core.contracts import PoseCondition
 from mirage.sampler.shared import PLAIN, Branch, SharedDenoiser
 from mirage.sampler.solve import Denoise

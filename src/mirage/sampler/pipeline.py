@@ -21,7 +21,7 @@ from PIL import Image
 from mirage.config.changes import changed
 from mirage.core.contracts import ByteArray, Framing, PosedPhoto, PoseRing
 from mirage.core.errors import MirageError
-from mirage.images.squares import to_rgb, to_square
+from mirage.images.decoding.squares import to_rgb, to_square
 from mirage.model.codec import PIXELS, Codec, Latents, Patches
 from mirage.model.conditioning import PoseEmbedding
 from mirage.model.denoiser import PoseDenoiser

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from mirage.config.choices import registered
+from mirage.config.values.choices import registered
 
 Denoise = Callable[[Tensor, float], Tensor]
 Observer = Callable[[int, float, Tensor], None]  # (step, σ, clean estimate)

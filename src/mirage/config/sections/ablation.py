@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mirage.config.checks import one_of, positive, require
+from mirage.config.values.checks import one_of, positive, require
 from mirage.metrics.registry import OF_ROWS
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mirage.config.checks import one_of, positive, require
-from mirage.config.places import Place
+from mirage.config.values.checks import one_of, positive, require
+from mirage.config.values.places import Place
 
 
 @dataclass

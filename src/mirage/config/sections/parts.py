@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage.config.checks import positive
+from mirage.config.values.checks import positive
 
 
 @dataclass

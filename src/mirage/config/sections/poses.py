@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from mirage.config.checks import positive, require
+from mirage.config.values.checks import positive, require
 
 
 @dataclass

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mirage.config.checks import one_of, positive, require
-from mirage.config.choices import CHOICES
-from mirage.config.places import Place
+from mirage.config.values.checks import one_of, positive, require
+from mirage.config.values.choices import CHOICES
+from mirage.config.values.places import Place
 
 MODES = CHOICES["views.mode"]
 

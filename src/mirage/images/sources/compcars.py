@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from mirage.core.contracts import HELDOUT, TRAIN
 from mirage.core.errors import MirageError
-from mirage.images.decode import Box
+from mirage.images.decoding.decode import Box
 from mirage.images.sources.source import Entry, Source
 
 VIEWPOINTS = {-1: "", 1: "front", 2: "rear", 3: "side", 4: "front-side", 5: "rear-side"}

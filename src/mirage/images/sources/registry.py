@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mirage.config.choices import registered
+from mirage.config.values.choices import registered
 from mirage.core.errors import MirageError
 from mirage.core.files import path_of
 from mirage.images.sources.compcars import CompCarsSource

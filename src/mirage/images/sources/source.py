@@ -9,7 +9,7 @@ from typing import Protocol
 
 from mirage.core.contracts import HELDOUT, TRAIN
 from mirage.core.errors import MirageError
-from mirage.images.decode import Box
+from mirage.images.decoding.decode import Box
 from mirage.images.sources.listing import read_number
 
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mirage.core.contracts import ByteArray, check_shape
-from mirage.images.squares import extrapolate
+from mirage.images.decoding.squares import extrapolate
 
 _SCALE = (0.6, 1.15)  # of the photo in the square
 _SHIFT = 0.08  # of the side, at most, in either direction

@@ -9,7 +9,7 @@ import numpy as np
 
 from mirage.core.contracts import FloatArray, IntArray
 from mirage.features.blocks import Blocks
-from mirage.poses.circle.outline import NUM_FIGURES
+from mirage.poses.description.outline import NUM_FIGURES
 from mirage.poses.description.descriptor import LayoutEncoder
 
 _SMALL = 0.05  # of the photos have a smaller object than what counts as a small one

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mirage.images.squares import extrapolate, to_frame, to_square
+from mirage.images.decoding.squares import extrapolate, to_frame, to_square
 
 
 def test_pad_keeps_the_aspect_and_fills_with_the_border_colour() -> None:

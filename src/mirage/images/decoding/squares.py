@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from mirage.core.contracts import ByteArray, Window
-from mirage.images.exif import upright
+from mirage.images.decoding.exif import upright
 
 _RESAMPLE = Image.Resampling.LANCZOS
 _BITS = (8, 10, 12, 14, 16, 24, 32)  # that a grey may have

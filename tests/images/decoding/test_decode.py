@@ -17,7 +17,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from mirage.core.errors import MirageError
-from mirage.images.decode import UndecodableError, _open_heic, decode, read_photo
+from mirage.images.decoding.decode import UndecodableError, _open_heic, decode, read_photo
 
 LIMIT = 1_000_000
 

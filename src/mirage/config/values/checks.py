@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mirage.config.choices import CHOICES
+from mirage.config.values.choices import CHOICES
 from mirage.core.errors import MirageError
 
 

@@ -13,8 +13,8 @@ from PIL import Image, UnidentifiedImageError
 
 from mirage.core.errors import MirageError
 from mirage.core.files import as_text, path_of
-from mirage.images.png import strip_text
-from mirage.images.squares import to_rgb
+from mirage.images.decoding.png import strip_text
+from mirage.images.decoding.squares import to_rgb
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom: pixels from 0, the last two excluded
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
