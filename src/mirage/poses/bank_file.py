@@ -17,8 +17,8 @@ from mirage.core.errors import MirageError
 from mirage.parts.codebook import PartCodebook
 from mirage.parts.foreground import Foreground
 from mirage.poses.bank import PoseBank
-from mirage.poses.description.descriptor import LayoutEncoder
 from mirage.poses.circle.reader import CircleReader
+from mirage.poses.description.descriptor import LayoutEncoder
 from mirage.poses.stability import CountChoice, CountTrial
 
 _FORMAT = "mirage-pose-bank-2"

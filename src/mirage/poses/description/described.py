@@ -9,8 +9,8 @@ import numpy as np
 
 from mirage.core.contracts import FloatArray, IntArray
 from mirage.features.blocks import Blocks
-from mirage.poses.description.outline import NUM_FIGURES
 from mirage.poses.description.descriptor import LayoutEncoder
+from mirage.poses.description.outline import NUM_FIGURES
 
 _SMALL = 0.05  # of the photos have a smaller object than what counts as a small one
 
