@@ -22,7 +22,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 from mirage.core.angles import RingAlignment, align_rings
 from mirage.core.contracts import ByteArray, FloatArray, PoseLabels
 from mirage.evaluation.known_azimuths import KnownAzimuths
-from mirage.images.decoding.squares import go_on
+from mirage.images.decoding.squares import extrapolate
 from mirage.images.image_set import open_images
 from mirage.images.turntable.objects import sample_objects
 from mirage.images.turntable.pictures import render
@@ -76,7 +76,7 @@ def _framed(low: float, high: float, shift: float) -> Change:
         picture = np.array(Image.fromarray(photo).resize((length, length)))
         left, top = (round((side - length) / 2 + s * side) for s in rng.uniform(-shift, shift, 2))
         inner = picture[max(-top, 0) : side - top, max(-left, 0) : side - left]
-        return go_on(torch.from_numpy(inner.copy())[None], side, max(top, 0), max(left, 0))[
+        return extrapolate(torch.from_numpy(inner.copy())[None], side, max(top, 0), max(left, 0))[
             0
         ].numpy()
 

@@ -12,7 +12,7 @@ from PIL import Image
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import ByteArray
 from mirage.generation.pretrained import shipped
-from mirage.images.decoding.squares import go_on
+from mirage.images.decoding.squares import extrapolate
 from mirage.images.turntable.objects import sample_objects
 from mirage.images.turntable.pictures import render
 from mirage.poses.description.describe import flip_photos
@@ -37,7 +37,7 @@ def cars(reader: PoseReader, scale: float) -> ByteArray:
             photo = Image.fromarray(render(car, azimuth, size)).resize((side, side))
             left = (size - side) // 3
             inner = torch.from_numpy(np.asarray(photo).copy())[None]
-            found.append(go_on(inner, size, (size - side) // 2, left)[0].numpy())
+            found.append(extrapolate(inner, size, (size - side) // 2, left)[0].numpy())
     return np.stack(found)
 
 

@@ -92,7 +92,7 @@ def test_a_run_killed_again_and_again_equals_one_that_was_not(
         command.stop_when(lambda sign=sign: list(run.rglob(f"poses/**/{sign}")), signal.SIGKILL)
         for file, time_ns in done.items():  # nothing is done twice
             assert not file.exists() or file.stat().st_mtime_ns == time_ns
-        blocks = run.glob("poses/work/*/[pm]*/[0-9]*.npy")
+        blocks = run.glob("poses/work/*/[pc]*/[0-9]*.npy")
         done |= {file: file.stat().st_mtime_ns for file in blocks}
     assert len({file.parent.name for file in done}) >= 2 and len(done) > 7
     assert not (run / "poses" / ".stamp.json").exists()
