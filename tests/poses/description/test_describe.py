@@ -180,8 +180,8 @@ def test_colour_is_taken_out_where_circles_are_sought_only(tmp_path: Path) -> No
     described = describe(reader(images), 220, np.arange(220), backbone, PARTS, poses, tmp_path)
     sample = described.read_sample()
     assert sample.eraser is not None
-        expected = described.encoder(backbone(images))  # rounded otherwise on other threads
-        np.testing.assert_allclose(sample.photos, expected, atol=1e-5)
+    expected = described.encoder(backbone(images))  # rounded otherwise on other threads
+    np.testing.assert_allclose(sample.photos, expected, atol=1e-5)
     erased = sample.erased()
     np.testing.assert_allclose(erased.photos, sample.photos @ sample.eraser, atol=1e-5)
     assert np.linalg.matrix_rank(sample.eraser) < len(sample.eraser)
