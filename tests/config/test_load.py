@@ -239,7 +239,7 @@ def test_anchors_that_are_named_now_are_all_that_count(tmp_path: Path) -> None:
         ("data.workers=2", "leave it out"),
         ("views.pose_guidance=2", "views.guidance.pose.weight"),
         ("views.steps=9", "views.sampler.steps"),
-        ("views.perturbed_guidance=1", "leave it out"),
+        ("views.previous=1", "leave it out"),
     ],
 )
 def test_a_key_of_an_earlier_version_is_refused_with_what_to_do(word: str, todo: str) -> None:

@@ -12,6 +12,7 @@ _SHORT = {
     "pose_interval": "guidance.pose.interval",
     "hard_guidance": "guidance.hard.weight",
     "hard_interval": "guidance.hard.interval",
+    "perturbed_guidance": "guidance.perturbed.weight",
     **{
         name: f"sampler.{name}"
         for name in ("solver", "steps", "sigma_max", "sigma_min", "rho", "precision", "chunk")

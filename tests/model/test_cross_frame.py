@@ -212,6 +212,16 @@ def test_references_together_are_seen_by_every_view_and_apart_each_by_its_own(
         assert torch.allclose(one, twice, atol=1e-5)  # each key twice weighs as each once
 
 
+def test_a_blind_pixel_takes_its_own_value(denoiser: PoseDenoiser) -> None:
+    layer, (views,) = layer_and_maps(denoiser, 2)
+    with torch.no_grad(), taped(denoiser.unet, AttentionTape()) as tape:
+        with tape.attending(Part(sees=Sees.BLIND)):
+            found = layer(views)
+        values = layer.to_v(layer.group_norm(views).flatten(2).transpose(1, 2))
+        expected = layer.to_out[0](values).transpose(1, 2).reshape(views.shape) + views
+    assert torch.allclose(found, expected / layer.rescale_output_factor, atol=1e-5)
+
+
 def test_a_batch_of_many_parts_is_what_the_parts_are_alone(denoiser: PoseDenoiser) -> None:
     """Two objects of two photos each, and views of both in every way, in one pass."""
     layer, (photos, views) = layer_and_maps(denoiser, 4, 3)
@@ -221,10 +231,11 @@ def test_a_batch_of_many_parts_is_what_the_parts_are_alone(denoiser: PoseDenoise
         ways = [
             Part(3, Sees.RECORDED, objects=objects),
             Part(3, Sees.RECORDED, hard=True, objects=objects),
+            Part(3, Sees.BLIND),
             Part(3),
         ]
         with tape.attending(record, *ways):
-            _, *found = layer(torch.cat([photos, *(views for _ in ways)])).split([4, 3, 3, 3])
+            _, *found = layer(torch.cat([photos, *(views for _ in ways)])).split([4, 3, 3, 3, 3])
         tape.clear()
         for rows in (slice(0, 2), slice(2, 4)):  # one object after the other
             with tape.attending(record[rows]):

@@ -13,7 +13,7 @@ from mirage.config import ViewsConfig
 from mirage.core.contracts import PoseCondition
 from mirage.model.cross_frame import AttentionTape, taped
 from mirage.model.denoiser import PoseDenoiser
-from mirage.sampler.guidance import HARD, UNPOSED, guidances, guide
+from mirage.sampler.guidance import BLIND, HARD, UNPOSED, guidances, guide
 from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import karras_sigmas
 from mirage.sampler.shared import PLAIN, Branch, Reference, SharedDenoiser
@@ -89,7 +89,7 @@ def test_chunks_bound_memory_and_change_nothing(make_denoiser: MakeDenoiser, mod
         assert max(most) == chunk
 
 
-VALUES = {PLAIN: 2.0, UNPOSED: 1.5, HARD: 7.0}
+VALUES = {PLAIN: 2.0, UNPOSED: 1.5, HARD: 7.0, BLIND: -2.0}
 
 
 class Recorder:
@@ -131,6 +131,14 @@ def test_guidance_adds_weighted_directions_to_the_estimate_in_one_call_a_level()
         recorder.calls.clear()
         assert guided(x, sigma).unique().tolist() == [expected]
         assert recorder.calls == [branches]
+
+
+def test_perturbed_attention_leads_away_from_views_that_see_one_pixel_each() -> None:
+    recorder = Recorder()
+    corrections = guidances(config_of("soft", pose_guidance=0.0, perturbed_guidance=0.5))
+    guided = guide(recorder, CONDITION, corrections)  # type: ignore[arg-type]
+    assert guided(torch.zeros(1, 3, 2, 2), 1.0).unique().tolist() == [2 + 0.5 * 4]
+    assert recorder.calls == [(PLAIN, BLIND)]
 
 
 def test_a_null_pose_keeps_the_references_keys_and_values(make_denoiser: MakeDenoiser) -> None:

@@ -15,6 +15,8 @@ RENAMED = {
     "views.pose_interval": "views.guidance.pose.interval",
     "views.hard_guidance": "views.guidance.hard.weight",
     "views.hard_interval": "views.guidance.hard.interval",
+    "views.perturbed_guidance": "views.guidance.perturbed.weight",
+    "views.perturbed_interval": "views.guidance.perturbed.interval",
     **{f"views.{name}": f"views.sampler.{name}" for name in _SAMPLER},
 }
 _NEVER_HELPED = "leave it out: it never helped (docs/ablations.md)"
@@ -34,8 +36,6 @@ REMOVED = {
                 "refine_sigma",
                 "hard_temperature",
                 "hard_best",
-                "perturbed_guidance",
-                "perturbed_interval",
                 "weak_guidance",
                 "weak_interval",
                 "weak_model",

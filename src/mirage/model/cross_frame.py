@@ -34,6 +34,7 @@ class Sees(Enum):
 
     OWN = "own"  # themselves: the stock self-attention
     RECORDED = "recorded"  # the frames on the tape
+    BLIND = "blind"  # each pixel sees itself alone
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,8 @@ class FrameAttention:
             return project(pixels).unflatten(2, (attn.heads, -1)).transpose(1, 2)
 
         tape = self.tape
+        if part.sees is Sees.BLIND:
+            return heads_of(attn.to_v)
         stored = None
         if part.sees is Sees.RECORDED:
             stored = tape.stored[self.layer].of(part.objects, len(pixels))

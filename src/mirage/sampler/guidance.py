@@ -27,6 +27,9 @@ UNPOSED = Branch(posed=False)
 # Towards hard attention (arXiv 2312.04337, our reading): D_soft + s (D_hard − D_soft).
 HARD = Branch(hard=True)
 
+# Perturbed-attention guidance: away from attention maps that are the identity (arXiv 2403.17377).
+BLIND = Branch(blind=True)
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -43,7 +46,11 @@ class Kind:
 
 
 # By the field of views.guidance that has the weight and the interval of each.
-GUIDANCES = {"pose": Kind(UNPOSED), "hard": Kind(HARD, towards=True, modes=("hard",))}
+GUIDANCES = {
+    "pose": Kind(UNPOSED),
+    "hard": Kind(HARD, towards=True, modes=("hard",)),
+    "perturbed": Kind(BLIND),
+}
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,12 @@ class Branch:
 
     Attributes:
         hard: whether they attend to the references by hard attention.
+        blind: whether each of their pixels sees itself alone.
         posed: whether the network is told their poses.
     """
 
     hard: bool = False
+    blind: bool = False
     posed: bool = True
 
 
@@ -141,6 +143,8 @@ def _views(
     x: Tensor, condition: PoseCondition, branch: Branch, reference: Reference | None
 ) -> _Rows:
     told = condition if branch.posed else condition.null()
+    if branch.blind:
+        return _Rows(x, told, Part(len(x), Sees.BLIND))
     if reference is None:
         return _Rows(x, told, Part(len(x)))
     return _Rows(x, told, Part(len(x), Sees.RECORDED, branch.hard, objects=reference.objects))

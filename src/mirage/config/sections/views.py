@@ -53,6 +53,9 @@ class GuidanceConfig:
     hard: CorrectionConfig = field(  # D_soft + s (D_hard − D_soft), in mode hard
         default_factory=lambda: CorrectionConfig(0.5, [0.0, 0.3])
     )
+    perturbed: CorrectionConfig = field(  # D + s (D − D_blind), of attention that sees one pixel
+        default_factory=CorrectionConfig
+    )
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:
