@@ -1,0 +1,1 @@
+"""What the poses of a run look like, for a person to judge."""

@@ -1,0 +1,1 @@
+"""The processes of one command, the device each has, and its threads."""

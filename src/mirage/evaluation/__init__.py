@@ -1,0 +1,1 @@
+"""How good poses and views of a run are."""

@@ -1,0 +1,1 @@
+"""One photo to its views: intake, checks, sampling, and what is kept."""

@@ -1,0 +1,1 @@
+"""From noise to views: schedule, solvers, attention to the reference, guidance."""

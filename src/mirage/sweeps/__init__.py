@@ -1,0 +1,1 @@
+"""Many runs of one base: laid out, made together, compared."""

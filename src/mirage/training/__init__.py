@@ -1,0 +1,1 @@
+"""What surrounds a fit: data, checkpoints, precision, pairs, recipes."""

@@ -1,0 +1,1 @@
+"""What the values of keys can be: choices, bounds, paths."""

@@ -1,0 +1,1 @@
+"""Rendered sets of cars, chairs and mugs, whose azimuths are known."""

@@ -1,0 +1,1 @@
+"""Photos to descriptors: which parts are visible, and where."""
