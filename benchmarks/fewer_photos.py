@@ -55,7 +55,7 @@ def main(run: str, table: str, count: str, draws: str = "5") -> None:
             described = describe(read, len(ids), everything, backbone, parts, poses, Path(work))
             sample = described.read_sample()
             bank = fit_bank(sample, backbone.config, described.encoder, poses)
-        labels = bank.assign_descriptors(sample.photos)
+        labels = bank.assign_descriptors(sample.photos, sample.mirrored)
         found = labels.azimuth.astype(float)
         figures = error_figures(AzimuthTruth.compare(found, true[described.sample]).error)
         rows.append([figures[name] for name in _FIGURES])

@@ -30,6 +30,7 @@ from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.image_set import ImageSet, open_images
 from mirage.poses.bank import PoseBank
 from mirage.poses.description.describe import describe
+from mirage.poses.description.described import Sampled
 from mirage.poses.fit import fit_bank
 from mirage.runs.folder import RunFolder
 
@@ -98,11 +99,11 @@ def _find(
         )
         sample = described.read_sample()
         bank = fit_bank(sample, backbone.config, described.encoder, config.poses)
-    return _told(name, bank, sample.photos, first)
+    return _told(name, bank, sample, first)
 
 
-def _told(name: str, bank: PoseBank, photos: FloatArray, first: FloatArray | None) -> FloatArray:
-    labels = bank.assign_descriptors(photos)
+def _told(name: str, bank: PoseBank, sample: Sampled, first: FloatArray | None) -> FloatArray:
+    labels = bank.assign_descriptors(sample.photos, sample.mirrored)
     apart = circular_distance(labels.azimuth, labels.azimuth if first is None else first)
     middle, most = np.median(apart), apart.max()
     print(
