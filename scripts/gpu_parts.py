@@ -62,6 +62,7 @@ from mirage.runs.folder import (
     read_json,
     write_json,
 )
+from mirage.runs.request import Request
 from mirage.sampler.export import BANK, export_pipeline
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.targets import ring_azimuths
@@ -526,7 +527,7 @@ def make_up(cache: Path) -> Path:
     )
     save_config(config)
     folder = RunFolder(run)
-    images_stage.run(config, folder)
+    images_stage.run(Request("images", given=config))
     folder["poses"].mkdir()
     shutil.copyfile(shipped()["turntable_cars"] / BANK, folder["poses"] / BANK_FILE)
     images, ring = open_images(folder["images"]), load_bank(folder["poses"] / BANK_FILE).ring

@@ -42,7 +42,7 @@ def cars(reader: PoseReader, scale: float) -> ByteArray:
 
 
 def test_small_objects_are_looked_at_closer(reader: PoseReader) -> None:
-    near, far = cars(reader, 1.0), cars(reader, 0.45)
+    near, far = cars(reader, 1.0), cars(reader, 0.55)
     wanted = reader.read(near).azimuth
     side = reader.bank.encoder.places(reader.backbone(near))[:, 2]
     known = float(np.quantile(side, 0.05)), float(np.median(side))
