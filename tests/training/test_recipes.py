@@ -156,7 +156,6 @@ def test_noise_levels_belong_to_the_side_that_the_network_sees(name: str) -> Non
     for correction in ("pose", "hard"):
         ours, theirs = (getattr(each.views.guidance, correction) for each in (config, default))
         assert ours.interval == pytest.approx([scale * level for level in theirs.interval])
-    assert config.refine.pose_guidance == config.views.guidance.pose.weight  # turned as viewed
 
 
 def test_an_experiment_that_is_named_is_no_choice() -> None:

@@ -22,14 +22,14 @@ from mirage.poses.description.descriptor import LayoutEncoder
 from mirage.poses.stability import CountChoice, CountTrial
 
 _FORMAT = "mirage-pose-bank-2"
-_LARGEST = "encoder.basis"
+_LARGE = 10_000  # numbers of an array
 
 
 def save_bank(bank: PoseBank, path: str | Path, small: bool = False) -> None:
     """Write one safetensors file, by way of a temporary name.
 
     Args:
-        small: round the reduction of layouts, nine tenths of it, to 16 bits.
+        small: round its large arrays to 16 bits.
     """
     codebook, encoder, circle = bank.encoder.codebook, bank.encoder, bank.circle
     tensors = {
@@ -66,7 +66,7 @@ def save_bank(bank: PoseBank, path: str | Path, small: bool = False) -> None:
     temporary = path.with_name(path.name + ".tmp")
     arrays = {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in tensors.items()}
     if small:
-        arrays[_LARGEST] = arrays[_LARGEST].astype(np.float16)
+        arrays = {k: v.astype(np.float16) if v.size >= _LARGE else v for k, v in arrays.items()}
     save_file(arrays, temporary, {"format": _FORMAT, "facts": json.dumps(facts)})
     temporary.replace(path)
 
