@@ -22,7 +22,8 @@ from mirage.tracking.key import asked_mode, has_wandb_key
 _HUB, _HUB_SECONDS = "https://huggingface.co", 2.0
 _DINOV2 = "models--timm--vit_small_patch14_reg4_dinov2.lvd142m"  # as the hub's cache names it
 _PACKAGES = ("torch", "lightning", "diffusers", "timm")
-_LEAST_GB = 2  # `benchmarks/memory.py`: finding poses peaks at 1.4 GB, most of it the libraries
+# `benchmarks/quality/memory.py`: finding poses peaks at 1.4 GB, most of it the libraries.
+_LEAST_GB = 2
 _GB = 1e9
 _CPU_MINUTES = 60
 

@@ -1,6 +1,6 @@
 """Whether the light stays in the room while a car turns: turntable cars under a fixed sun.
 
-    python benchmarks/light.py --run runs/demo [--cars 12] [--light plain]
+    python benchmarks/quality/light.py --run runs/demo [--cars 12] [--light plain]
 
 Every car is turned from one render of it, in each of `views.mode`. Each view is compared with the
 true render, and with one whose sun was turned together with the car, as if light were painted on.

@@ -1,6 +1,6 @@
 """How well a run's bank reads photos that differ from its own in anything but the pose.
 
-    python benchmarks/other_sources.py RUN TRUTH.csv [COUNT]
+    python benchmarks/quality/other_sources.py RUN TRUTH.csv [COUNT]
 
 The run has its poses, and the table the true azimuths of its photos (docs/poses.md). Of its photos,
 COUNT are drawn at random (500), and read as they are, framed otherwise, in another light, before

@@ -1,6 +1,6 @@
 """How well an autoencoder keeps photos: those that a run holds out, and those of other things.
 
-    python benchmarks/autoencoder.py AUTOENCODER [RUN …] [--size PIXELS] [--out PICTURE.png]
+    python benchmarks/quality/autoencoder.py AUTOENCODER [RUN …] [--size PIXELS] [--out PICTURE.png]
 
 AUTOENCODER is a folder or a name, as of model.autoencoder. The other things are the photos that
 scikit-image and matplotlib bring along: each cut to its middle square and brought to the size.

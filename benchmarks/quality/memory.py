@@ -1,6 +1,6 @@
 """Peak memory of `mirage images` and `mirage poses` at several numbers of images.
 
-    python benchmarks/memory.py --images 5000 20000 80000
+    python benchmarks/quality/memory.py --images 5000 20000 80000
 
 The images are turntable renders of 32 pixels. Only --distinct of them are rendered; the others
 repeat these with the colour of one pixel changed, so that none is a duplicate. The network and the

@@ -1,6 +1,6 @@
 """Masks of an orbit's views against the true ones, on turntable cars: alone, and together.
 
-    python benchmarks/masks.py --run runs/demo [--cars 6] [--size 32]
+    python benchmarks/quality/masks.py --run runs/demo [--cars 6] [--size 32]
 
 Every car is rendered from all round before one backdrop, as a model's orbit shows it. Printed is
 the intersection over union with the renders' own masks, a mean over the views, by masks of single

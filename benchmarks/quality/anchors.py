@@ -1,6 +1,6 @@
 """What a person's half minute is worth: poses of a run at the azimuths that a table gives them.
 
-    python benchmarks/anchors.py RUN TRUTH.csv [COUNT …]
+    python benchmarks/quality/anchors.py RUN TRUTH.csv [COUNT …]
 
 The run has its poses, and the table the true azimuths of its photos (docs/poses.md). Some poses of
 one half of the ring, evenly spaced, are given the median azimuth of their photos, as a person would

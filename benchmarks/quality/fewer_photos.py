@@ -1,6 +1,6 @@
 """How good poses are that are found in some of a run's photos.
 
-    python benchmarks/fewer_photos.py RUN TRUTH.csv COUNT [DRAWS]
+    python benchmarks/quality/fewer_photos.py RUN TRUTH.csv COUNT [DRAWS]
 
 The run has its images, and the table their true azimuths (docs/poses.md). Of its photos, COUNT are
 drawn at random, DRAWS times (5); poses are found in those alone, by the run's settings and another

@@ -1,6 +1,6 @@
 """Objects made of views against the true ones: turntable cars, whose shape is known.
 
-    python benchmarks/shape.py [--run runs/demo] [--cars 3] [--size 64]
+    python benchmarks/quality/shape.py [--run runs/demo] [--cars 3] [--size 64]
 
 A row a car and a source of views: true renders with true cameras (what the method can do), true
 renders with unknown cameras, and views that the run's model made of one photo. Every shape is

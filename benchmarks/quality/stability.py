@@ -1,6 +1,6 @@
 """How far poses hang on the last bits of what they are found in.
 
-    python benchmarks/stability.py RUN [COUNT] [TRIALS]
+    python benchmarks/quality/stability.py RUN [COUNT] [TRIALS]
 
 The run has its images. Of its photos, COUNT are drawn at random (2000), and poses are found in them
 by the run's settings: once on one thread, once on two, and TRIALS times (3) with every feature
