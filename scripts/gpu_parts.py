@@ -37,6 +37,7 @@ from safetensors.torch import load_file, save_file
 import mirage.commands.stages.images as images_stage
 from mirage.callbacks.ema import WarmupEMA
 from mirage.config import AUTO, Config, ModelConfig
+from mirage.config.changes import changed
 from mirage.config.load import load_config, save_config
 from mirage.core.contracts import HELDOUT, PosedPhoto, PoseLabels, PoseRing
 from mirage.core.errors import MirageError
@@ -420,7 +421,8 @@ def _draw(
         open_images(folder["images"]).ids(HELDOUT),
     )
     chosen = ids[np.linspace(0, len(ids) - 1, 1 if REHEARSE else 8).astype(int)]
-    views = replace(config.views, steps=2) if REHEARSE else config.views
+    few = {"sampler.steps": 2} if REHEARSE else {}
+    views = changed(config.views, few, "views")
     orbits = []
     denoiser = denoiser.to(device()).eval()
     for i in chosen:

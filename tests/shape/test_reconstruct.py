@@ -6,7 +6,7 @@ from made_up_solids import field_of, van, views_of
 from mirage.core.errors import MirageError
 from mirage.shape.cameras import OrbitCameras
 from mirage.shape.fit import FitSettings, fit_field
-from mirage.shape.reconstruct import judge, reconstruct, turning
+from mirage.shape.reconstruct import judge, orbit_cameras, reconstruct
 from mirage.shape.start import start_field
 from mirage.shape.views import ObjectViews
 
@@ -42,7 +42,7 @@ def test_a_turn_of_the_orbit_keeps_its_camera() -> None:
         cameras.log_focal.add_(0.2)
         cameras.shift[:, 0] = 0.1
     point = torch.tensor([[0.2, 0.1, 0.3]])
-    again = turning(cameras, np.array([120.0])).project(point)
+    again = orbit_cameras(cameras, np.array([120.0])).project(point)
     assert torch.allclose(again[0], cameras.project(point)[1], atol=1e-5)
 
 

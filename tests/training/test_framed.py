@@ -76,7 +76,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[RunFolder, Bar
     bank = SimpleNamespace(backbone=None, masks=lambda features: features[..., 0])
     monkeypatch.setattr(framed, "open_images", lambda _: images)
     monkeypatch.setattr(framed, "load_backbone", lambda *_: Backbone())
-    monkeypatch.setattr(framed.PoseBank, "load", lambda _: bank)
+    monkeypatch.setattr(framed, "load_bank", lambda _: bank)
     for stage in ("images", "poses"):
         folder[stage].mkdir()
         folder.finish(stage, f"some {stage}")
