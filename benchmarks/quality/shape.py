@@ -37,7 +37,7 @@ from mirage.shape.cameras import OrbitCameras
 from mirage.shape.field import VoxelField, grid_points
 from mirage.shape.fit import FitSettings, fit_field
 from mirage.shape.measure import Likeness, Solid, compare, outline, psnr
-from mirage.shape.reconstruct import reconstruct, turning
+from mirage.shape.reconstruct import orbit_cameras, reconstruct
 from mirage.shape.render import render_views
 from mirage.shape.views import ObjectViews
 
@@ -131,7 +131,9 @@ class Truth:
     def _psnr(self, like: Likeness, field: VoxelField, cameras: OrbitCameras) -> float:
         """Of views between those that were fitted, before white."""
         true = self.views(180.0 / _VIEWS, _HELD_OUT)
-        colour, opacity = render_views(field, turning(cameras, true.azimuth + like.turn), self.size)
+        colour, opacity = render_views(
+            field, orbit_cameras(cameras, true.azimuth + like.turn), self.size
+        )
         share = true.masks[..., None]
         shown = true.frames / 255.0 * share + 1.0 - share
         return psnr(colour + 1.0 - opacity[..., None], shown)
