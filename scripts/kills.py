@@ -26,7 +26,7 @@ import torch
 from PIL import Image
 
 from mirage.runs.folder import STAGES, RunFolder
-from mirage.training.checkpoints import LAST, step_of
+from mirage.training.checkpoints import BEFORE, LAST, step_of
 
 TINY = [
     "images.source=turntable",
@@ -90,8 +90,8 @@ def reached(run: Path) -> dict[str, int]:
     for stage in STAGES:
         found[stage] = int(folder.is_done(stage))
         if stage in TRAININGS:
-            last = folder[stage] / LAST
-            found[stage] = step_of(last) if last.exists() else 0
+            saved = [folder[stage] / name for name in (LAST, BEFORE)]
+            found[stage] = max((step_of(path) for path in saved if path.exists()), default=0)
     return found
 
 
@@ -133,7 +133,7 @@ def main() -> None:
         kills, runs = 0, 1
         while kills < args.kills:
             before = reached(one)
-            if kill_after(one, rng.uniform(0.0, whole * 0.4)):
+            if kill_after(one, rng.uniform(0.0, whole * 0.6)):
                 kills += 1
                 after = reached(one)
                 complaints += lost(before, after)
