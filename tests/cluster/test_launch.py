@@ -221,7 +221,9 @@ def test_what_slurm_and_a_job_complain_of_is_told(
     assert mirage(*words, "launcher.partition=nosuch") == 1
     assert "Invalid partition name" in capfd.readouterr().err
     assert mirage(*words, "launcher.wait=true", "--json") == 1
-    submitted, failed = map(json.loads, capfd.readouterr().out.splitlines())
+    lines = list(map(json.loads, capfd.readouterr().out.splitlines()))
+    (submitted,) = [line for line in lines if "submitted" in line]
+    failed = lines[-1]
     assert "this needs the poses of the run" in failed["error"]
     said = Path(submitted["log"]).read_text().splitlines()
     assert not any(line.startswith("mirage: ") for line in said)
