@@ -37,6 +37,18 @@ def fit_poses(
     ).centroids
 
 
+def pair_mirrored(points: FloatArray, mirrored: FloatArray, centroids: FloatArray) -> IntArray:
+    """[K] the pose that most mirror images of a pose's photos have.
+
+    Args:
+        points, mirrored: [N, E] of photos and of their mirror images.
+    """
+    here, there = (kmeans.assign(each, centroids)[0] for each in (points, mirrored))
+    shared = np.zeros((len(centroids), len(centroids)))
+    np.add.at(shared, (here, there), 1.0)
+    return (shared + shared.T).argmax(axis=1)  # a mirror image's mirror image is the photo
+
+
 def fit_mirrored_poses(
     points: FloatArray,
     mirrored: FloatArray,

@@ -17,7 +17,7 @@ from mirage.poses.circle.clock import Clock, fit_clock
 from mirage.poses.circle.discovery import Circle, discover_circle
 from mirage.poses.circle.reader import ARC, CircleReader, CurveReader, fit_reader
 from mirage.poses.circle.search import Photos
-from mirage.poses.clusters import fit_mirrored_poses, fit_poses, softness_of
+from mirage.poses.clusters import fit_mirrored_poses, fit_poses, pair_mirrored, softness_of
 from mirage.poses.description.described import Sampled
 from mirage.poses.description.descriptor import LayoutEncoder
 from mirage.poses.ring import ring_from_distances, ring_from_plane
@@ -52,19 +52,22 @@ def fit_bank(
         circle = replace(circle, reader=timed)
     is_full = circle is not None and span == (0.0, 360.0)
     points = _points(sampled, mirrored if is_full else None, circle)
+    there = _points(mirrored, sampled if is_full else None, circle)
     choice = _choose(points, sampled, mirrored, circle, config)
     count = choice.chosen
     how = {"restarts": config.restarts, "seed": config.seed, "max_points": config.sample}
     if is_full:
-        there = _points(mirrored, sampled, circle)
         centroids, mirror = fit_mirrored_poses(points, there, count, **how)
     else:
-        centroids, mirror = fit_poses(points, count, **how), None
+        centroids = fit_poses(points, count, **how)
+        mirror = pair_mirrored(points, there, centroids)
     if circle is None:
         gaps = np.linalg.norm(centroids[:, None] - centroids[None, :], axis=2)
         ring = ring_from_distances(gaps)
+        outlier_score = kmeans.assign(sampled, centroids)[1]
     else:
         ring = ring_from_plane(centroids[:, -2:], circle.score, span)
+        outlier_score = circle.reader.outlier_score(sampled)
     bank = PoseBank(
         backbone=backbone,
         encoder=encoder,
@@ -74,21 +77,12 @@ def fit_bank(
         softness=softness_of(points, centroids),
         topk=min(config.topk, count),
         ring=ring,
-        mirror=np.arange(count) if mirror is None else mirror,
-        parents=None,
-        outlier_limit=np.inf,
+        mirror=mirror,
+        parents=_parents(points, centroids, config),
+        outlier_limit=_outlier_limit(outlier_score),
         choice=choice,
         timing_error=None if clock is None else clock.uncertainty,
         object_sides=sample.object_sides,
-    )
-    outlier_score = bank.outlier_score(sampled)
-    middle = float(np.median(outlier_score))
-    spread = float(np.median(np.abs(outlier_score - middle)))
-    bank = replace(
-        bank,
-        outlier_limit=middle + _SPREADS * spread,
-        mirror=pair_mirrored(bank, sampled, mirrored) if mirror is None else mirror,
-        parents=_parents(points, bank, config),
     )
     if not config.anchors:
         return bank
@@ -172,17 +166,10 @@ def _fit_reader(sample: Sampled, azimuth: FloatArray) -> CurveReader:
     return fit_reader(sample.photos, sample.mirrored, azimuth, copies)
 
 
-def pair_mirrored(bank: PoseBank, photos: FloatArray, mirrored: FloatArray) -> IntArray:
-    """[K] the pose that most mirror images of a pose's photos have.
-
-    Args:
-        photos, mirrored: [n, D] descriptors of photos and of their mirror images.
-    """
-    pairs = ((photos, mirrored), (mirrored, photos))
-    here, there = (bank.assign_descriptors(*pair).pose for pair in pairs)
-    shared = np.zeros((bank.num_poses, bank.num_poses))
-    np.add.at(shared, (here, there), 1.0)
-    return (shared + shared.T).argmax(axis=1)  # a mirror image's mirror image is the photo
+def _outlier_limit(scores: FloatArray) -> float:
+    """What the score of a photo must exceed to be an outlier among photos with scores [n]."""
+    middle = float(np.median(scores))
+    return middle + _SPREADS * float(np.median(np.abs(scores - middle)))
 
 
 def _points(
@@ -215,7 +202,7 @@ def _choose(
     return choose_count(readings, config.seed, config.sample)
 
 
-def _parents(points: FloatArray, bank: PoseBank, config: PosesConfig) -> IntArray | None:
+def _parents(points: FloatArray, centroids: FloatArray, config: PosesConfig) -> IntArray | None:
     """[K] the coarse pose of each pose, where two levels were asked for.
 
     A coarse pose is a union of poses: the coarse cluster that most of a pose's photos are in.
@@ -229,7 +216,7 @@ def _parents(points: FloatArray, bank: PoseBank, config: PosesConfig) -> IntArra
         restarts=config.restarts,
         max_points=config.sample,
     ).centroids
-    fine, _ = kmeans.assign(points, bank.centroids)
-    shared = np.zeros((bank.num_poses, len(coarse)))
+    fine, _ = kmeans.assign(points, centroids)
+    shared = np.zeros((len(centroids), len(coarse)))
     np.add.at(shared, (fine, kmeans.assign(points, coarse)[0]), 1.0)
     return shared.argmax(axis=1)
