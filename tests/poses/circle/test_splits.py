@@ -20,6 +20,7 @@ EVEN, ODD = even_and_odd(*whole(TRUE), 6)
         (0, np.where(np.cos(np.deg2rad(TRUE)) > 0, TRUE, 180 - TRUE)),
         (1, TRUE % 180),
         (2, TRUE % 180),
+        (3, np.where(circular_distance(TRUE, 180) <= 50, -TRUE, TRUE)),
     ],
 )
 def test_one_of_the_splits_is_the_truth(kind: int, confused: np.ndarray) -> None:
@@ -33,7 +34,7 @@ def test_one_of_the_splits_is_the_truth(kind: int, confused: np.ndarray) -> None
 
 
 def test_a_split_moves_a_photo_to_its_counterpart_or_not_at_all() -> None:
-    counterparts = (lambda a: 180 - a, lambda a: a + 180, lambda a: a + 180)
+    counterparts = (lambda a: 180 - a, lambda a: a + 180, lambda a: a + 180, lambda a: -a)
     for starts, counterpart in zip(
         splits(EVEN, ODD, TRUE, np.random.default_rng(0)), counterparts, strict=True
     ):

@@ -38,7 +38,8 @@ def find_azimuths(
     along = read_all(descriptors, mirrored, rows, outline)
     unfolded = read_all(descriptors, mirrored, *best_unfolding(everything, along, seed))
     found = [*found, photos.refine(unfolded[rows])]
-    return read_all(descriptors, mirrored, rows, split_further(photos, found, seed))
+    annealed = photos.anneal(split_further(photos, found, seed))
+    return read_all(descriptors, mirrored, rows, annealed.curve.azimuth)
 
 
 def read_all(

@@ -111,7 +111,7 @@ def _exact(degrees: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class CircleReader:
-    """Curves found independently of one another: the first reads, the others tell how sure it is.
+    """Curves found independently of one another: together they read, and tell how sure that is.
 
     Photos of a full circle are read better with their mirror images, whose azimuths are the
     opposite ones: what two pictures of one object from one side say is added up.

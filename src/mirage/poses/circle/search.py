@@ -36,7 +36,8 @@ _KEPT = 2  # splits of a kind that are refined
 _PATIENCE = 3  # curves whose splits bring nothing, before the search ends
 _SAME = 0.02  # nats within which two curves count as one, or a gain as none
 _HARMONICS, _ROUNDS = 10, 15  # of a full fit
-_NARROW = 8.0  # degrees about its azimuth that a photo counts for when a fit is refined
+_ANNEALS = 10  # times that the best curve goes from few harmonics to many
+_NARROW, _WARM = 8.0, 12.0  # degrees that a photo counts for when a fit is refined, or annealed
 _UNREADABLE = 15.0  # nats a photo that a curve of which nothing can be read loses
 _LOPSIDED = 15.0  # nats a photo that it loses if photos at an end are no more symmetric than others
 _END, _AT_END = 6.0, 8  # degrees from an end that photos count as at it; or so many, the nearest
@@ -96,6 +97,19 @@ class Photos:
     def refine(self, start: FloatArray) -> Rated:
         """The full curve about the azimuths `start` [n], degrees, and how good it is."""
         return self.rate(self.refit(start))
+
+    def anneal(self, start: FloatArray) -> Rated:
+        """The best full curve that fits from few harmonics to many come to, again and again.
+
+        A curve that runs too fast in one place and too slow in another is as a whole the right one,
+        and bends as a whole only while it has few harmonics.
+        """
+        best = rated = self.refine(start)
+        for _ in range(_ANNEALS):
+            curve = self.fit(rated.curve.azimuth, DIMS, (3, 5, _HARMONICS), 12, _WARM)
+            rated = self.rate(curve)
+            best = max(best, rated, key=lambda each: each.rating)
+        return best
 
     def gain(self, start: FloatArray) -> float:
         """Nats a photo that a full curve about `start` explains better than a cloud does.

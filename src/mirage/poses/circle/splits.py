@@ -5,6 +5,10 @@ rear, or the two sides. Then photos of either kind lie at one place of the curve
 one another there in a direction that the curve does not explain. So for each of the foremost such
 directions, and for some mixtures of them, the photos on one side of it are moved to the azimuth
 that they may have been taken for.
+
+Near an end of the circle, 0° or 180°, views differ little from their mirror images, and a curve may
+run through its end and back before it goes on: views from either side of the end change places.
+What undoes that is to mirror all azimuths about the end, as far as some distance from it.
 """
 
 from __future__ import annotations
@@ -13,11 +17,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mirage.core.angles import wrap
+from mirage.core.angles import circular_distance, wrap
 from mirage.core.contracts import FloatArray
 
 _HARMONICS = 6  # of twice the azimuth, which are the same for both views
 _DIRECTIONS, _MIXTURES = 10, 6
+_REACHES = (20.0, 35.0, 50.0, 70.0)  # degrees from an end within which views change places
 
 
 def splits(
@@ -26,7 +31,8 @@ def splits(
     """Yield new azimuths [n], degrees, in lists: one for each way that views can be confused.
 
     A view at θ may have been taken for that at 180° − θ, of which a direction of the even part must
-    tell it, or for that at θ + 180°, of which a direction of the even or of the odd part can.
+    tell it, or for that at θ + 180°, of which a direction of the even or of the odd part can. Near
+    an end it may have been taken for that at −θ, and all about it, too.
 
     Args:
         even, odd: [n, ·] principal coordinates of photos; azimuth: [n] degrees on the curve.
@@ -39,6 +45,11 @@ def splits(
     yield [wrap(np.where(side, towards, 180.0 - towards)) for side in evens]
     yield [wrap(wrap(azimuth + 90.0) % 180.0 - 90.0 + 180.0 * side) for side in evens]
     yield [wrap(azimuth % 180.0 + 180.0 * side) for side in odds]
+    yield [
+        wrap(np.where(circular_distance(azimuth, end) <= reach, -azimuth, azimuth))
+        for end in (0.0, 180.0)
+        for reach in _REACHES
+    ]
 
 
 def _sides(
