@@ -55,6 +55,8 @@ def test_searches_that_put_photos_elsewhere_leave_a_low_score(
     )
 
     def find(descriptors: FloatArray, _: FloatArray, seed: int, __: float) -> FloatArray:
+        if seed > 1:  # what is searched again fails
+            return np.random.default_rng(seed).uniform(0.0, 360.0, len(descriptors))
         plane = descriptors[:, 6 * seed : 6 * seed + 2]  # each search finds another circle
         return np.rad2deg(np.arctan2(plane[:, 1], plane[:, 0])) % 360.0
 
@@ -62,3 +64,22 @@ def test_searches_that_put_photos_elsewhere_leave_a_low_score(
     circle = discover_circle(points, mirrored, seed=0, num_discoveries=2)
     assert circle is not None
     assert circle.closure.score > 0.9 and circle.score <= 0.5
+
+
+def test_searches_that_fail_are_followed_by_more_until_one_confirms_the_best(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    true = azimuths(400)
+    points, mirrored = whole(true)
+    seeds = []
+
+    def find(descriptors: FloatArray, _: FloatArray, seed: int, __: float) -> FloatArray:
+        seeds.append(seed)
+        if seed in (1, 2):
+            return np.random.default_rng(seed).uniform(0.0, 360.0, len(descriptors))
+        return np.rad2deg(np.arctan2(descriptors[:, 1], descriptors[:, 0])) % 360.0
+
+    monkeypatch.setattr(discovery, "find_azimuths", find)
+    circle = discover_circle(points, mirrored, seed=0, num_discoveries=3)
+    assert seeds == [0, 1, 2, 3]
+    assert circle is not None and len(circle.reader.members) == 2 and circle.agreement > 0.95

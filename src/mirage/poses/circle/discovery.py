@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +12,14 @@ from mirage.core.contracts import FloatArray
 from mirage.core.progress import show_progress
 from mirage.poses.circle.azimuth import find_azimuths, read_all
 from mirage.poses.circle.closure import Closure, measure_closure
-from mirage.poses.circle.reader import CircleReader, fit_reader
-from mirage.poses.circle.search import EVENED, Photos
+from mirage.poses.circle.reader import CircleReader, CurveReader, fit_reader
+from mirage.poses.circle.search import EVENED, Photos, Rated
 
 _SHARE = 0.75  # of the photos that each discovery sees
 _EVENED = (EVENED, 0.0, 1.0)  # how far photos that crowd count less, by discovery
 _RIVAL = 0.8  # nats a photo below the best within which a curve explains photos as well
 _NEAR = 30.0  # degrees within which two discoveries put a photo in one place
+_AGAIN = 2  # more discoveries, at most, where none explains photos as well as the best
 _GAIN = 3.0  # nats a photo that a curve must explain better than a cloud without one
 
 
@@ -43,6 +45,14 @@ class Circle:
         return self.closure.score * self.agreement
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What one search found: a curve of its own share of the photos, and one of all of them."""
+
+    reader: CurveReader
+    rated: Rated
+
+
 def discover_circle(
     descriptors: FloatArray, mirrored: FloatArray, seed: int, num_discoveries: int
 ) -> Circle | None:
@@ -51,41 +61,65 @@ def discover_circle(
     Each discovery starts anew on its own random share of the photos, and has those that crowd count
     less to another degree: where views are uneven a search is lost without that, and where kinds of
     object crowd it is lost with it. All are then carried over to all photos, where they compare.
-    What explains them much worse is a search that failed, and does not read; how sure the best is
-    it tells only if all others failed.
+    What explains them much worse is a search that failed, and does not tell how sure the best is.
+    If all others failed there are more, until one explains them as well; if none does, the next
+    best tells.
 
     Args:
         descriptors, mirrored: [n, D] of n photos and of their mirror images.
         num_discoveries: at least 1; the agreement of one alone is 1.
     """
-    num = len(descriptors)
     photos = Photos(descriptors, mirrored, seed)
-    found, curves = [], []
-    for index in show_progress(range(num_discoveries), "circle", num_discoveries):
-        random = np.random.default_rng([seed, index])
-        rows = np.sort(random.permutation(num)[: max(int(_SHARE * num), 1)])
-        evened = _EVENED[index % len(_EVENED)]
-        azimuth = find_azimuths(descriptors[rows], mirrored[rows], seed + index, evened)
-        found.append(fit_reader(descriptors[rows], mirrored[rows], azimuth))
-        curves.append(photos.refine(read_all(descriptors, mirrored, rows, azimuth)))
-    best, *others = sorted(range(num_discoveries), key=lambda index: -curves[index].rating)
-    curve = curves[best].curve
+    indices = range(num_discoveries)
+    found = [
+        _discover(photos, seed, index)
+        for index in show_progress(indices, "circle", num_discoveries)
+    ]
+    again = range(num_discoveries, num_discoveries + _AGAIN) if num_discoveries > 1 else ()
+    for index in again:
+        if len(_as_good(found)) > 1:
+            break
+        found += [
+            _discover(photos, seed, index)
+            for index in show_progress([index], "circle: a search that confirms it", 1)
+        ]
+    found.sort(key=lambda each: -each.rated.rating)
+    curve = found[0].rated.curve
     if photos.gain(curve.azimuth) < _GAIN:
         return None
     main = fit_reader(descriptors, mirrored, pin_ring(curve.azimuth))
     reading = main.azimuths(descriptors)
+    rivals = _as_good(found)[1:]
     members, agreements = [main], list[float]()
-    for index in others:
-        is_rival = curves[index].rating > curves[best].rating - _RIVAL
-        if is_rival or not agreements:
-            other = found[index].azimuths(descriptors)
-            aligned = align_rings(other, reading)
-            agreements.append(float((aligned.error(other, reading) <= _NEAR).mean()))
-        if is_rival:
-            members.append(found[index].reoriented(aligned.offset, aligned.direction))
+    for other in rivals or found[1:2]:
+        azimuth = other.reader.azimuths(descriptors)
+        aligned = align_rings(azimuth, reading)
+        agreements.append(float((aligned.error(azimuth, reading) <= _NEAR).mean()))
+        if rivals:
+            members.append(other.reader.reoriented(aligned.offset, aligned.direction))
     agreement = float(np.mean(agreements)) if agreements else 1.0
     closure = measure_closure(main, descriptors, mirrored)
     return Circle(CircleReader(tuple(members)), closure, agreement)
+
+
+def _discover(photos: Photos, seed: int, index: int) -> _Found:
+    """One search, on a random share of the photos of its own."""
+    descriptors, mirrored, num = photos.descriptors, photos.mirrored, len(photos.descriptors)
+    random = np.random.default_rng([seed, index])
+    rows = np.sort(random.permutation(num)[: max(int(_SHARE * num), 1)])
+    evened = _EVENED[index % len(_EVENED)]
+    azimuth = find_azimuths(descriptors[rows], mirrored[rows], seed + index, evened)
+    return _Found(
+        fit_reader(descriptors[rows], mirrored[rows], azimuth),
+        photos.refine(read_all(descriptors, mirrored, rows, azimuth)),
+    )
+
+
+def _as_good(found: Sequence[_Found]) -> list[_Found]:
+    """Those that explain photos about as well as the best, which is the first of them."""
+    best = max(each.rated.rating for each in found)
+    good = [each for each in found if each.rated.rating > best - _RIVAL]
+    return sorted(good, key=lambda each: -each.rated.rating)
 
 
 def pin_ring(azimuth: FloatArray) -> FloatArray:
