@@ -26,7 +26,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from orbit import REFERENCE_POSE, SETTINGS, FirstFrameAttention, Peer, load_denoiser, make_photo
+from orbit import SETTINGS, load_denoiser, make_photo
+from orbit_peer import REFERENCE_POSE, FirstFrameAttention, Peer
 from torch import Tensor
 
 from mirage.config import ViewsConfig
