@@ -98,7 +98,7 @@ def measure_apart(who: str, views: int, resolution: int) -> tuple[float, float, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--views", type=int, nargs="+", default=[8, 16, 32, 64])
     parser.add_argument("--resolutions", type=int, nargs="+", default=[32, 64])
     parser.add_argument("--chunks", type=int, nargs="+", default=[8, 64], help="of ours")

@@ -101,12 +101,12 @@ class Peer:
         track = FixedNoise(image.to(device), own.to(device))
         sigmas = sigmas_of(config.sampler)
         # The reference's condition before those of the views.
-        views, first = between_poses(self.ring, azimuths), np.array([REFERENCE_POSE])
+        targets, first = between_poses(self.ring, azimuths), np.array([REFERENCE_POSE])
         own_azimuth = self.ring.azimuth[first].astype(float)
         reference = between_poses(self.ring, own_azimuth)
         condition = PoseCondition(
             *(
-                torch.cat([getattr(c, name) for c in (reference, views)]).to(device)
+                torch.cat([getattr(c, name) for c in (reference, targets)]).to(device)
                 for name in ("pose", "azimuth", "other", "share")
             )
         )
@@ -136,9 +136,9 @@ class Peer:
             steered = soft + guidance.pose.weight * towards_pose
             return steered + guidance.hard.weight * towards_hard
 
-        views = SOLVERS[config.sampler.solver](
+        clean = SOLVERS[config.sampler.solver](
             guided, noise, sigmas, lambda step, sigma, clean: estimates.append(clean)
         )
         for layer, before in zip(layers, stock, strict=True):
             layer.set_processor(before)
-        return PIXELS.show(views).cpu().numpy()
+        return PIXELS.show(clean).cpu().numpy()

@@ -65,10 +65,12 @@ def unpack(cache: Path, run: Path) -> None:
     manifest, photos = run / "images" / MANIFEST, run.resolve() / "photos"
     table = pq.read_table(manifest)
     names = [f"{i:06d}.png" for i in range(len(table))]
-    for column, values in {"path": names, "offset": None, "num_bytes": None, "box": None}.items():
+    nothing = [None] * len(table)
+    for column in ("path", "offset", "num_bytes", "box"):
         place = table.column_names.index(column)
         kind = table.schema.field(column).type
-        table = table.set_column(place, column, pa.array(values or [None] * len(table), kind))
+        values = pa.array(names if column == "path" else nothing, kind)
+        table = table.set_column(place, column, values)
     pq.write_table(table, manifest)
     photos.mkdir(exist_ok=True)
     (cached,) = (run / "images").glob(f"cache-{config.data.resolution}-*.npy")

@@ -104,7 +104,8 @@ def _steps_done(run: Path) -> int:
 
 
 def _last_losses(run: Path) -> dict[str, float]:
-    path, losses = run / "train" / "metrics.csv", {}
+    path = run / "train" / "metrics.csv"
+    losses: dict[str, float] = {}
     if path.exists():
         shutil.copyfile(path, OUT / "metrics.csv")
         with path.open(newline="") as file:
