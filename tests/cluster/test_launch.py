@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from held_training import Held
 from processes import PATIENCE
-from tiny_runs import mirage
+from tiny.runs import mirage
+from training_callbacks.held_training import Held
 
 from mirage.cluster.launch import launch_all, sbatch_header
 from mirage.cluster.slurm import complaint

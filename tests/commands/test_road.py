@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
-from tiny_autoencoders import tiny_kl
-from tiny_runs import BRIEF, TINY, mirage
+from tiny.autoencoders import tiny_kl
+from tiny.runs import BRIEF, TINY, mirage
 
 from mirage.commands.registry import COMMANDS
 from mirage.core.contracts import PoseRing

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import wandb
-from held_training import Held
 from processes import Command
-from tiny_runs import BRIEF, TINY, mirage
+from tiny.runs import BRIEF, TINY, mirage
+from training_callbacks.held_training import Held
 
 from mirage.sampler.export import load_pipeline
 from mirage.training.checkpoints import is_whole

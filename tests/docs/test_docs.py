@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from doc_commands import ROOT, Typed, python_blocks, typed_commands
-from doc_files import differences, facts_in, files_of, keys_in, pattern, told
-from made_up_shards import save_shards
-from made_up_solids import field_of, van, views_of
+from documentation.commands import ROOT, Typed, python_blocks, typed_commands
+from documentation.files import differences, facts_in, files_of, keys_in, pattern, told
 from PIL import Image
-from tiny_runs import BRIEF, TINY, TINY_AUTOENCODER, mirage
+from synthetic.shards import save_shards
+from synthetic.solids import field_of, van, views_of
+from tiny.runs import BRIEF, TINY, TINY_AUTOENCODER, mirage
 
 from mirage.cluster import launch
 from mirage.commands import running

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_pages import CUBE, HOSTILE, make_page, make_ring, make_view
 from PIL import Image
+from synthetic.pages import CUBE, HOSTILE, make_page, make_ring, make_view
 
 from mirage.drawing.tables import Table
 from mirage.report.compared import compare_pages

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from processes import Command, forked_ranks
 from safetensors.numpy import load_file
-from tiny_runs import mirage
+from tiny.runs import mirage
 
 from mirage.commands.stages import poses
 from mirage.commands.stages.poses import closing_line

@@ -17,10 +17,10 @@ import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from made_up_shards import add, save_shards, tar_of
 from PIL import Image
 from processes import share_out
 from range_server import serve
+from synthetic.shards import add, save_shards, tar_of
 
 from mirage.config import ImagesConfig
 from mirage.core.contracts import HELDOUT, TRAIN
