@@ -165,7 +165,7 @@ def test_a_job_that_makes_room_comes_back_and_goes_on(
     assert at < 60 and not (run / "train" / ".stamp.json").exists()
     wait_for(lambda: state(job) == "COMPLETED")
     said = log(run, job)
-    assert said.count("saved, and back in the queue") == 1
+    assert said.count("checkpoint saved, job requeued") == 1
     assert_same_curve(straight, run)
     assert len(wandb_ids(run)) == 1  # parts of one run of W&B
 
