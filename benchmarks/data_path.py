@@ -42,11 +42,11 @@ def make_labels(count: int) -> tuple[PoseLabels, PoseLabels]:
     share = np.arange(1, NUM_POSES + 1) / np.arange(1, NUM_POSES + 1).sum()
     pose = random.choice(NUM_POSES, count, p=share)
     topk = np.stack([pose, (pose + 1) % NUM_POSES, (pose - 1) % NUM_POSES], axis=1)
-    weight = np.tile(np.float32([0.7, 0.2, 0.1]), (count, 1))
+    weight = np.tile(np.array([0.7, 0.2, 0.1], np.float32), (count, 1))
     sure = random.random(count, dtype=np.float32)
 
     def labels(topk: np.ndarray) -> PoseLabels:
-        azimuth = np.float32(360 / NUM_POSES * topk[:, 0])
+        azimuth = (360 / NUM_POSES * topk[:, 0]).astype(np.float32)
         return PoseLabels(topk[:, 0], sure, azimuth, topk, weight, np.zeros(count, bool))
 
     return labels(topk), labels(-topk % NUM_POSES)
@@ -73,6 +73,7 @@ class Twice(Dataset):
     def make(self, ids: np.ndarray, column: np.ndarray, flip: np.ndarray) -> dict[str, Tensor]:
         """The batch of these draws."""
         images = self.images
+        assert images.flipped is not None
         upright = self._take(images.pixels, images.labels, ids, column)
         mirrored = self._take(images.pixels[:, :, ::-1], images.flipped, ids, column)
         chosen = torch.from_numpy(flip)

@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 # As in kmeans.py: a thread that waits must not burn a processor that another one needs.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -66,9 +67,7 @@ def peer_network(name: str, weights: Path) -> torch.nn.Module:
     return network.eval()
 
 
-def run_peer(
-    network: torch.nn.Module, config: BackboneConfig, paths: list[Path], output: Path
-) -> np.ndarray:
+def run_peer(network: Any, config: BackboneConfig, paths: list[Path], output: Path) -> np.ndarray:
     """Every feature [N, h, w, C], and the file they are saved to."""
     photos = Photos(paths, config.size, network.default_cfg["mean"], network.default_cfg["std"])
     loader = DataLoader(photos, batch_size=config.batch_size, num_workers=2)
@@ -104,7 +103,7 @@ def compare(name: str, paths: list[Path], work: Path, args: argparse.Namespace) 
         config = BackboneConfig(name=name, size=160, layers=[4, 5], precision="fp32")
     network, backbone = peer_network(name, weights), load_backbone(config)
     images = open_images(work / "images")
-    row_of = {path: row for row, path in enumerate(images.path)}
+    row_of = {path: row for row, path in enumerate(images.path[:])}
     ids = np.array([row_of[path.name] for path in paths])
 
     def ours() -> np.ndarray:
@@ -151,7 +150,7 @@ def main() -> int:
         (work / "images").mkdir()
         source = ImagesConfig(path=str(folder), fit="stretch", min_count=2)
         build_manifest(source, work / "images")
-        usable = [folder / name for name in open_images(work / "images").path]
+        usable = [folder / name for name in open_images(work / "images").path[:]]
         print_versions(["timm", "torch", "torchvision", "pillow"], args.threads, args.rounds)
         equal = [compare(name, usable, work, args) for name in args.networks]
     if not all(equal):

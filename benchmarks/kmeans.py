@@ -56,7 +56,7 @@ def inertia(points: np.ndarray, centroids: np.ndarray, spherical: bool) -> float
 def compare(points: np.ndarray, spherical: bool, args: argparse.Namespace) -> bool:
     """Gate and timings of one kind of k-means; whether all inertias agree."""
     order = np.empty(len(points), np.int32)
-    faiss.rand_perm(faiss.swig_ptr(order), len(order), args.seed + 1)
+    faiss.rand_perm(faiss.swig_ptr(order), len(order), args.seed + 1)  # type: ignore[attr-defined]
     start = points[order[: args.clusters]]  # where FAISS starts from this seed, and so do we
 
     def ours() -> np.ndarray:
@@ -80,7 +80,7 @@ def compare(points: np.ndarray, spherical: bool, args: argparse.Namespace) -> bo
             max_points_per_centroid=len(points),
         )
         peer.train(points)
-        return peer.centroids
+        return np.asarray(peer.centroids)
 
     def on_sklearn() -> np.ndarray:
         peer = KMeans(

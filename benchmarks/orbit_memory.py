@@ -26,7 +26,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from orbit import REFERENCE_POSE, SETTINGS, FirstFrameAttention, Peer, load_denoiser, make_photo
+from orbit import SETTINGS, load_denoiser, make_photo
+from orbit_peer import REFERENCE_POSE, FirstFrameAttention, Peer
 from torch import Tensor
 
 from mirage.config import ViewsConfig
@@ -97,7 +98,7 @@ def measure_apart(who: str, views: int, resolution: int) -> tuple[float, float, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--views", type=int, nargs="+", default=[8, 16, 32, 64])
     parser.add_argument("--resolutions", type=int, nargs="+", default=[32, 64])
     parser.add_argument("--chunks", type=int, nargs="+", default=[8, 64], help="of ours")

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import lightning
@@ -67,8 +68,11 @@ def main() -> None:
 def measure(args: argparse.Namespace) -> None:
     """Images a second of one process and of two, in turn."""
     rates: dict[int, list[float]] = {1: [], 2: []}
-    contenders = {f"{n}": (lambda n=n: rates[n].append(rate_of(n, args))) for n in rates}
-    take_turns(contenders, args.rounds)
+
+    def time_one(n: int) -> None:
+        rates[n].append(rate_of(n, args))
+
+    take_turns({f"{n}": partial(time_one, n) for n in rates}, args.rounds)
     kept = [two / (2 * one) for one, two in zip(rates[1], rates[2], strict=True)]
     print(f"\nmeasured: turntable_cars, 32 px, {args.share} photos a process, gloo")
     for n, found in rates.items():

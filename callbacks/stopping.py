@@ -160,5 +160,5 @@ class StopWhenTold(Callback):
             raise MirageError(
                 f"the job is not put back in the queue: {error}",
                 where="Slurm",
-                todo="submit it again: it is saved, and the same command goes on from here",
+                todo="submit it again: it is saved, and the same command resumes from here",
             ) from error

@@ -26,6 +26,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -203,9 +204,9 @@ def fill(folder: Path, count: int, rng: random.Random) -> None:
     """Some files, in the folder or below it, and what a folder may have besides."""
     folder.mkdir(parents=True)
     for number in range(count):
-        name = rng.choice(NAMES) + (f"{number}" if rng.random() < 0.7 else "").encode()
+        stem = rng.choice(NAMES) + (f"{number}" if rng.random() < 0.7 else "").encode()
         below = rng.choice(["", "", "deep", ".thumbnails", "@eaDir", "a.jpg", "Ü"])
-        path = folder / below / (os.fsdecode(name) + rng.choice(SUFFIXES))
+        path = folder / below / (os.fsdecode(stem) + rng.choice(SUFFIXES))
         with suppress(OSError):  # two of one name, of which one is a folder
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(rng.choice(MAKERS)(rng))
@@ -223,7 +224,8 @@ def pack(folder: Path, rng: random.Random) -> list[str]:
     path = folder
     if kind in ("tar", "shards"):
         path = folder.with_suffix(".tar")
-        with tarfile.open(path, rng.choice(["w", "w", "w:gz"])) as archive, suppress(OSError):
+        mode: Literal["w", "w:gz"] = rng.choice(["w", "w", "w:gz"])
+        with tarfile.open(path, mode) as archive, suppress(OSError):
             archive.add(folder, rng.choice([".", "/x", "../up", "a"]))
     if kind == "csv":
         path = folder.with_suffix(".csv")

@@ -7,7 +7,7 @@
 # tests marked `gpu`, benchmarks against their peers, how much of the GPU's peak a training uses, and
 # a training on CACHE for the time that is left. CACHE is a small folder that
 #
-#   python scripts/gpu_parts.py pack RUN CACHE
+#   python scripts/gpu_check/parts.py pack RUN CACHE
 #
 # makes of a run that has its poses. What each part found is in OUT/summary.json as soon as it is
 # found, what it printed in OUT/log.txt; a part that fails, or runs out of its time, hinders no
@@ -19,4 +19,4 @@ if [ -z "${PYTHON:-}" ]; then
     [ -x .venv/bin/python ] && PYTHON=.venv/bin/python
 fi
 export PYTHON PYTHONPATH="$PWD/src:$PWD${PYTHONPATH:+:$PYTHONPATH}"
-exec "$PYTHON" scripts/gpu_check.py "$@"
+exec "$PYTHON" scripts/gpu_check/check.py "$@"

@@ -14,7 +14,7 @@ import pytest
 import torch
 from filelock import FileLock
 from processes import free_ports
-from tiny_runs import BRIEF, TINY, mirage
+from tiny.runs import BRIEF, TINY, mirage
 
 from mirage.config import ModelConfig
 from mirage.core.contracts import PoseLabels, PoseRing

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_runs import mirage
+from tiny.runs import mirage
 
 from mirage import Mirage, MirageError
 from mirage.config.load import load_config, save_config

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_runs import TINY, mirage
+from tiny.runs import TINY, mirage
 
 from mirage import experiments
 from mirage.config import SWEPT_COMMANDS

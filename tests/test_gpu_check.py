@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 import time
-from importlib import util
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,11 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
 @pytest.fixture(scope="module")
-def check() -> Any:
-    """scripts/gpu_check.py as a module."""
-    spec = util.spec_from_file_location("gpu_check", SCRIPTS / "gpu_check.py")
-    assert spec is not None and spec.loader is not None
-    module = util.module_from_spec(spec)
-    sys.modules["gpu_check"] = module  # its dataclasses look there
-    spec.loader.exec_module(module)
-    return module
+def check() -> Iterator[Any]:
+    """scripts/gpu_check/check.py as a module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SCRIPTS / "gpu_check")
+        yield import_module("check")
 
 
 def python(check: Any, name: str, code: str) -> Any:

@@ -108,7 +108,7 @@ def find_alignment(
     return align_rings(generator.read_poses(np.stack(photos)).azimuth, np.tile(true, len(specs)))
 
 
-def shoot(spec: ObjectSpec, size: int, azimuth: float, **light: float) -> tuple[Any, Any]:
+def shoot(spec: ObjectSpec, size: int, azimuth: float, **light: Any) -> tuple[Any, Any]:
     """A render [S, S, 3] and coverage [S, S], with what is changed of the scene's light."""
     return studio_of(spec, size).shoot(replace(spec.scene, **light), azimuth)
 

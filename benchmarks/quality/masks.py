@@ -19,6 +19,7 @@ import torch._dynamo
 from mirage.core.contracts import FloatArray
 from mirage.generation.object_views import shrink_masks
 from mirage.generation.view_generator import ViewGenerator
+from mirage.images.turntable.cars import CarDesign
 from mirage.images.turntable.objects import sample_objects
 from mirage.images.turntable.pictures import studio_of
 from mirage.parts.orbit_silhouette import find_orbit_silhouettes
@@ -45,6 +46,7 @@ def main() -> None:
         coarse = generator.bank.masks(generator.backbone(frames)).cpu().numpy()
         found = (find_silhouettes(coarse, frames), find_orbit_silhouettes(coarse, frames))
         rows.append([overlap(shrink_masks(masks, given.size), true) for masks in found])
+        assert isinstance(spec.design, CarDesign)
         print(
             f"{spec.design.style}: alone {rows[-1][0]:.3f}, together {rows[-1][1]:.3f}", flush=True
         )

@@ -71,7 +71,7 @@ def measure(command: str, words: list[str]) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--images", type=int, nargs="+", default=[5000, 20000])
     parser.add_argument("--distinct", type=int, default=2000)
     parser.add_argument("--renders", type=Path, help="keep the renders here, and use them again")

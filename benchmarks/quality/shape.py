@@ -27,6 +27,7 @@ from mirage.generation.object_views import object_views
 from mirage.generation.references import Reference
 from mirage.generation.sampling import generate_views
 from mirage.generation.view_generator import ViewGenerator
+from mirage.images.turntable.cars import CarDesign
 from mirage.images.turntable.objects import ObjectSpec, build_meshes, sample_objects
 from mirage.images.turntable.occupancy import occupancy
 from mirage.images.turntable.pictures import studio_of
@@ -63,6 +64,7 @@ def main() -> None:
     for index, spec in enumerate(sample_objects("cars", given.cars, given.seed, "evaluate")):
         found = measure(spec, given.size, settings, generator, given.run)
         rows += found
+        assert isinstance(spec.design, CarDesign)
         camera = f"camera {spec.scene.elevation:.1f}° up"
         print_tables([_table(f"car {index}: {spec.design.style}, {camera}", found)])
     names = list(dict.fromkeys(name for name, _ in rows))

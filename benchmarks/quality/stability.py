@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from torch import Tensor
 from mirage.config import Config
 from mirage.config.load import load_config
 from mirage.core.angles import circular_distance
-from mirage.core.contracts import ByteArray, FloatArray
+from mirage.core.contracts import ByteArray, FloatArray, IntArray
 from mirage.distributed.device import device
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.image_set import ImageSet, open_images
@@ -69,17 +70,19 @@ def main(run: str, count: str = "2000", trials: str = "3") -> None:
     _find("2 threads", config, images, ids, backbone, 2, first)
     for trial in range(int(trials)):
         random = torch.Generator().manual_seed(trial)
-        backbone.perturb = lambda f, r=random: (
-            f * (1 + _RELATIVE * torch.randn(f.shape, generator=r))
-        )  # type: ignore[misc]
+        backbone.perturb = partial(_perturbed, random=random)
         _find(f"perturbed {trial}", config, images, ids, backbone, 1, first)
+
+
+def _perturbed(features: Tensor, random: torch.Generator) -> Tensor:
+    return features * (1 + _RELATIVE * torch.randn(features.shape, generator=random))
 
 
 def _find(
     name: str,
     config: Config,
     images: ImageSet,
-    ids: FloatArray,
+    ids: IntArray,
     backbone: KeptFeatures,
     num_threads: int,
     first: FloatArray | None,
@@ -92,10 +95,10 @@ def _find(
             lambda rows: images.batches(ids[rows], backbone.size, backbone.config.batch_size),
             len(ids),
             everything,
-            backbone,
+            cast(Backbone, backbone),
             config.parts,
             config.poses,
-            Path(work),  # type: ignore[arg-type]
+            Path(work),
         )
         sample = described.read_sample()
         bank = fit_bank(sample, backbone.config, described.encoder, config.poses)

@@ -10,7 +10,7 @@ import lightning
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
-from tiny_autoencoders import tiny_kl
+from tiny.autoencoders import tiny_kl
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from held_training import Held
 from processes import PATIENCE
-from tiny_runs import mirage
+from tiny.runs import mirage
+from training_callbacks.held_training import Held
 
 from mirage.cluster.launch import launch_all, sbatch_header
 from mirage.cluster.slurm import complaint
@@ -165,7 +165,7 @@ def test_a_job_that_makes_room_comes_back_and_goes_on(
     assert at < 60 and not (run / "train" / ".stamp.json").exists()
     wait_for(lambda: state(job) == "COMPLETED")
     said = log(run, job)
-    assert said.count("saved, and back in the queue") == 1
+    assert said.count("checkpoint saved, job requeued") == 1
     assert_same_curve(straight, run)
     assert len(wandb_ids(run)) == 1  # parts of one run of W&B
 

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from made_up_runs import make_run
-from tiny_runs import mirage
+from synthetic.runs import make_run
+from tiny.runs import mirage
 
 from mirage.commands.compare import _directions, _named
 from mirage.runs.folder import LABELS_FILE, RunFolder

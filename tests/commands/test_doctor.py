@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny_runs import mirage
+from tiny.runs import mirage
 
 from mirage.commands import doctor
 from mirage.commands.doctor import Finding, advise, examine, find_hub, find_rendering, find_slurm

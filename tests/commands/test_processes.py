@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from processes import forked_ranks, torchrun
-from tiny_runs import mirage
+from tiny.runs import mirage
 
 from mirage.sampler.export import load_pipeline
 

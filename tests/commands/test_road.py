@@ -11,10 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
-from tiny_autoencoders import tiny_kl
-from tiny_runs import BRIEF, TINY, mirage
+from tiny.autoencoders import tiny_kl
+from tiny.runs import BRIEF, TINY, mirage
 
-from mirage.commands.registry import COMMANDS
 from mirage.core.contracts import PoseRing
 from mirage.generation import checks as refuse
 from mirage.poses.bank import PoseBank
@@ -62,19 +61,6 @@ def test_every_stage_leaves_its_files(run: Path) -> None:
         "report/index.html",
     ):
         assert (run / name).exists(), name
-
-
-def test_labels_cover_every_image_with_the_promised_columns(run: Path) -> None:
-    labels = pq.read_table(run / "poses" / "labels.parquet")
-    manifest = pq.read_table(run / "images" / "manifest.parquet")
-    assert {"image_id", "path", "split", "pose", "confidence", "azimuth"} <= set(
-        labels.schema.names
-    )
-    assert labels["image_id"].to_pylist() == list(range(len(manifest)))
-    assert labels["path"].to_pylist() == manifest["path"].to_pylist()
-    confidence = labels["confidence"].to_numpy()
-    assert ((confidence >= 0) & (confidence <= 1)).all()
-    assert set(labels["split"].to_pylist()) == {"train", "heldout"}
 
 
 def test_assign_reads_saved_photos_as_the_poses_stage_did(
@@ -307,35 +293,3 @@ def test_weights_travel_to_a_new_clustering(
     related = json.loads((target / "poses" / "summary.json").read_text())["pretrained"]
     assert len(related["mapping"]) == 4 and 0 <= related["agreement"] <= 1
     assert mirage("train", *SHORT, *words) == 0
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["train", "run=nowhere"], "mirage poses"),
-        (["poses", "poses.cuont=3"], "poses.count"),
-        (["images", "images.path=/no/such/folder"], "does not exist"),
-        (["images", "data.resolution=33"], "data.resolution"),
-        (["paint"], "no command"),
-        (["run", "."], "images.path=."),
-        (["run", "nowhere"], "key=value"),
-        (["run", "experiment=nonsense"], "nonsense"),
-    ],
-)
-def test_mistakes_are_answered_in_a_few_lines(
-    words: list[str],
-    says: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert mirage(*words) == 1
-    said = capsys.readouterr().err
-    assert says in said and "Traceback" not in said and len(said.splitlines()) <= 6
-
-
-def test_help_shows_an_example_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    for name in COMMANDS:
-        assert mirage(name, "--help") == 0
-        assert f"mirage {name}" in capsys.readouterr().out

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import wandb
-from held_training import Held
 from processes import Command
-from tiny_runs import BRIEF, TINY, mirage
+from tiny.runs import BRIEF, TINY, mirage
+from training_callbacks.held_training import Held
 
 from mirage.sampler.export import load_pipeline
 from mirage.training.checkpoints import is_whole
@@ -89,7 +89,7 @@ def test_a_full_disk_ends_a_training_and_costs_no_checkpoint(
     done = command.wait()
     said = done.stderr
     assert done.returncode == 1 and "cannot be written" in said and "Traceback" not in said
-    assert "goes on from the checkpoint before" in said
+    assert "resumes from the previous checkpoint" in said
     assert is_whole(last)
     assert not [path for path in last.parent.iterdir() if path.name.startswith(".last")]
     assert mirage(*words) == 0
@@ -179,6 +179,6 @@ def test_a_training_that_wandb_refuses_says_so_and_goes_on_without_it(
         patch.setattr(wandb, "init", refuse)
         assert mirage("train", f"run={copy}", *BRIEF) == 1
     said = capsys.readouterr().err
-    assert "W&B could not be told: permission denied" in said and "WANDB_MODE=offline" in said
+    assert "logging to W&B failed: permission denied" in said and "WANDB_MODE=offline" in said
     assert "Traceback" not in said and len(said.splitlines()) <= 6
     assert mirage("train", f"run={copy}", *BRIEF) == 0

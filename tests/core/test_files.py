@@ -71,7 +71,7 @@ def test_a_file_is_known_by_itself_and_nothing_by_nothing(tmp_path: Path) -> Non
             "runs/x",
             "where you may write",
         ),
-        (OSError("encoder error -2 when writing image file"), "", "goes on from what is done"),
+        (OSError("encoder error -2 when writing image file"), "", "resumes from what is done"),
         (SafetensorError("I/O error: No space left on device (os error 28)"), "", "make room"),
     ],
 )

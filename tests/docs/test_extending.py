@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from doc_commands import ROOT, python_blocks
+from documentation.commands import ROOT, python_blocks
 from PIL import Image
 
 from mirage.config import BackboneConfig, Config

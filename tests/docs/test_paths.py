@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from doc_commands import PAGES, ROOT
+from documentation.commands import PAGES, ROOT
 
 # From where pages name a file: the repository, or the package in it.
 BASES = (ROOT, ROOT / "src" / "mirage")

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from doc_commands import ROOT
+from documentation.commands import ROOT
 from equations import on_page_content
 from inserts import relink, sections
 from keys import explain

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_runs import mirage
+from tiny.runs import mirage
 
 from mirage.core.errors import MirageError
 from mirage.evaluation.known_azimuths import KnownAzimuths, measure_truth

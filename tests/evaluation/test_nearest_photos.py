@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up_photos import MadeUpBank, MadeUpImages, flat_photo, labels_of
+from synthetic.photos import MadeUpBank, MadeUpImages, flat_photo, labels_of
 
 from mirage.evaluation import nearest_photos
 from mirage.evaluation.nearest_photos import NearestPhotos

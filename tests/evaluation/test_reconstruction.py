@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from made_up_photos import MadeUpBackbone
-from tiny_autoencoders import tiny_deterministic, tiny_kl
+from synthetic.photos import MadeUpBackbone
+from tiny.autoencoders import tiny_deterministic, tiny_kl
 
 from mirage.evaluation.reconstruction import (
     draw_reconstructions,

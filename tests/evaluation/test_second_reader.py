@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_photos import labels_of
+from synthetic.photos import labels_of
 
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import HELDOUT, TRAIN, ByteArray, IntArray

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_photos import MadeUpBackbone, MadeUpBank, MadeUpImages, flat_photo, labels_of
+from synthetic.photos import MadeUpBackbone, MadeUpBank, MadeUpImages, flat_photo, labels_of
 from views_settings import views_config
 
 from mirage.config import Config

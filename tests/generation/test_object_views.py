@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made_up_solids import field_of, van, views_of
+from synthetic.solids import field_of, van, views_of
 
 from mirage.config import ShapeConfig
 from mirage.core.contracts import Orbit

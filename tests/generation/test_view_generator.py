@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from made_up_photos import MadeUpBackbone, MadeUpBank
+from synthetic.photos import MadeUpBackbone, MadeUpBank
 from views_settings import views_config
 
 from mirage.config import ViewsConfig

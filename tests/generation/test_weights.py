@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_runs import mirage
+from tiny.runs import mirage
 from views_settings import views_config
 
 from mirage.api import Mirage

@@ -12,8 +12,8 @@ import pytest
 import torch
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
-from made_up_solids import field_of, van, views_of
-from tiny_autoencoders import tiny_kl
+from synthetic.solids import field_of, van, views_of
+from tiny.autoencoders import tiny_kl
 from views_settings import views_config
 
 from mirage.callbacks.ema import WarmupEMA

@@ -13,7 +13,7 @@ import torch
 from diffusers import UNet2DModel
 from PIL import Image
 from skimage import data
-from tiny_autoencoders import tiny_deterministic, tiny_kl
+from tiny.autoencoders import tiny_deterministic, tiny_kl
 from torch import Tensor
 
 from mirage.core.errors import MirageError

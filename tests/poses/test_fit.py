@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_circles import azimuths, folded, whole
+from synthetic.circles import azimuths, folded, whole
 
 from mirage.config import BackboneConfig, PosesConfig
 from mirage.core.angles import align_rings, circular_distance

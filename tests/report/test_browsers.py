@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up_pages import make_parts, make_ring
+from synthetic.pages import make_parts, make_ring
 
 from mirage.report.browsers import PoseBrowser
 

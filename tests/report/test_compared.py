@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from made_up_pages import make_orbit, make_page
+from synthetic.pages import make_orbit, make_page
 
 from mirage.drawing.tables import Table
 from mirage.report.compared import compare_pages

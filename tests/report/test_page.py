@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_pages import HOSTILE, make_orbit, make_page
 from PIL import Image
+from synthetic.pages import HOSTILE, make_orbit, make_page
 
 from mirage.core.errors import MirageError
 from mirage.drawing import sprites

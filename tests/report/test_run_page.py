@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_runs import FOUND, make_gallery, make_run
 from PIL import Image
+from synthetic.runs import FOUND, make_gallery, make_run
 
 from mirage.config.load import load_config
 from mirage.core.errors import MirageError

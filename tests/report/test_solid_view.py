@@ -2,7 +2,7 @@ import base64
 
 import numpy as np
 import pytest
-from made_up_pages import make_cube, make_view
+from synthetic.pages import make_cube, make_view
 
 from mirage.drawing.surface import Surface
 from mirage.report.solid_view import SolidView, solid_contexts

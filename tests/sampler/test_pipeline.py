@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 from processes import PATIENCE
-from tiny_autoencoders import tiny_kl
+from tiny.autoencoders import tiny_kl
 from views_settings import views_config
 
 from mirage.config import ModelConfig

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from made_up_solids import ball, field_of, van
+from synthetic.solids import ball, field_of, van
 
 from mirage.shape.field import blur, grid_points, grid_size, signed_distance
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from made_up_solids import REACH, van
+from synthetic.solids import REACH, van
 
 from mirage.core.errors import MirageError
 from mirage.shape.field import grid_points

@@ -5,7 +5,7 @@ import pytest
 import pyvista
 import torch
 import trimesh
-from made_up_solids import SIZE, ball, field_of, van
+from synthetic.solids import SIZE, ball, field_of, van
 
 from mirage.core.errors import MirageError
 from mirage.shape.mesh import save_mesh, surface

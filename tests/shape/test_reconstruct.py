@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from made_up_solids import field_of, van, views_of
+from synthetic.solids import field_of, van, views_of
 
 from mirage.core.errors import MirageError
 from mirage.shape.cameras import OrbitCameras

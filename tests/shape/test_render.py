@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import torch
-from made_up_solids import ball
+from synthetic.solids import ball
 
 from mirage.shape.cameras import OrbitCameras, Rays
 from mirage.shape.render import pixel_places, render_rays, render_views

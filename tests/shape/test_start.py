@@ -1,5 +1,5 @@
 import numpy as np
-from made_up_solids import SIZE, field_of, van, views_of
+from synthetic.solids import SIZE, field_of, van, views_of
 
 from mirage.shape.cameras import OrbitCameras
 from mirage.shape.field import grid_points

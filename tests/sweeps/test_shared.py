@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from offline_runs import read_runs
-from tiny_runs import BRIEF, TINY
+from tiny.runs import BRIEF, TINY
 
 from mirage.cli import main
 

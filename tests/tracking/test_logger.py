@@ -117,7 +117,7 @@ def test_a_server_that_refuses_is_told_of(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(wandb, "init", refuse)
     with (
-        pytest.raises(MirageError, match="W&B could not be told: permission denied") as caught,
+        pytest.raises(MirageError, match="logging to W&B failed: permission denied") as caught,
         recording(Record(tmp_path / "run" / "views" / "wandb", "a", "views")),
     ):
         pass

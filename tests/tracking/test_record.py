@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_solids import field_of, van, views_of
 from offline_runs import OfflineRun, read_runs
 from PIL import Image
-from tiny_runs import TINY_AUTOENCODER, mirage
+from synthetic.solids import field_of, van, views_of
+from tiny.runs import TINY_AUTOENCODER, mirage
 
 from mirage.config import Config, PosesConfig
 from mirage.config.load import load_config

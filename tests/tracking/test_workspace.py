@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import wandb
 import wandb_workspaces.workspaces as ws
-from tiny_runs import mirage
+from tiny.runs import mirage
 
 from mirage.tracking.names import LOGGED, STEP
 from mirage.tracking.workspace import build

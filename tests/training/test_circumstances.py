@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_photos import MadeUpImages
 from omegaconf import OmegaConf
 from processes import share_out
-from tiny_runs import mirage
+from synthetic.photos import MadeUpImages
+from tiny.runs import mirage
 
 from mirage.commands import running
 from mirage.config import AUTO, Config

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tiny_runs import mirage
+from tiny.runs import mirage
 
 
 def files(folder: Path) -> dict[Path, int]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from made_up_photos import MadeUpImages
-from tiny_autoencoders import tiny_kl
+from synthetic.photos import MadeUpImages
+from tiny.autoencoders import tiny_kl
 
 from mirage.commands.stages.train import identify
 from mirage.config import Config, ModelConfig

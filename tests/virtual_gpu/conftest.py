@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from counted_steps import CountSteps
+from training_callbacks.counted_steps import CountSteps
 from virtual_gpu import VirtualGPU, virtual_gpu
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made_up_photos import MadeUpImages, labels_of
+from synthetic.photos import MadeUpImages, labels_of
 from views_settings import views_config
 from virtual_gpu import Tally, VirtualGPU, to_numpy
 

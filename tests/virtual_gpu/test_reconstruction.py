@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from made_up_solids import field_of, van, views_of
+from synthetic.solids import field_of, van, views_of
 from virtual_gpu import Tally, VirtualGPU
 
 from mirage.shape.cameras import OrbitCameras

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from counted_steps import CountSteps, check_steps, counted
-from tiny_autoencoders import tiny_kl
+from tiny.autoencoders import tiny_kl
 from torch import Tensor
+from training_callbacks.counted_steps import CountSteps, check_steps, counted
 from virtual_gpu import VirtualGPU
 
 from mirage.callbacks.ema import WarmupEMA

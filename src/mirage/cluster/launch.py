@@ -89,7 +89,7 @@ def submit(name: str, work: Callable[[Config], Any], config: Config) -> str:
         raise MirageError(
             f"job {job.job_id} {reason}" + f": {said}" * bool(said),
             where=f"{folder}/{job.job_id}_*_log.out",
-            todo="mend what its logs tell; the same command goes on from what is done",
+            todo="fix what its logs report; the same command resumes from what is done",
         )
     return f"{name}: job {job.job_id} is done"
 

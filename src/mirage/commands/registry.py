@@ -236,7 +236,7 @@ def options_of(name: str) -> tuple[str, ...]:
 
 def general_help() -> str:
     """What `mirage --help` prints."""
-    lines = ["mirage <command> [key=value …]", "", "commands, in the order of the road:"]
+    lines = ["mirage <command> [key=value …]", "", "commands, in the order in which they run:"]
     lines += [f"  {name:<12}{command.does}" for name, command in COMMANDS.items()]
     lines += [
         "",
@@ -244,7 +244,7 @@ def general_help() -> str:
         "which remembers its configuration: later commands need only run=DIR.",
         "With --multirun and key=a,b a command is run for every value: a sweep.",
         "With launcher=slurm a command, or every point of a sweep, is a job of the cluster.",
-        "--quiet says nothing but errors; --json tells progress and results as lines of JSON.",
+        "--quiet prints errors only; --json prints progress and results as lines of JSON.",
         "Every key and its default: src/mirage/config/. `mirage <command> --help` tells more.",
         "",
         "example:  mirage run experiment=demo",

@@ -45,7 +45,7 @@ def refusals_told() -> Iterator[None]:
             f"cannot be read or written: {os.strerror(number) if number else error}",
             where=str(getattr(error, "filename", None) or ""),
             todo=f"{_TODO.get(number or 0, 'see to the file')}; "
-            "the same command goes on from what is done",
+            "the same command resumes from what is done",
         ) from error
 
 

@@ -80,7 +80,7 @@ class Ranks:
             raise MirageError(
                 f"another of the {self.world} processes ended before its work was done",
                 where=f"process {self.rank}",
-                todo="mend what its own message tells; the same command goes on from what is done",
+                todo="fix what its own message reports; the same command resumes from what is done",
             ) from error
         return found
 

@@ -143,9 +143,9 @@ def refusals_told(where: Path) -> Iterator[None]:
         yield
     except wandb.Error as error:
         raise MirageError(
-            f"W&B could not be told: {error}",
+            f"logging to W&B failed: {error}",
             where=str(where),
-            todo="what is written is kept, and the same command goes on from there; with "
+            todo="what is written is kept, and the same command resumes from there; with "
             "WANDB_MODE=offline nobody is asked",
         ) from error
 

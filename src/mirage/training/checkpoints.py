@@ -46,7 +46,7 @@ class WholeCheckpoints(TorchCheckpointIO):
                 f"a checkpoint of {packed.tell() / 2**20:.1f} MiB cannot be written: "
                 f"{error.strerror or error}",
                 where=str(path),
-                todo="make room; the same command goes on from the checkpoint before",
+                todo="free some space; the same command resumes from the previous checkpoint",
             ) from error
 
 

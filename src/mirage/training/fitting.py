@@ -82,7 +82,7 @@ def fit(
         raise MirageError(
             f"another of the {ranks.world} processes died",
             where=f"{where}, process {ranks.rank}",
-            todo="see its log; the same command goes on from the last checkpoint",
+            todo="see its log; the same command resumes from the last checkpoint",
         ) from error
     finally:
         finish(trainer.loggers)
@@ -111,7 +111,7 @@ def _tells_of_a_dead_process(error: RuntimeError) -> bool:
 def _leave(stopped: StoppedError) -> NoReturn:
     if stopped.requeue is None:
         raise KeyboardInterrupt
-    log.info("told to stop: saved, and back in the queue")
+    log.info("stopped by a signal: checkpoint saved, job requeued")
     stopped.requeue()
     time.sleep(_UNTIL_ENDED)  # the first process puts the job back, which ends all
     raise KeyboardInterrupt
@@ -244,7 +244,7 @@ def averaged_weights(checkpoint: Path, module: str) -> dict[str, Tensor]:
         raise MirageError(
             "the checkpoint of a finished training is damaged",
             where=str(checkpoint),
-            todo=f"delete {checkpoint.parent / '.stamp.json'}; training then goes on from the "
+            todo=f"delete {checkpoint.parent / '.stamp.json'}; training then resumes from the "
             "checkpoint before",
         )
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]

@@ -12,7 +12,7 @@ import pytest
 import torch
 from diffusers import AutoModel
 from PIL import Image
-from tiny_runs import TINY_AUTOENCODER, mirage
+from tiny.runs import TINY_AUTOENCODER, mirage
 
 from mirage.commands.running import run_command
 from mirage.commands.stages import autoencoder as stage

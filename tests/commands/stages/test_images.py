@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from made_up_shards import save_shards
 from PIL import Image
 from processes import forked_ranks
-from seen_photos import hash_pixels
-from tiny_runs import mirage
+from synthetic.shards import save_shards
+from tiny.runs import mirage
+from training_callbacks.seen_photos import hash_pixels
 
 from mirage.commands.stages.images import images_key
 from mirage.config import Config
@@ -102,7 +102,7 @@ def test_an_epoch_holds_every_training_photo_once(
         f"train.steps={steps}",
         "images.frame=none",
         f"run={run}",
-        "train.callbacks.seen._target_=seen_photos.SeenPhotos",
+        "train.callbacks.seen._target_=training_callbacks.seen_photos.SeenPhotos",
         f"train.callbacks.seen.folder={tmp_path / 'seen'}",
     ]
     (shared if world == 2 else mirage)(*words)

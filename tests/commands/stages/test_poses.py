@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from processes import Command, forked_ranks
 from safetensors.numpy import load_file
-from tiny_runs import mirage
+from tiny.runs import mirage
 
 from mirage.commands.stages import poses
 from mirage.commands.stages.poses import closing_line
@@ -58,6 +58,19 @@ def straight(images: Path) -> Path:
     run = shutil.copytree(images, images.with_name("straight"))
     assert mirage("poses", f"run={run}") == 0
     return run
+
+
+def test_labels_cover_every_image_with_the_promised_columns(straight: Path) -> None:
+    labels = pq.read_table(straight / "poses" / "labels.parquet")
+    manifest = pq.read_table(straight / "images" / "manifest.parquet")
+    assert {"image_id", "path", "split", "pose", "confidence", "azimuth"} <= set(
+        labels.schema.names
+    )
+    assert labels["image_id"].to_pylist() == list(range(len(manifest)))
+    assert labels["path"].to_pylist() == manifest["path"].to_pylist()
+    confidence = labels["confidence"].to_numpy()
+    assert ((confidence >= 0) & (confidence <= 1)).all()
+    assert set(labels["split"].to_pylist()) == {"train", "heldout"}
 
 
 def test_who_finds_the_poses_has_the_threads_of_those_that_wait(

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_solids import field_of, van, views_of
 from PIL import Image
 from processes import forked_ranks
-from tiny_runs import mirage
-from turned_cars import CARS, shots, write_views
+from synthetic.rendered_views import CARS, shots, write_views
+from synthetic.solids import field_of, van, views_of
+from tiny.runs import mirage
 
 from mirage.commands.stages.reconstruct import run
 from mirage.config import Config, ShapeConfig

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_runs import BRIEF, mirage
+from tiny.runs import BRIEF, mirage
 
 from mirage.commands.stages.train import identify
 from mirage.config import Config
@@ -36,7 +36,7 @@ def test_what_does_not_change_a_training_does_not_tell_it_from_another() -> None
 
 
 KEEPS = "{_target_: lightning.pytorch.callbacks.ModelCheckpoint, monitor: val/loss"
-LISTS = "{_target_: counted_batches.CountBatches, of: [0, 2]}"
+LISTS = "{_target_: training_callbacks.counted_batches.CountBatches, of: [0, 2]}"
 
 
 def test_callbacks_of_a_persons_own_are_kept_and_may_change(posed: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny_runs import mirage
+from tiny.runs import mirage
 
 TURN = ["views.count=3", "views.sampler.steps=2", "reference_pose=1"]
 

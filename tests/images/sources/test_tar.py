@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from made_up_shards import add
+from synthetic.shards import add
 
 from mirage.images.sources.registry import open_source
 from mirage.images.sources.source import Entry, Source

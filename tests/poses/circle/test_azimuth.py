@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up_circles import azimuths, folded, whole
+from synthetic.circles import azimuths, folded, whole
 
 from mirage.core.angles import align_rings
 from mirage.core.contracts import FloatArray

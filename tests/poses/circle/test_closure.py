@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up_circles import azimuths, whole
+from synthetic.circles import azimuths, whole
 
 from mirage.poses.circle.closure import measure_closure
 from mirage.poses.circle.reader import fit_reader

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from made_up_circles import azimuths, whole
+from synthetic.circles import azimuths, whole
 
 from mirage.poses.circle.crowds import crowd_weights
 

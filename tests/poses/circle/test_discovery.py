@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up_circles import ODD, azimuths, folded, whole
+from synthetic.circles import ODD, azimuths, folded, whole
 
 from mirage.core.angles import align_rings, circular_distance, circular_mean
 from mirage.core.contracts import FloatArray

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from made_up_circles import ODD, azimuths, whole
+from synthetic.circles import ODD, azimuths, whole
 
 from mirage.poses.circle.held_out import HeldOutRidge
 

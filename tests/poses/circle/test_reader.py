@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up_circles import azimuths, folded, whole
+from synthetic.circles import azimuths, folded, whole
 
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import FloatArray

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from made_up_circles import azimuths, whole
+from synthetic.circles import azimuths, whole
 
 from mirage.core.angles import align_rings
 from mirage.poses.circle.search import Photos, first_curves, split_further

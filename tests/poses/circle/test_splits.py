@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up_circles import azimuths, whole
+from synthetic.circles import azimuths, whole
 
 from mirage.core.angles import circular_distance
 from mirage.poses.circle.curve import even_and_odd

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_up_circles import azimuths, folded
+from synthetic.circles import azimuths, folded
 
 from mirage.core.angles import align_rings
 from mirage.poses.circle.search import Photos

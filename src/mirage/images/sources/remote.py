@@ -121,7 +121,7 @@ class RemoteFiles:
             raise MirageError(
                 f"cannot be read: {type(error).__name__}: {first}",
                 where=name if name == self.pattern else f"{name} of {self.pattern}",
-                todo="see that the store answers and lets you read; the same command goes on",
+                todo="check that the store answers and lets you read; the same command resumes",
             ) from error
 
 

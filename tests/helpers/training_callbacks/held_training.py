@@ -28,7 +28,7 @@ class Held:
         folder.mkdir()
         self.folder = folder
         settings = {
-            "_target_": "held_training.HoldOnce",
+            "_target_": "training_callbacks.held_training.HoldOnce",
             "folder": folder,
             "part": part,
             "step": step,

@@ -1,233 +1,20 @@
-"""Tensors that say that they are on `cuda:0` and compute on the CPU, by the rules of CUDA.
-
-The wrapper is a CUDA tensor to torch in every respect but its memory: composite operations,
-autocast and optimizers take the way they take on a GPU. Each operation that would become a kernel
-comes to `Rules.run`, which tells where it would fail, or make Python wait, and does it on the CPU.
-"""
+"""The rules of CUDA: tells where an operation would fail, or make Python wait; and runs it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-DEVICE = torch.device("cuda", 0)
-CPU = torch.device("cpu")
-
-aten = torch.ops.aten
+from .tensors import CPU, VirtualTensor
+from .traits import FREE, INDEXING, Trait, trait_of
 
 # (kind, what): kind is "operation", "sync" or "upload".
 Report = Callable[[str, str], None]
-
-
-class VirtualTensor(Tensor):
-    """A tensor of the virtual GPU; its numbers are in `held`, on the CPU."""
-
-    rules: Rules | None = None  # in force; set by `virtual_gpu`
-    held: Tensor
-    __torch_function__ = torch._C._disabled_torch_function_impl
-
-    @staticmethod
-    def __new__(cls, inner: Tensor) -> VirtualTensor:
-        made = Tensor._make_wrapper_subclass(
-            cls,
-            inner.size(),
-            strides=inner.stride(),
-            storage_offset=inner.storage_offset(),
-            dtype=inner.dtype,
-            device=DEVICE,
-        )
-        made.held = inner
-        return made
-
-    @classmethod
-    def __torch_dispatch__(
-        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        if cls.rules is None:
-            raise RuntimeError(f"{func}: a tensor of a virtual GPU that is gone")
-        return cls.rules.run(func, args, kwargs or {})
-
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return f"VirtualTensor({tuple(self.shape)}, {self.dtype}, device='{DEVICE}')"
-
-    def tolist(self) -> Any:
-        return self.cpu().tolist()
-
-    def numpy(self, *, force: bool = False) -> Any:
-        if force:
-            return self.detach().cpu().numpy()
-        raise TypeError(
-            "can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy the "
-            "tensor to host memory first."
-        )
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item() if self.dim() == 0 else repr(self), spec)
-
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        return self.numpy()
-
-    def pin_memory(self, *_: Any) -> Tensor:
-        raise RuntimeError(
-            "cannot pin 'torch.cuda.FloatTensor' only dense CPU tensors can be pinned"
-        )
-
-    def is_pinned(self, *_: Any) -> bool:
-        return False
-
-    def untyped_storage(self) -> Any:
-        return self.held.untyped_storage()
-
-    def data_ptr(self) -> int:
-        return self.held.data_ptr()
-
-    def record_stream(self, _: Any) -> None:
-        pass
-
-    @property
-    def data(self) -> Tensor:
-        return self.detach()
-
-    @data.setter
-    def data(self, value: Tensor) -> None:
-        if isinstance(value, VirtualTensor):
-            Tensor.data.__set__(self, value)  # type: ignore[attr-defined]
-            self.held = value.held
-        else:  # as modules do that go to the CPU
-            plain, gradient = value.detach(), self.grad
-            if getattr(self, "_is_param", False):
-                plain = nn.Parameter(plain, self.requires_grad)
-            torch.utils.swap_tensors(self, plain)
-            self.grad = gradient.held if isinstance(gradient, VirtualTensor) else gradient
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        copy = self.detach().clone().requires_grad_(self.requires_grad)
-        if getattr(self, "_is_param", False):
-            copy._is_param = True
-        memo[id(self)] = copy
-        return copy
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.detach().cpu().__reduce_ex__(protocol)
-
-    # With these, `Module.to` keeps its parameters' identities, as it does on a GPU.
-    def __tensor_flatten__(self) -> tuple[list[str], None]:
-        return ["held"], None
-
-    @staticmethod
-    def __tensor_unflatten__(inner: Mapping[str, Tensor], *_: Any) -> VirtualTensor:
-        return VirtualTensor(inner["held"])
-
-
-@dataclass(frozen=True)
-class Trait:
-    """What is known of an operation without running it.
-
-    Attributes:
-        views: whether it makes a view, which costs no kernel.
-        written: of each result, the name of the argument that it is; None: it is new.
-        names: of the arguments by place.
-        waits: whether Python must wait for what it finds, to know the shape of the result.
-        scalars: whether CPU tensors without dimensions may be among its arguments.
-        random: whether it draws numbers.
-        composite: whether it is made of others, which cost what it costs.
-    """
-
-    views: bool
-    written: tuple[str | None, ...]
-    names: tuple[str, ...]
-    waits: bool
-    scalars: bool
-    random: bool
-    composite: bool
-
-
-_FREE = {  # no kernel
-    "aten::detach",
-    "aten::alias",
-    "aten::lift_fresh",
-    "aten::empty",
-    "aten::empty_like",
-    "aten::empty_strided",
-    "aten::new_empty",
-    "aten::new_empty_strided",
-}
-_TAKE_SCALARS = {
-    "aten::masked_fill",
-    "aten::masked_fill_",
-    "aten::fill",
-    "aten::fill_",
-    "aten::index_put",
-    "aten::index_put_",
-    "aten::_index_put_impl_",
-    "aten::index_fill",
-    "aten::index_fill_",
-    "aten::masked_scatter",
-    "aten::_unsafe_index_put",
-}
-# Operations that look at their result on the host without torch's tags saying so.
-_ALSO_WAIT = {
-    "aten::_linalg_check_errors",
-    "aten::linalg_lstsq",
-    "aten::_linalg_svd",
-    "aten::_linalg_eigh",
-    "aten::linalg_eig",
-    "aten::linalg_qr",
-    "aten::linalg_householder_product",
-    "aten::histc",
-}
-_INDEXING = {
-    "aten::index",
-    "aten::index_put",
-    "aten::index_put_",
-    "aten::_index_put_impl_",
-    "aten::_unsafe_index",
-    "aten::_unsafe_index_put",
-}
-
-
-@cache
-def trait_of(func: Any) -> Trait:
-    schema = func._schema
-    written = {}
-    views = False
-    for argument in schema.arguments:
-        if argument.alias_info is None:
-            continue
-        if argument.alias_info.is_write:
-            for alias in argument.alias_info.before_set:
-                written[alias] = argument.name
-        else:
-            views = True
-    results = tuple(
-        next((written[a] for a in r.alias_info.before_set if a in written), None)
-        if r.alias_info is not None
-        else None
-        for r in schema.returns
-    )
-    name, tags = schema.name, func.tags
-    waits = name in _ALSO_WAIT or (
-        name not in _INDEXING
-        and (torch.Tag.dynamic_output_shape in tags or torch.Tag.data_dependent_output in tags)
-    )
-    return Trait(
-        views=views,
-        written=results,
-        names=tuple(argument.name for argument in schema.arguments),
-        waits=waits,
-        scalars=name in _TAKE_SCALARS or torch.Tag.pointwise in tags,
-        random=torch.Tag.nondeterministic_seeded in tags,
-        composite=torch._C._dispatch_has_kernel_for_dispatch_key(
-            func.name(), "CompositeImplicitAutograd"
-        ),
-    )
 
 
 class Rules:
@@ -272,7 +59,7 @@ class Rules:
                     "Expected all tensors to be on the same device, but found at least two "
                     f"devices, cuda:0 and {x.device}! ({func})"
                 )
-        if not trait.views and func._schema.name not in _FREE:
+        if not trait.views and func._schema.name not in FREE:
             self.report("operation", str(func))
         if trait.waits and kwargs.get("output_size") is None:  # of repeat_interleave
             self.report("sync", str(func))
@@ -424,5 +211,5 @@ _SPECIAL: dict[str, Callable[[Rules, Any, tuple[Any, ...], dict[str, Any]], Any]
     "aten::_to_copy": _to_copy,
     "aten::copy_": _copy,
     "aten::_local_scalar_dense": _read,
-    **dict.fromkeys(_INDEXING, _index),
+    **dict.fromkeys(INDEXING, _index),
 }

@@ -14,7 +14,7 @@ FIRST = 2  # the step that counting begins with: all is allocated by then
 
 def counted(number: int) -> tuple[str, str]:
     """Settings of a training of so many counted steps."""
-    callback = f"{{_target_: counted_steps.CountSteps, number: {number}}}"
+    callback = f"{{_target_: training_callbacks.counted_steps.CountSteps, number: {number}}}"
     return f"train.callbacks={{counted: {callback}}}", f"train.steps={FIRST + number + 1}"
 
 

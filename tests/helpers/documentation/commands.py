@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mirage.commands.registry import COMMANDS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Of a `code` word or an indented line, what it begins with tells a command from anything else.
 _PROGRAMS = (
