@@ -151,11 +151,12 @@ def _timed(reader: CircleReader, sample: Sampled, seed: int) -> tuple[CircleRead
     azimuth = search.refit(reader.azimuths(photos, mirrored)).azimuth
     main = _fit_reader(sample, azimuth)
     reading = main.azimuths(photos)
-    others = (
-        _fit_reader(sample, member.timed_as(reading, photos).azimuths(photos))
-        for member in reader.members[1:]
-    )
-    reader = CircleReader((main, *others))
+
+    def as_main(other: CurveReader) -> CurveReader:
+        return _fit_reader(sample, other.timed_as(reading, photos).azimuths(photos))
+
+    members = tuple(map(as_main, reader.members[1:]))
+    reader = CircleReader((main, *members), tuple(map(as_main, reader.dissenters)))
     clock = fit_clock(reader.azimuths(photos, mirrored), sample.outline)
     return reader.retimed(clock.timing), clock
 

@@ -63,7 +63,7 @@ def test_searches_that_put_photos_elsewhere_leave_a_low_score(
     monkeypatch.setattr(discovery, "find_azimuths", find)
     circle = discover_circle(points, mirrored, seed=0, num_discoveries=2)
     assert circle is not None
-    assert circle.closure.score > 0.9 and circle.score <= 0.5
+    assert circle.closure.score > 0.9 and circle.score < 0.75  # which is reported
 
 
 def test_searches_that_fail_are_followed_by_more_until_one_confirms_the_best(
@@ -75,9 +75,8 @@ def test_searches_that_fail_are_followed_by_more_until_one_confirms_the_best(
 
     def find(descriptors: FloatArray, _: FloatArray, seed: int, __: float) -> FloatArray:
         seeds.append(seed)
-        if seed in (1, 2):
-            return np.random.default_rng(seed).uniform(0.0, 360.0, len(descriptors))
-        return np.rad2deg(np.arctan2(descriptors[:, 1], descriptors[:, 0])) % 360.0
+        angle = np.rad2deg(np.arctan2(descriptors[:, 1], descriptors[:, 0])) % 360.0
+        return 2 * angle % 360.0 if seed in (1, 2) else angle  # these wind about twice
 
     monkeypatch.setattr(discovery, "find_azimuths", find)
     circle = discover_circle(points, mirrored, seed=0, num_discoveries=3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from synthetic.circles import azimuths, folded, whole
 
 from mirage.core.angles import circular_distance
@@ -58,6 +59,21 @@ def test_curves_read_together_what_each_reads_alone() -> None:
     alone = [circular_distance(m.azimuths(POINTS), TRUE).mean() for m in members]
     together = circular_distance(CircleReader(tuple(members)).azimuths(POINTS), TRUE).mean()
     assert together < np.mean(alone)
+
+
+def test_a_dissenter_harms_no_reading_but_the_trust_in_it() -> None:
+    """One in which views about one end change places."""
+    main = fit_reader(POINTS, MIRRORED, TRUE)
+    at_end = circular_distance(TRUE, 0.0) < 45.0
+    rival = fit_reader(POINTS, MIRRORED, np.where(at_end, -TRUE, TRUE))
+    alone, doubted = CircleReader((main,)), CircleReader((main,), (rival,))
+    assert_array_equal(doubted.azimuths(POINTS), alone.azimuths(POINTS))
+    apart = at_end & (circular_distance(TRUE, 0.0) > 15.0)  # the others are near either way
+    assert doubted.confidence(POINTS)[apart].mean() < 0.6
+    assert doubted.confidence(POINTS)[~at_end].mean() > 0.9
+    again = CircleReader.from_arrays(doubted.reoriented(30.0, -1).arrays())
+    assert (len(again.members), len(again.dissenters)) == (1, 1)
+    assert_array_equal(again.dissenters[0].azimuth, rival.reoriented(30.0, -1).azimuth)
 
 
 def test_how_many_photos_are_from_a_side_tells_nothing_of_another_photo() -> None:

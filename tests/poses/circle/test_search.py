@@ -45,3 +45,21 @@ def test_an_end_that_nobody_photographed_lowers_no_rating() -> None:
     arc = azimuths(700, -135.0, 135.0)
     photos = Photos(*whole(arc), seed=0)
     assert photos.lopsidedness(arc) < 0.1 < 0.8 < photos.lopsidedness((arc + 90.0) % 360.0)
+
+
+def test_annealing_bends_a_curve_as_a_whole() -> None:
+    """Photos that are timed wrong all together stay so in a fit of many harmonics."""
+    angle = np.deg2rad(TRUE)
+    start = (TRUE + 40.0 * np.sin(angle) + 20.0 * np.sin(2 * angle)) % 360.0
+    refined, annealed = PHOTOS.refine(start), PHOTOS.anneal(start)
+    assert annealed.rating > refined.rating
+    stays, bent = (rated.curve.azimuth for rated in (refined, annealed))
+    assert align_rings(bent, TRUE).error(bent, TRUE).mean() < 10.0
+    assert align_rings(stays, TRUE).error(stays, TRUE).mean() > 20.0
+
+
+def test_annealing_leaves_what_is_right() -> None:
+    right = PHOTOS.refine(TRUE)
+    assert PHOTOS.anneal(TRUE).rating >= right.rating
+    found = PHOTOS.anneal(TRUE).curve.azimuth
+    assert align_rings(found, TRUE).error(found, TRUE).mean() < 10.0

@@ -38,8 +38,7 @@ def find_azimuths(
     along = read_all(descriptors, mirrored, rows, outline)
     unfolded = read_all(descriptors, mirrored, *best_unfolding(everything, along, seed))
     found = [*found, photos.refine(unfolded[rows])]
-    annealed = photos.anneal(split_further(photos, found, seed))
-    return read_all(descriptors, mirrored, rows, annealed.curve.azimuth)
+    return read_all(descriptors, mirrored, rows, split_further(photos, found, seed))
 
 
 def read_all(

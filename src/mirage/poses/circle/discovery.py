@@ -19,6 +19,7 @@ _SHARE = 0.75  # of the photos that each discovery sees
 _EVENED = (EVENED, 0.0, 1.0)  # how far photos that crowd count less, by discovery
 _RIVAL = 0.8  # nats a photo below the best within which a curve explains photos as well
 _NEAR = 30.0  # degrees within which two discoveries put a photo in one place
+_ALIKE = 0.9  # of the photos that a rival must put near where the best does, to read with it
 _AGAIN = 2  # more discoveries, at most, where none explains photos as well as the best
 _GAIN = 3.0  # nats a photo that a curve must explain better than a cloud without one
 
@@ -47,7 +48,7 @@ class Circle:
 
 @dataclass(frozen=True)
 class _Found:
-    """What one search found: a curve of its own share of the photos, and one of all of them."""
+    """What one search found: azimuths of all photos, and what reads them from its own share."""
 
     reader: CurveReader
     rated: Rated
@@ -90,16 +91,17 @@ def discover_circle(
     main = fit_reader(descriptors, mirrored, pin_ring(curve.azimuth))
     reading = main.azimuths(descriptors)
     rivals = _as_good(found)[1:]
-    members, agreements = [main], list[float]()
+    members, dissenters, agreements = [main], list[CurveReader](), list[float]()
     for other in rivals or found[1:2]:
         azimuth = other.reader.azimuths(descriptors)
         aligned = align_rings(azimuth, reading)
         agreements.append(float((aligned.error(azimuth, reading) <= _NEAR).mean()))
         if rivals:
-            members.append(other.reader.reoriented(aligned.offset, aligned.direction))
+            alike = members if agreements[-1] >= _ALIKE else dissenters
+            alike.append(other.reader.reoriented(aligned.offset, aligned.direction))
     agreement = float(np.mean(agreements)) if agreements else 1.0
     closure = measure_closure(main, descriptors, mirrored)
-    return Circle(CircleReader(tuple(members)), closure, agreement)
+    return Circle(CircleReader(tuple(members), tuple(dissenters)), closure, agreement)
 
 
 def _discover(photos: Photos, seed: int, index: int) -> _Found:
@@ -109,10 +111,9 @@ def _discover(photos: Photos, seed: int, index: int) -> _Found:
     rows = np.sort(random.permutation(num)[: max(int(_SHARE * num), 1)])
     evened = _EVENED[index % len(_EVENED)]
     azimuth = find_azimuths(descriptors[rows], mirrored[rows], seed + index, evened)
-    return _Found(
-        fit_reader(descriptors[rows], mirrored[rows], azimuth),
-        photos.refine(read_all(descriptors, mirrored, rows, azimuth)),
-    )
+    rated = photos.anneal(read_all(descriptors, mirrored, rows, azimuth))
+    own = fit_reader(descriptors[rows], mirrored[rows], rated.curve.azimuth[rows])
+    return _Found(own, rated)
 
 
 def _as_good(found: Sequence[_Found]) -> list[_Found]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -117,14 +117,19 @@ class CircleReader:
     opposite ones: what two pictures of one object from one side say is added up.
 
     Attributes:
-        members: at least one; all report azimuths on the same ring.
+        members: at least one, which agree on most photos and read them together.
+        dissenters: others that explain photos as well and put many elsewhere: one of them may be
+            right, so they count in how sure a reading is, and one that is wrong spoils none.
+
+    All report azimuths on the same ring.
     """
 
     members: tuple[CurveReader, ...]
+    dissenters: tuple[CurveReader, ...] = ()
 
     def azimuths(self, descriptors: FloatArray, mirrored: FloatArray | None = None) -> FloatArray:
-        """[N, D] → [N] degrees in [0, 360), by the mean log likelihood of all curves."""
-        together = self._log_likelihoods(descriptors, mirrored).mean(axis=0)
+        """[N, D] → [N] degrees in [0, 360), by the mean log likelihood of the members."""
+        together = _log_likelihoods(self.members, self.axis, descriptors, mirrored).mean(axis=0)
         return circular_mean(_COMMON, softmax(together, axis=1)).astype(np.float32)
 
     def confidence(self, descriptors: FloatArray, mirrored: FloatArray | None = None) -> FloatArray:
@@ -145,18 +150,6 @@ class CircleReader:
         width = np.take_along_axis(distance, np.take_along_axis(order, last, axis=1), axis=1)
         return width[:, 0].astype(np.float32)
 
-    def _log_likelihoods(self, descriptors: FloatArray, mirrored: FloatArray | None) -> FloatArray:
-        """[N, D] → [members, N, S] nats at common azimuths, by each curve.
-
-        Of a photo and its mirror image it is the mean, as they are anything but independent.
-        """
-        own = np.stack([m.at(_COMMON).log_likelihood(descriptors) for m in self.members])
-        if mirrored is None:
-            return own
-        opposite = wrap(2 * self.axis - _COMMON)
-        other = np.stack([m.at(opposite).log_likelihood(mirrored) for m in self.members])
-        return (own + other) / 2
-
     @property
     def axis(self) -> float:
         """Degrees of a view that is its own mirror image; of a full circle."""
@@ -170,7 +163,8 @@ class CircleReader:
         fewer still for a photo that is farther from the curve than the noise explains. Where the
         curves of several discoveries differ, none is believed.
         """
-        nats = self._log_likelihoods(descriptors, mirrored)
+        curves = self.members + self.dissenters
+        nats = _log_likelihoods(curves, self.axis, descriptors, mirrored)
         dims = self.members[0].whiten.shape[1]
         nearest = -2 * nats.max(axis=2, keepdims=True)  # squared distance: of a usual photo, dims
         doubt = np.maximum(np.maximum(nearest, dims) / _INDEPENDENT, 1.0)
@@ -181,33 +175,61 @@ class CircleReader:
         """[N, D] → [N] squared distance to the curve, in variances of the noise."""
         return self.members[0].distances(descriptors).min(axis=1)
 
+    def each(self, change: Callable[[CurveReader], CurveReader]) -> CircleReader:
+        """The same circle of changed curves."""
+        members, dissenters = (
+            tuple(map(change, curves)) for curves in (self.members, self.dissenters)
+        )
+        return CircleReader(members, dissenters)
+
     def after(self, transform: FloatArray) -> CircleReader:
         """The same curves for other descriptors: see `CurveReader.after`."""
-        return CircleReader(tuple(m.after(transform) for m in self.members))
+        return self.each(lambda curve: curve.after(transform))
 
     def reoriented(self, offset: float, direction: int) -> CircleReader:
         """The same curves with azimuth a at offset + direction · a."""
-        return CircleReader(tuple(m.reoriented(offset, direction) for m in self.members))
+        return self.each(lambda curve: curve.reoriented(offset, direction))
 
     def retimed(self, timing: Callable[[FloatArray], FloatArray]) -> CircleReader:
         """The same curves, whose azimuths run as `timing` has them."""
-        return CircleReader(tuple(m.retimed(timing) for m in self.members))
+        return self.each(lambda curve: curve.retimed(timing))
 
     def opened(self, low: float, high: float) -> CircleReader:
         """The same curves as an arc: see `CurveReader.opened`."""
-        return CircleReader(tuple(m.opened(low, high) for m in self.members))
+        return self.each(lambda curve: curve.opened(low, high))
 
     def arrays(self) -> dict[str, FloatArray]:
-        """What `from_arrays` restores it from: [members, …] each."""
+        """What `from_arrays` restores it from: [curves, …] each."""
         names = [field.name for field in fields(CurveReader)]
-        return {name: np.stack([getattr(m, name) for m in self.members]) for name in names}
+        curves = self.members + self.dissenters
+        reads = np.arange(len(curves)) < len(self.members)
+        return {name: np.stack([getattr(c, name) for c in curves]) for name in names} | {
+            "reads": reads.astype(np.float32)
+        }
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, FloatArray]) -> CircleReader:
-        """The reader that `arrays` came from."""
+        """The reader that `arrays` came from; where they do not tell, all curves read."""
         names = [field.name for field in fields(CurveReader)]
-        members = zip(*(arrays[name] for name in names), strict=True)
-        return cls(tuple(CurveReader(*member) for member in members))
+        curves = [CurveReader(*one) for one in zip(*(arrays[n] for n in names), strict=True)]
+        num = int(arrays["reads"].sum()) if "reads" in arrays else len(curves)
+        return cls(tuple(curves[:num]), tuple(curves[num:]))
+
+
+def _log_likelihoods(
+    curves: Sequence[CurveReader], axis: float, descriptors: FloatArray, mirrored: FloatArray | None
+) -> FloatArray:
+    """[N, D] → [curves, N, S] nats at common azimuths, by each curve.
+
+    Of a photo and its mirror image, whose azimuths are opposite about `axis`, it is the mean, as
+    they are anything but independent.
+    """
+    own = np.stack([curve.at(_COMMON).log_likelihood(descriptors) for curve in curves])
+    if mirrored is None:
+        return own
+    opposite = wrap(2 * axis - _COMMON)
+    other = np.stack([curve.at(opposite).log_likelihood(mirrored) for curve in curves])
+    return (own + other) / 2
 
 
 def fit_reader(

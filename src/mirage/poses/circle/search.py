@@ -36,8 +36,8 @@ _KEPT = 2  # splits of a kind that are refined
 _PATIENCE = 3  # curves whose splits bring nothing, before the search ends
 _SAME = 0.02  # nats within which two curves count as one, or a gain as none
 _HARMONICS, _ROUNDS = 10, 15  # of a full fit
-_ANNEALS = 10  # times that the best curve goes from few harmonics to many
-_NARROW, _WARM = 8.0, 12.0  # degrees that a photo counts for when a fit is refined, or annealed
+_ANNEALS, _IN_VAIN = 10, 4  # times that a curve goes from few harmonics to many; that bring nothing
+_NARROW, _WARM = 8.0, 16.0  # degrees that a photo counts for when a fit is refined, or annealed
 _UNREADABLE = 15.0  # nats a photo that a curve of which nothing can be read loses
 _LOPSIDED = 15.0  # nats a photo that it loses if photos at an end are no more symmetric than others
 _END, _AT_END = 6.0, 8  # degrees from an end that photos count as at it; or so many, the nearest
@@ -105,10 +105,14 @@ class Photos:
         and bends as a whole only while it has few harmonics.
         """
         best = rated = self.refine(start)
+        idle = 0
         for _ in range(_ANNEALS):
             curve = self.fit(rated.curve.azimuth, DIMS, (3, 5, _HARMONICS), 12, _WARM)
             rated = self.rate(curve)
+            idle = 0 if rated.rating > best.rating else idle + 1
             best = max(best, rated, key=lambda each: each.rating)
+            if idle == _IN_VAIN:
+                break
         return best
 
     def gain(self, start: FloatArray) -> float:
