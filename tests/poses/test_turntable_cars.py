@@ -47,6 +47,7 @@ def discover(
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(1800)  # seven minutes on a slow core
 def test_a_full_circle_is_found_and_an_arc_told_from_it(tmp_path: Path) -> None:
     bank, labels, azimuth = discover(tmp_path / "full", 130, [0.0, 360.0])
     assert bank.ring.score > 0.5 and bank.ring.closed
