@@ -48,7 +48,7 @@ class Circle:
 
 @dataclass(frozen=True)
 class _Found:
-    """What one search found: azimuths of all photos, and what reads them from its own share."""
+    """What one search found: a reader of its own share of the photos, and the curve of all."""
 
     reader: CurveReader
     rated: Rated
@@ -111,9 +111,9 @@ def _discover(photos: Photos, seed: int, index: int) -> _Found:
     rows = np.sort(random.permutation(num)[: max(int(_SHARE * num), 1)])
     evened = _EVENED[index % len(_EVENED)]
     azimuth = find_azimuths(descriptors[rows], mirrored[rows], seed + index, evened)
-    rated = photos.anneal(read_all(descriptors, mirrored, rows, azimuth))
-    own = fit_reader(descriptors[rows], mirrored[rows], rated.curve.azimuth[rows])
-    return _Found(own, rated)
+    # Not of the curve through all photos: what reads together should err apart.
+    own = fit_reader(descriptors[rows], mirrored[rows], azimuth)
+    return _Found(own, photos.anneal(read_all(descriptors, mirrored, rows, azimuth)))
 
 
 def _as_good(found: Sequence[_Found]) -> list[_Found]:
