@@ -97,19 +97,6 @@ NAMES = (
     b"images",
     b"con",
 )
-TINY = [
-    "images.source=turntable",
-    "images.turntable.objects=12",
-    "images.turntable.views=6",
-    "images.turntable.workers=1",
-    "images.heldout_fraction=0.2",
-    "backbone=effnet_lite",
-    "backbone.size=64",
-    "parts.count=16",
-    "poses.count=4",
-    "poses.restarts=2",
-    "poses.discoveries=1",
-]
 LIMIT = 120  # seconds a command
 
 
@@ -276,7 +263,7 @@ def run() -> int:
         there = given.run
         if there is None:
             there = Path(scratch) / "tiny"
-            assert outcome(["images", *TINY, f"run={there}"], limit=0) == "done"
+            assert outcome(["images", "experiment=tiny", f"run={there}"], limit=0) == "done"
             assert outcome(["poses", f"run={there}"], limit=0) == "done"
         for number in range(folders):
             rng = random.Random(f"{given.seed}/{number}")

@@ -28,45 +28,13 @@ from PIL import Image
 from mirage.runs.folder import STAGES, RunFolder
 from mirage.training.checkpoints import BEFORE, LAST, step_of
 
-TINY = [
-    "images.source=turntable",
-    "images.turntable.objects=12",
-    "images.turntable.views=6",
-    "images.turntable.workers=1",
-    "images.heldout_fraction=0.2",
-    "backbone=effnet_lite",
-    "backbone.size=64",
-    "parts.count=16",
-    "poses.count=4",
-    "poses.restarts=2",
-    "poses.discoveries=1",
-    "data.resolution=16",
-    "data.batch_size=8",
-    "model.channels=[32,64]",
-    "model.layers_per_block=1",
-    "model.attention_levels=[1]",
-    "train.warmup_steps=1",
-    "train.steps=40",
-    "train.checkpoint_minutes=0",
-    "train.validate_every=20",
-    "refine.steps=20",
-    "refine.photos=16",
-    "views.references=2",
-    "views.count=4",
-    "views.sampler.steps=3",
-    "evaluate.objects=2",
-    "evaluate.photos=2",
-    "evaluate.views=3",
-    "evaluate.turn=0",
-    "evaluate.baselines=false",
-    "evaluate.second_reader=false",
-]
+ROAD = ["experiment=tiny", "train.checkpoint_minutes=0"]
 TRAININGS = ("train", "refine")
 
 
 def start(run: Path) -> subprocess.Popen[bytes]:
     """The whole command in a process group of its own."""
-    words = [sys.executable, "-m", "mirage.cli", "run", *TINY, f"run={run}", "--quiet"]
+    words = [sys.executable, "-m", "mirage.cli", "run", *ROAD, f"run={run}", "--quiet"]
     return subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL)
 
 

@@ -64,6 +64,8 @@ def test_searches_that_put_photos_elsewhere_leave_a_low_score(
     circle = discover_circle(points, mirrored, seed=0, num_discoveries=2)
     assert circle is not None
     assert circle.closure.score > 0.9 and circle.score < 0.75  # which is reported
+    # And the other does not read along: it only makes readings doubtful.
+    assert (len(circle.reader.members), len(circle.reader.dissenters)) == (1, 1)
 
 
 def test_searches_that_fail_are_followed_by_more_until_one_confirms_the_best(
