@@ -67,3 +67,12 @@ def test_a_training_is_not_taken_for_a_shorter_one(
     assert step_of(copy / "train" / "last.ckpt") == 4
     assert mirage("train", f"run={copy}", "train.steps=4") == 0
     assert not list(copy.glob("train.before-*"))
+
+
+def test_weights_whose_poses_were_not_compared_with_the_runs_are_not_started_from(
+    posed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(posed, tmp_path / "copy")
+    words = [f"run={copy}", "pretrained=turntable_cars"]
+    assert mirage("train", *words, *BRIEF) == 1
+    assert f"mirage poses run={copy} pretrained=turntable_cars" in capsys.readouterr().err

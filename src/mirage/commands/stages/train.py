@@ -9,6 +9,7 @@ from pathlib import Path
 import lightning
 
 from mirage.config import Config
+from mirage.core.errors import MirageError
 from mirage.distributed.ranks import join_ranks
 from mirage.generation.pretrained import find_pretrained
 from mirage.images.image_set import open_images
@@ -106,21 +107,35 @@ def identify(config: Config, poses: str) -> str:
 
 def _fit(config: Config, folder: RunFolder) -> None:
     lightning.seed_everything(config.train.seed, verbose=False)
+    mapping = _pretrained_poses(config, folder)
     data = TrainingData.gather(config, folder)
     denoiser = PoseDenoiser.build(
         config.model, config.data.resolution, data.bank.num_poses, data.codec
     )
     if config.pretrained is not None:
-        _start_from_pretrained(config, folder, denoiser)
+        trained = load_pipeline(find_pretrained(config.pretrained)).denoiser
+        start_from(denoiser, trained, mapping)
     module = PoseDiffusion(denoiser, config.train)
     fit_denoiser(config, folder, folder["train"], module, data.alone(config), keep_best=True)
 
 
-def _start_from_pretrained(config: Config, folder: RunFolder, denoiser: PoseDenoiser) -> None:
-    assert config.pretrained is not None
-    trained = load_pipeline(find_pretrained(config.pretrained)).denoiser
-    related = read_json(folder["poses"] / SUMMARY_FILE)["pretrained"]
-    start_from(denoiser, trained, related["mapping"] if related["holds"] else None)
+def _pretrained_poses(config: Config, folder: RunFolder) -> list[int] | None:
+    """The pose of the pretrained weights that each of the run's stands for; None if they disagree.
+
+    Raises:
+        MirageError: the run's poses were found without these weights, so nobody compared them.
+    """
+    if config.pretrained is None:
+        return None
+    related = read_json(folder["poses"] / SUMMARY_FILE)["pretrained"] or {"name": None}
+    if related["name"] != config.pretrained:
+        raise MirageError(
+            f"training is to start from {config.pretrained}, whose poses have not been compared "
+            "with those of this run",
+            where=str(folder["poses"]),
+            todo=f"run `mirage poses run={folder.root} pretrained={config.pretrained}`, then this",
+        )
+    return related["mapping"] if related["holds"] else None
 
 
 def _export(config: Config, folder: RunFolder, checkpoint: Path, codec: Codec) -> None:
