@@ -26,7 +26,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import torch
-from diffusers import UNet2DModel
 from orbit_peer import REFERENCE_POSE, FirstFrameAttention, Peer
 from paired import print_table, print_versions, take_turns
 from PIL import Image
@@ -34,10 +33,9 @@ from torch import Tensor
 
 from mirage.config import ViewsConfig
 from mirage.config.changes import changed
+from mirage.config.load import load_config
 from mirage.core.contracts import ByteArray, PosedPhoto, PoseRing
-from mirage.generation.pretrained import find_pretrained
 from mirage.model.denoiser import PoseDenoiser
-from mirage.sampler.export import load_pipeline
 from mirage.sampler.orbit import sample_orbit
 from mirage.sampler.solve import SOLVERS
 from mirage.sampler.targets import ring_azimuths
@@ -56,14 +54,13 @@ SETTINGS = {
 }
 
 
-def load_denoiser(resolution: int, device: torch.device) -> tuple[PoseDenoiser, PoseRing]:
-    """The shipped weights at their own resolution, or the same network with random ones."""
-    pipeline = load_pipeline(find_pretrained("turntable_cars"))
-    denoiser = pipeline.denoiser
-    if resolution != denoiser.resolution:  # timing does not ask for trained weights
-        torch.manual_seed(0)
-        denoiser.unet = UNet2DModel.from_config(denoiser.unet.config, sample_size=resolution)
-    return denoiser.to(device).eval(), pipeline.ring
+def make_denoiser(resolution: int, device: torch.device) -> tuple[PoseDenoiser, PoseRing]:
+    """The network of turntable_cars_32 with random weights, for timing asks for no others."""
+    config = load_config(["experiment=turntable_cars_32"])
+    torch.manual_seed(0)
+    denoiser = PoseDenoiser.build(config.model, resolution, config.poses.count)
+    azimuth = np.arange(config.poses.count) * 360.0 / config.poses.count
+    return denoiser.to(device).eval(), PoseRing(azimuth, score=1.0)
 
 
 def make_photo(resolution: int) -> ByteArray:
@@ -141,7 +138,7 @@ class Contenders:
 
 def compare(resolution: int, args: argparse.Namespace) -> bool:
     """Gate and timings at one resolution; whether all clean estimates agree."""
-    denoiser, ring = load_denoiser(resolution, torch.device(args.device))
+    denoiser, ring = make_denoiser(resolution, torch.device(args.device))
     asked = {"sampler.steps": args.steps, "sampler.solver": args.solver, **SETTINGS}
     config = changed(ViewsConfig(), asked, "views")
     contenders = Contenders(denoiser, ring, args.views)

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from orbit import SETTINGS, load_denoiser, make_photo
+from orbit import SETTINGS, make_denoiser, make_photo
 from orbit_peer import REFERENCE_POSE, FirstFrameAttention, Peer
 from torch import Tensor
 
@@ -60,7 +60,7 @@ def sampling(
     who: str, views: int, resolution: int, args: argparse.Namespace
 ) -> Callable[[], object]:
     """The sampling of one orbit. who: full sharing, or the number of views in a chunk of ours."""
-    denoiser, ring = load_denoiser(resolution, torch.device(args.device))
+    denoiser, ring = make_denoiser(resolution, torch.device(args.device))
     photo, start = make_photo(resolution), float(ring.azimuth[REFERENCE_POSE])
     azimuths = ring_azimuths(ring, views, start)
     chunk = views if who == NAIVE else int(who)

@@ -37,7 +37,7 @@ from mirage.model.lit import PoseDiffusion
 
 NUM_POSES = 24
 NETWORKS = {
-    "turntable_cars, 32 px": (ModelConfig(layers_per_block=1), 32),
+    "turntable_cars_32": (ModelConfig(layers_per_block=1), 32),
     "defaults, 64 px": (ModelConfig(), 64),
     "4 × as wide, 64 px": (ModelConfig(channels=[128, 256, 256]), 64),
 }
@@ -74,7 +74,7 @@ def measure(args: argparse.Namespace) -> None:
 
     take_turns({f"{n}": partial(time_one, n) for n in rates}, args.rounds)
     kept = [two / (2 * one) for one, two in zip(rates[1], rates[2], strict=True)]
-    print(f"\nmeasured: turntable_cars, 32 px, {args.share} photos a process, gloo")
+    print(f"\nmeasured: turntable_cars_32, {args.share} photos a process, gloo")
     for n, found in rates.items():
         print(f"  {n} process{'es' * (n > 1):2}{statistics.median(found):10.1f} images/s")
     print(
@@ -131,7 +131,7 @@ def work(args: argparse.Namespace) -> None:
     ids = np.arange(256)
     images = LabelledImages(pixels, labels)
     data = PosedImages(images, ring, ids, ids[:1], args.share, 0.0, args.steps, 0)
-    config, side = NETWORKS["turntable_cars, 32 px"]
+    config, side = NETWORKS["turntable_cars_32"]
     module = PoseDiffusion(PoseDenoiser.build(config, side, NUM_POSES), TrainConfig())
     clock = Clock()
     world = int(os.environ["WORLD_SIZE"])

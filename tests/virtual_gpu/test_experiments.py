@@ -32,7 +32,7 @@ from mirage.training.fitting import make_trainer
 pytestmark = pytest.mark.virtual_gpu
 EXPERIMENTS = sorted((Path(__file__).parents[2] / "experiments" / "experiment").glob("*.yaml"))
 PHOTOS, POSES = 6, 4
-NARROW = ("demo", "photos_128")  # of pixels; of latents, and pairs
+NARROW = ("turntable_cars_32", "photos_128")  # of pixels; of latents
 CASES = [
     *(pytest.param(path.stem, None, marks=pytest.mark.e2e) for path in EXPERIMENTS),
     *(pytest.param(name, 32, id=f"{name}-narrow") for name in NARROW),
