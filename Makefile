@@ -18,7 +18,7 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
 	touch $@
 
-demo: $(READY) ## Turn cars: render, find poses, train, sample, report (about 10 minutes)
+demo: $(READY) ## Turn cars: render, find poses, train, sample, report (10 minutes to an hour, by the processor)
 	$(BIN)/mirage run experiment=demo
 
 docs: $(READY) ## Build the documentation: open site/index.html
