@@ -142,7 +142,7 @@ def test_an_exported_folder_makes_photos_squares_as_its_run_did(
 def test_shipped_weights_are_loaded_by_name(photos: list[Path]) -> None:
     cars = Mirage.load("turntable_cars")
     views = cars.orbit(photos[0], count=2, sampler={"steps": 2}, mode="start", reference_pose=0)
-    assert [image.size for image in views.images] == [(32, 32)] * 2
+    assert [image.size for image in views.images] == [(128, 128)] * 2
     assert len(cars.poses(photos)) == 3
 
 
