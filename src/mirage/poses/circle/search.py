@@ -4,12 +4,11 @@ Expectation maximisation stays near where it starts, so it is started from many 
 (`starts.first_guesses`) and from what else is known, and then from changes to the best so far
 (`splits.splits`), until those bring nothing more.
 
-A curve is rated by its likelihood, and by that of its azimuths under a ridge regression that reads
-photos which it has not seen; less what of them is not read at all, and less how far photos at its
-two ends, 0° and 180°, are from being their own mirror images. A curve that winds through kinds of
-object explains photos well, too, but its azimuth means little; and where many photos were taken
-from one side, a curve may wind through that side alone, with front and rear at one end of it and
-neither at the other.
+A curve is rated by its likelihood, less what a ridge regression cannot read of it in photos that
+it has not seen, and less how far photos at its two ends, 0° and 180°, are from being their own
+mirror images. A curve that winds through kinds of object explains photos well, too, but its azimuth
+means little; and where many photos were taken from one side, a curve may wind through that side
+alone, with front and rear at one end of it and neither at the other.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import log
 
 import numpy as np
 
@@ -41,7 +39,6 @@ _HARMONICS, _ROUNDS = 10, 15  # of a full fit
 _ANNEALS, _IN_VAIN = 10, 4  # times that a curve goes from few harmonics to many; that bring nothing
 _NARROW, _WARM = 8.0, 16.0  # degrees that a photo counts for when a fit is refined, or annealed
 _UNREADABLE = 15.0  # nats a photo that a curve of which nothing can be read loses
-_LEAST_UNREAD = 1e-3  # better readings count no more
 _LOPSIDED = 15.0  # nats a photo that it loses if photos at an end are no more symmetric than others
 _END, _AT_END = 6.0, 8  # degrees from an end that photos count as at it; or so many, the nearest
 _UNSEEN = 25.0  # degrees from an end within which there are fewer, if nobody photographed it
@@ -128,14 +125,10 @@ class Photos:
         return curve.likelihood - cloud.likelihood
 
     def rate(self, curve: Curve) -> Rated:
-        """The rating of a full curve.
-
-        Readings err by `unread` / 2 in either of cos and sin: if they are Gaussian, −ln `unread` is
-        what their likelihood depends on.
-        """
-        unread = max(1.0 - self._ridge.score(curve.azimuth), _LEAST_UNREAD)
+        """The rating of a full curve."""
+        unread = 1.0 - self._ridge.score(curve.azimuth)
         lost = _UNREADABLE * unread**2 + _LOPSIDED * self.lopsidedness(curve.azimuth) ** 2
-        return Rated(curve, curve.likelihood - log(unread) - lost)
+        return Rated(curve, curve.likelihood - lost)
 
     def lopsidedness(self, azimuth: FloatArray) -> float:
         """Least where photos at 0° and at 180° are their own mirror images; about 1 if none are.
