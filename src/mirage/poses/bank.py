@@ -153,12 +153,6 @@ class PoseBank:
             topk=self.mirror[labels.topk],
         )
 
-    def from_axis(self, labels: PoseLabels) -> FloatArray | None:
-        """[N] degrees from a view that is its own mirror image; None unless a full circle."""
-        if self.circle is None or not self.ring.closed:
-            return None
-        return wrap(labels.azimuth.astype(np.float64) - self.circle.axis)
-
     def turned(self, offset: float) -> PoseBank:
         """The same bank with every azimuth moved by `offset` degrees."""
         return self.reoriented(offset, 1)

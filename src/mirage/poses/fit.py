@@ -32,22 +32,15 @@ _SPREADS = 6.0  # median deviations beyond the median distance that make a photo
 
 
 def fit_bank(
-    sample: Sampled,
-    backbone: BackboneConfig,
-    encoder: LayoutEncoder,
-    config: PosesConfig,
-    guess: FloatArray | None = None,
+    sample: Sampled, backbone: BackboneConfig, encoder: LayoutEncoder, config: PosesConfig
 ) -> PoseBank:
     """Fit circle, poses and ring to n photos.
-
-    Args:
-        guess: [n] azimuths that one search for the circle starts from: see `discover_circle`.
 
     Raises:
         MirageError: there are fewer photos than poses, or `poses.anchors` cannot be.
     """
     erased = sample.erased()
-    circle = discover_circle(erased.photos, erased.mirrored, config.seed, config.discoveries, guess)
+    circle = discover_circle(erased.photos, erased.mirrored, config.seed, config.discoveries)
     sample, encoder, circle = _with_colour(sample, encoder, circle)
     sampled, mirrored = sample.photos, sample.mirrored
     span, clock = (0.0, 360.0), None

@@ -83,33 +83,3 @@ def test_searches_that_fail_are_followed_by_more_until_one_confirms_the_best(
     circle = discover_circle(points, mirrored, seed=0, num_discoveries=3)
     assert seeds == [0, 1, 2, 3]
     assert circle is not None and len(circle.reader.members) == 2 and circle.agreement > 0.95
-
-
-def winding(descriptors: FloatArray, *_: object) -> FloatArray:
-    """A search that fails: its curve winds twice."""
-    angle = np.rad2deg(np.arctan2(descriptors[:, 1], descriptors[:, 0]))
-    return np.asarray(2 * angle % 360.0)
-
-
-def test_a_guess_is_one_more_discovery(monkeypatch: pytest.MonkeyPatch) -> None:
-    true = azimuths(400)
-    points, mirrored = whole(true)
-    guess = true + np.random.default_rng(0).normal(0.0, 20.0, len(true))
-    monkeypatch.setattr(discovery, "find_azimuths", winding)
-    found = [discover_circle(points, mirrored, 0, 2, each) for each in (None, guess % 360.0)]
-    errors = []
-    for circle in found:
-        assert circle is not None
-        read = circle.reader.azimuths(points)
-        errors.append(np.median(align_rings(read, true).error(read, true)))
-    assert errors[0] > 30.0 and errors[1] < 5.0
-
-
-def test_a_guess_that_is_wrong_does_no_harm() -> None:
-    true = azimuths(400)
-    points, mirrored = folded(true)
-    guess = np.random.default_rng(0).uniform(0.0, 360.0, len(true))
-    circle = discover_circle(points, mirrored, 0, 2, guess)
-    assert circle is not None
-    read = circle.reader.azimuths(points)
-    assert np.median(align_rings(read, true).error(read, true)) < 6.0

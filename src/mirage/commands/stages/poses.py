@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -116,12 +116,12 @@ def _find_poses(
     config: Config, folder: RunFolder, images: ImageSet, backbone: Backbone, described: Described
 ) -> None:
     sample = described.read_sample()
-    theirs = _read_by_pretrained(config, images, backbone, described.sample)
-    guess = None if theirs is None else theirs.bank.from_axis(theirs.labels)
-    bank = fit_bank(sample, backbone.config, described.encoder, config.poses, guess)
+    bank = fit_bank(sample, backbone.config, described.encoder, config.poses)
     pretrained = None
-    if theirs is not None:
-        bank, pretrained = _relate_to_pretrained(config, bank, sample.photos, theirs)
+    if config.pretrained is not None:
+        bank, pretrained = _relate_to_pretrained(
+            config, images, backbone, bank, described.sample, sample.photos
+        )
     target = folder["poses"]
     save_bank(bank, target / BANK_FILE)
     blocks = show_progress(described.pairs(), "labels", len(described.photos))
@@ -219,35 +219,24 @@ def assign_images(
     return PoseLabels.join([bank.assign(batch) for _, batch in features])
 
 
-@dataclass(frozen=True)
-class _ReadByPretrained:
-    """What a bank that comes with weights says of photos."""
-
-    bank: PoseBank
-    labels: PoseLabels
-
-
-def _read_by_pretrained(
-    config: Config, images: ImageSet, backbone: Backbone, sample: IntArray
-) -> _ReadByPretrained | None:
-    """The photos `sample` as the bank of `config.pretrained` reads them, if there is one."""
-    if config.pretrained is None:
-        return None
-    old = load_bank(find_pretrained(config.pretrained) / BANK_FILE)
-    reader = backbone if old.backbone == backbone.config else load_backbone(old.backbone, device())
-    batches = images.batches(sample, old.backbone.size, old.backbone.batch_size)
-    return _ReadByPretrained(old, assign_images(batches, reader, old))
-
-
 def _relate_to_pretrained(
-    config: Config, bank: PoseBank, sampled: FloatArray, theirs: _ReadByPretrained
+    config: Config,
+    images: ImageSet,
+    backbone: Backbone,
+    bank: PoseBank,
+    sample: IntArray,
+    sampled: FloatArray,
 ) -> tuple[PoseBank, dict[str, Any]]:
     """Turn the new ring the way the pretrained one runs, as far as the two agree on the sample.
 
     Offset and direction of a ring are free, so they are chosen to be those that the weights know.
     """
-    found = bank.assign_descriptors(sampled)
-    agreement, match = match_pretrained(found, bank, theirs.labels, theirs.bank)
+    assert config.pretrained is not None
+    old = load_bank(find_pretrained(config.pretrained) / BANK_FILE)
+    reader = backbone if old.backbone == backbone.config else load_backbone(old.backbone, device())
+    batches = images.batches(sample, old.backbone.size, old.backbone.batch_size)
+    theirs = assign_images(batches, reader, old)
+    agreement, match = match_pretrained(bank.assign_descriptors(sampled), bank, theirs, old)
     if agreement.holds and not config.poses.anchors:
         bank = bank.reoriented(match.alignment.offset, match.alignment.direction)
     return bank, asdict(agreement) | {

@@ -55,11 +55,7 @@ class _Found:
 
 
 def discover_circle(
-    descriptors: FloatArray,
-    mirrored: FloatArray,
-    seed: int,
-    num_discoveries: int,
-    guess: FloatArray | None = None,
+    descriptors: FloatArray, mirrored: FloatArray, seed: int, num_discoveries: int
 ) -> Circle | None:
     """The best circle of several discoveries, or None if photos lie on no curve.
 
@@ -73,8 +69,6 @@ def discover_circle(
     Args:
         descriptors, mirrored: [n, D] of n photos and of their mirror images.
         num_discoveries: at least 1; the agreement of one alone is 1.
-        guess: [n] degrees from a mirror-symmetric view, as the circle of other photos reads these.
-            One more discovery starts there, and counts as much as any.
     """
     photos = Photos(descriptors, mirrored, seed)
     indices = range(num_discoveries)
@@ -82,8 +76,6 @@ def discover_circle(
         _discover(photos, seed, index)
         for index in show_progress(indices, "circle", num_discoveries)
     ]
-    if guess is not None:
-        found.append(_discover(photos, seed, num_discoveries + _AGAIN, guess))
     again = range(num_discoveries, num_discoveries + _AGAIN) if num_discoveries > 1 else ()
     for index in again:
         if len(_as_good(found)) > 1:
@@ -112,17 +104,13 @@ def discover_circle(
     return Circle(CircleReader(tuple(members), tuple(dissenters)), closure, agreement)
 
 
-def _discover(photos: Photos, seed: int, index: int, guess: FloatArray | None = None) -> _Found:
-    """One search, on a random share of the photos of its own, or what `guess` comes to on them."""
+def _discover(photos: Photos, seed: int, index: int) -> _Found:
+    """One search, on a random share of the photos of its own."""
     descriptors, mirrored, num = photos.descriptors, photos.mirrored, len(photos.descriptors)
     random = np.random.default_rng([seed, index])
     rows = np.sort(random.permutation(num)[: max(int(_SHARE * num), 1)])
     evened = _EVENED[index % len(_EVENED)]
-    some = descriptors[rows], mirrored[rows], seed + index
-    if guess is None:
-        azimuth = find_azimuths(*some, evened)
-    else:
-        azimuth = Photos(*some, evened=evened).anneal(guess[rows]).curve.azimuth
+    azimuth = find_azimuths(descriptors[rows], mirrored[rows], seed + index, evened)
     # Not of the curve through all photos: what reads together should err apart.
     own = fit_reader(descriptors[rows], mirrored[rows], azimuth)
     return _Found(own, photos.anneal(read_all(descriptors, mirrored, rows, azimuth)))
