@@ -27,7 +27,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from mirage.config import BackboneConfig, ImagesConfig
-from mirage.features.backbone import effnet_lite_state, load_backbone
+from mirage.features.backbone import load_backbone
+from mirage.features.effnet_lite import effnet_lite_state
 from mirage.features.extract import extract_features
 from mirage.images.image_set import open_images
 from mirage.images.manifest import build_manifest
@@ -60,7 +61,7 @@ def peer_network(name: str, weights: Path) -> torch.nn.Module:
     """The network as timm gives it."""
     if name == "effnet_lite":
         network = timm.create_model("tf_efficientnet_lite2", pretrained=False)
-        network.load_state_dict(effnet_lite_state(network))
+        network.load_state_dict(effnet_lite_state(network, "2"))
     else:
         network = timm.create_model(VIT, pretrained=False, dynamic_img_size=True, num_classes=0)
         network.load_state_dict(torch.load(weights))

@@ -15,7 +15,9 @@ from mirage.core.errors import MirageError
 from mirage.model.autoencoder import (
     AutoencoderTraining,
     build_autoencoder,
+    freeze_encoder,
     gradient_error,
+    perceptual_error,
     reconstruction_loss,
 )
 from mirage.model.codec import downscale, encode
@@ -79,6 +81,32 @@ def test_the_loss_of_a_picture_is_its_own() -> None:
     assert both[1] == reconstruction_loss(decoded[1:], pictures[1:], 0.5)
     flat = reconstruction_loss(pictures + 0.5, pictures, 0.5)
     torch.testing.assert_close(flat, torch.full((2,), 0.5 + 2 * 0.25))
+
+
+def test_the_perceptual_error_is_the_mean_over_maps_of_each_picture_alone() -> None:
+    def features(x: torch.Tensor) -> list[torch.Tensor]:
+        return [x[:, :1], x[:, 1:, ::2]]
+
+    decoded = torch.zeros(2, 3, 4, 4)
+    pictures = torch.stack([torch.zeros(3, 4, 4), torch.ones(3, 4, 4)])
+    # One channel that differs by 1, and two of them: (1 + 2) / 2.
+    assert perceptual_error(decoded, pictures, features).tolist() == [0.0, 1.5]
+
+
+def test_what_begins_from_another_learns_to_decode_alone() -> None:
+    torch.manual_seed(0)
+    config, autoencoder = replace(TINY, start="another"), build_autoencoder(TINY)
+    freeze_encoder(autoencoder)
+    module = AutoencoderTraining(autoencoder, config)
+    before = {name: value.clone() for name, value in autoencoder.state_dict().items()}
+    batch = torch.randint(0, 256, (4, 16, 16, 3), dtype=torch.uint8)
+    optimizer = module.configure_optimizers()["optimizer"]
+    optimizer.param_groups[0]["lr"] = 1e-2
+    module.loss(batch).backward()
+    optimizer.step()
+    after = autoencoder.state_dict()
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"decoder"}
 
 
 def test_some_steps_bring_pictures_back_better() -> None:

@@ -41,7 +41,7 @@ _NETWORK = tuple(
     for name in ("channels", "layers_per_block", "norm_groups", "attention_levels", "head_dim")
 )
 # Paths that may lead into the run's own folder.
-_PATHS = ("images.path", "model.autoencoder", "pretrained")
+_PATHS = ("images.path", "model.autoencoder", "autoencoder.start", "pretrained")
 
 
 def load_config(overrides: Sequence[str]) -> Config:

