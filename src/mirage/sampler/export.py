@@ -79,7 +79,7 @@ def export_pipeline(
     if dtype != torch.float32:
         pipeline.to(dtype)
     pipeline.save_pretrained(temporary)
-    _forget_paths(temporary)
+    forget_paths(temporary)
     (temporary / "pipeline.py").write_text(_LOADER)
     shutil.copyfile(bank, temporary / BANK)
     shutil.rmtree(folder, ignore_errors=True)
@@ -121,7 +121,7 @@ def load_pipeline(folder: Path) -> MiragePipeline:
         )
 
 
-def _forget_paths(folder: Path) -> None:
+def forget_paths(folder: Path) -> None:
     """Take out of an exported folder where its parts were read from: it is copied and mailed."""
     for path in folder.rglob("*.json"):
         facts = json.loads(path.read_text())

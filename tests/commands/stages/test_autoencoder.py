@@ -138,6 +138,7 @@ def test_begun_from_another_it_keeps_the_latents_and_is_another(run: Path, tmp_p
     same = {name for name in before if torch.equal(before[name], after[name])}
     encoder = {name for name in before if name.startswith("encoder.")}
     assert same == encoder and len(before) > len(encoder)
+    assert str(run) not in (copy / "autoencoder" / "model" / "config.json").read_text()
 
 
 def test_one_to_begin_from_that_is_not_there_is_told(

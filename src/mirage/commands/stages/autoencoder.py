@@ -46,6 +46,7 @@ from mirage.model.autoencoder import (
 from mirage.model.codec import downscale, load_autoencoder
 from mirage.runs.folder import RunFolder, hash_of, read_json, save_picture, write_json
 from mirage.runs.request import Request
+from mirage.sampler.export import forget_paths
 from mirage.tracking.provenance import record_of
 from mirage.tracking.record import record_autoencoder
 from mirage.training.data import keep_pixels, share_of_batch
@@ -150,6 +151,7 @@ def _export(settings: AutoencoderConfig, checkpoint: Path, target: Path) -> None
     autoencoder.load_state_dict(averaged_weights(checkpoint, "autoencoder"))
     shutil.rmtree(target, ignore_errors=True)
     autoencoder.eval().save_pretrained(target)
+    forget_paths(target)
 
 
 def _measure_once(
