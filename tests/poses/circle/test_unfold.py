@@ -8,7 +8,7 @@ from synthetic.circles import azimuths, folded
 
 from mirage.core.angles import align_rings
 from mirage.poses.circle.search import Photos
-from mirage.poses.circle.unfold import FACING_DIMS, best_unfolding
+from mirage.poses.circle.unfold import best_unfolding
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from mirage.poses.circle.unfold import FACING_DIMS, best_unfolding
 )
 def test_twice_the_azimuth_leads_to_the_azimuth(num: int, seen: int) -> None:
     true = azimuths(num)
-    photos = Photos(*folded(true), seed=0, dims=max(FACING_DIMS))
+    photos = Photos(*folded(true), seed=0)
     rows, found = best_unfolding(photos, (2 * true) % 360, seed=0)
     assert len(rows) == len(set(rows)) == seen and found.shape == (seen,)
     error = align_rings(found, true[rows]).error(found, true[rows])

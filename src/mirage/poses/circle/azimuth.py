@@ -13,8 +13,9 @@ import numpy as np
 from mirage.core.angles import circular_mean
 from mirage.core.contracts import FloatArray, IntArray
 from mirage.poses.circle.reader import fit_reader
-from mirage.poses.circle.search import EVENED, Photos, first_curves, split_further
-from mirage.poses.circle.unfold import FACING_DIMS, best_unfolding
+from mirage.poses.circle.recombination import recombine
+from mirage.poses.circle.search import EVENED, Photos, best_of, first_curves, split_further
+from mirage.poses.circle.unfold import best_unfolding
 
 _SAMPLE = 2000  # photos of the search
 
@@ -29,16 +30,17 @@ def find_azimuths(
         evened: how far photos that crowd count less: see `crowds.crowd_weights`.
     """
     rows = np.sort(np.random.default_rng(seed).permutation(len(descriptors))[:_SAMPLE])
-    photos = Photos(descriptors[rows], mirrored[rows], seed, max(FACING_DIMS), evened)
+    photos = Photos(descriptors[rows], mirrored[rows], seed, evened)
     found, outline = first_curves(photos)
     # Where a part of the circle was never photographed, the best curve may wind about twice.
-    wound = max(found, key=lambda rated: rated.rating).curve.azimuth
+    wound = best_of(found).curve.azimuth
     found = [*found, photos.refine(best_unfolding(photos, wound, seed)[1])]
-    everything = Photos(descriptors, mirrored, seed, max(FACING_DIMS), evened)
+    everything = Photos(descriptors, mirrored, seed, evened)
     along = read_all(descriptors, mirrored, rows, outline)
     unfolded = read_all(descriptors, mirrored, *best_unfolding(everything, along, seed))
     found = [*found, photos.refine(unfolded[rows])]
-    return read_all(descriptors, mirrored, rows, split_further(photos, found, seed))
+    best = recombine(photos, split_further(photos, found, seed))
+    return read_all(descriptors, mirrored, rows, best.curve.azimuth)
 
 
 def read_all(

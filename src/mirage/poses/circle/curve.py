@@ -34,7 +34,7 @@ def stations(num: int) -> FloatArray:
     return np.arange(num) * (2 * np.pi / num)
 
 
-_STATION = stations(_STATIONS)
+STATION = stations(_STATIONS)  # radians
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ def fit_curve(
         weight: [n] of mean 1, how much each photo counts; None: all alike.
     """
     weight = np.ones(len(even)) if weight is None else weight
-    share = kernel(np.deg2rad(start)[:, None] - _STATION, width)
+    share = kernel(np.deg2rad(start)[:, None] - STATION, width)
     share /= share.sum(axis=1, keepdims=True)
     for highest_multiple in harmonics:
-        multiples = _STATION[:, None] * np.arange(highest_multiple + 1)
+        multiples = STATION[:, None] * np.arange(highest_multiple + 1)
         cosines, sines = np.cos(multiples), np.sin(multiples[:, 1:])
         for _ in range(rounds):
             counted = weight[:, None] * share
@@ -84,7 +84,7 @@ def fit_curve(
             share = np.exp(scores - highest)
             total = share.sum(axis=1, keepdims=True)
             share /= total
-    azimuth = circular_mean(np.rad2deg(_STATION), share)
+    azimuth = circular_mean(np.rad2deg(STATION), share)
     return Curve(azimuth, float((weight[:, None] * (highest + np.log(total))).mean()))
 
 

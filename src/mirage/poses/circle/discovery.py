@@ -12,15 +12,16 @@ from mirage.core.contracts import FloatArray
 from mirage.core.progress import show_progress
 from mirage.poses.circle.azimuth import find_azimuths, read_all
 from mirage.poses.circle.closure import Closure, measure_closure
+from mirage.poses.circle.likeness import agreement
 from mirage.poses.circle.reader import CircleReader, CurveReader, fit_reader
+from mirage.poses.circle.recombination import recombine
 from mirage.poses.circle.search import EVENED, Photos, Rated
 
 _SHARE = 0.75  # of the photos that each discovery sees
 _EVENED = (EVENED, 0.0, 1.0)  # how far photos that crowd count less, by discovery
-_RIVAL = 0.8  # nats a photo below the best within which a curve explains photos as well
-_NEAR = 30.0  # degrees within which two discoveries put a photo in one place
-_ALIKE = 0.9  # of the photos that a rival must put near where the best does, to read with it
-_AGAIN = 2  # more discoveries, at most, where none explains photos as well as the best
+_RIVAL = 0.1  # nats a photo, and a standard error, that a curve may be behind and be as good
+_ALIKE = 0.9  # of the photos that a discovery must put near where the best does, to confirm it
+_CONFIRMED, _AGAIN = 2, 4  # discoveries that come to the best; how many more there may be till then
 _GAIN = 3.0  # nats a photo that a curve must explain better than a cloud without one
 
 
@@ -46,7 +47,7 @@ class Circle:
         return self.closure.score * self.agreement
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Found:
     """What one search found: a reader of its own share of the photos, and the curve of all."""
 
@@ -63,45 +64,45 @@ def discover_circle(
     less to another degree: where views are uneven a search is lost without that, and where kinds of
     object crowd it is lost with it. All are then carried over to all photos, where they compare.
     What explains them much worse is a search that failed, and does not tell how sure the best is.
-    If all others failed there are more, until one explains them as well; if none does, the next
-    best tells.
+    The best is recombined with the others. Until two come to it, there are more; if none does, the
+    next best tells how sure it is.
 
     Args:
         descriptors, mirrored: [n, D] of n photos and of their mirror images.
         num_discoveries: at least 1; the agreement of one alone is 1.
     """
     photos = Photos(descriptors, mirrored, seed)
-    indices = range(num_discoveries)
     found = [
         _discover(photos, seed, index)
-        for index in show_progress(indices, "circle", num_discoveries)
+        for index in show_progress(range(num_discoveries), "circle", num_discoveries)
     ]
+    best = recombine(photos, [each.rated for each in found])
     again = range(num_discoveries, num_discoveries + _AGAIN) if num_discoveries > 1 else ()
     for index in again:
-        if len(_as_good(found)) > 1:
+        if len(_as_good(best, found)[0]) >= _CONFIRMED:
             break
         found += [
             _discover(photos, seed, index)
             for index in show_progress([index], "circle: a search that confirms it", 1)
         ]
-    found.sort(key=lambda each: -each.rated.rating)
-    curve = found[0].rated.curve
-    if photos.gain(curve.azimuth) < _GAIN:
+        best = recombine(photos, [best, *(each.rated for each in found)])
+    if photos.gain(best.curve.azimuth) < _GAIN:
         return None
-    main = fit_reader(descriptors, mirrored, pin_ring(curve.azimuth))
+    main = fit_reader(descriptors, mirrored, pin_ring(best.curve.azimuth))
     reading = main.azimuths(descriptors)
-    rivals = _as_good(found)[1:]
-    members, dissenters, agreements = [main], list[CurveReader](), list[float]()
-    for other in rivals or found[1:2]:
-        azimuth = other.reader.azimuths(descriptors)
-        aligned = align_rings(azimuth, reading)
-        agreements.append(float((aligned.error(azimuth, reading) <= _NEAR).mean()))
-        if rivals:
-            alike = members if agreements[-1] >= _ALIKE else dissenters
-            alike.append(other.reader.reoriented(aligned.offset, aligned.direction))
-    agreement = float(np.mean(agreements)) if agreements else 1.0
+
+    def as_main(other: _Found) -> CurveReader:
+        aligned = align_rings(other.reader.azimuths(descriptors), reading)
+        return other.reader.reoriented(aligned.offset, aligned.direction)
+
+    found.sort(key=lambda each: -each.rated.rating)
+    alike, elsewhere = _as_good(best, found)
+    rivals = [*alike[1:], *elsewhere]  # the first of those alike is the best itself, or nearest it
+    others = rivals or [each for each in found if each not in alike][:1]
+    agreed = float(np.mean([_agreement(best, other) for other in others] or [1.0]))
+    members, dissenters = (main, *map(as_main, alike[1:])), tuple(map(as_main, elsewhere))
     closure = measure_closure(main, descriptors, mirrored)
-    return Circle(CircleReader(tuple(members), tuple(dissenters)), closure, agreement)
+    return Circle(CircleReader(members, dissenters), closure, agreed)
 
 
 def _discover(photos: Photos, seed: int, index: int) -> _Found:
@@ -116,11 +117,22 @@ def _discover(photos: Photos, seed: int, index: int) -> _Found:
     return _Found(own, photos.anneal(read_all(descriptors, mirrored, rows, azimuth)))
 
 
-def _as_good(found: Sequence[_Found]) -> list[_Found]:
-    """Those that explain photos about as well as the best, which is the first of them."""
-    best = max(each.rated.rating for each in found)
-    good = [each for each in found if each.rated.rating > best - _RIVAL]
-    return sorted(good, key=lambda each: -each.rated.rating)
+def _as_good(best: Rated, found: Sequence[_Found]) -> tuple[list[_Found], list[_Found]]:
+    """Those that explain photos about as well as the best: alike, and with photos elsewhere.
+
+    As well is within one standard error (Breiman et al. 1984, "Classification and Regression
+    Trees"), of the difference, since the photos are the same.
+    """
+    alike, elsewhere = list[_Found](), list[_Found]()
+    for each in found:
+        behind = best.nats - each.rated.nats
+        if float(behind.mean()) <= _RIVAL + float(behind.std()) / len(behind) ** 0.5:
+            (alike if _agreement(best, each) >= _ALIKE else elsewhere).append(each)
+    return alike, elsewhere
+
+
+def _agreement(best: Rated, other: _Found) -> float:
+    return agreement(best.curve.azimuth, other.rated.curve.azimuth)
 
 
 def pin_ring(azimuth: FloatArray) -> FloatArray:
