@@ -43,7 +43,7 @@ POINTS, MIRRORED = (part.astype(np.float32) for part in folded(TRUE))
 def outline(azimuth: np.ndarray) -> np.ndarray:
     """Of a body that is longer than wide, as broad at the top as below."""
     broad = 2.0 - np.cos(2 * np.deg2rad(azimuth))
-    return np.stack([broad, np.ones_like(broad), np.ones_like(broad)], axis=1)
+    return np.stack([broad, np.ones_like(broad)], axis=1)
 
 
 SAMPLE = Sampled(POINTS, MIRRORED, outline(TRUE))

@@ -15,15 +15,16 @@ def box(top: int, left: int, height: int, width: int) -> np.ndarray:
 
 def test_a_box_is_as_broad_above_as_below() -> None:
     (found,) = outline_figures(box(3, 2, 6, 12)[None])
-    np.testing.assert_allclose(found, [(12**2 - 1) / (6**2 - 1), 1.0, 1.0])
+    np.testing.assert_allclose(found, [(12**2 - 1) / (6**2 - 1), 1.0])
 
 
-def test_a_back_is_broad_above() -> None:
-    chair = np.maximum(box(2, 6, 8, 12), box(10, 9, 8, 6))
-    broad, ends, upper = outline_figures(chair[None])[0]
-    assert broad < 1.0 and upper > 2.0
-    flipped = outline_figures(chair[None, ::-1])[0]
-    np.testing.assert_allclose(flipped, [broad, ends, 1 / upper])
+def test_a_waist_is_narrower_than_both_bands_whichever_is_above() -> None:
+    waist = np.maximum(box(2, 6, 14, 12), 0.0)
+    waist[7:11, 6:9] = waist[7:11, 15:18] = 0.0
+    waist[2:5, 5] = 0.8
+    broad, ends = outline_figures(waist[None])[0]
+    assert broad < 1.0 and ends > 1.2
+    np.testing.assert_allclose(outline_figures(waist[None, ::-1])[0], [broad, ends])
 
 
 def test_place_size_and_mirroring_do_not_count() -> None:

@@ -62,7 +62,6 @@ class _Prior:
 _PRIORS = (
     _Prior(0.12, (1.0, 0.1, 0.05, 0.03), (0.08, 0.05, 0.02), 0.03),
     _Prior(0.0, (1.0, 0.7, 0.4, 0.2), (0.02, 0.02, 0.01), 0.015),
-    _Prior(0.0, (1.0, 0.7, 0.4, 0.2), (0.05, 0.05, 0.02), 0.03),
 )
 _NUM_EVEN, _NUM_ODD = len(_PRIORS[0].even), len(_PRIORS[0].odd)
 
@@ -108,7 +107,7 @@ def fit_clock(azimuth: FloatArray, outline: FloatArray) -> Clock:
 
     Args:
         azimuth: [n] degrees as found, 0 at a view that is its own mirror image.
-        outline: [n, 3] of the same photos (`outline.outline_figures`); NaN is left out.
+        outline: [n, 2] of the same photos (`outline.outline_figures`); NaN is left out.
     """
     check_shape("outline", outline, (len(azimuth), len(_PRIORS)))
     figures = [

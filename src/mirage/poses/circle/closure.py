@@ -18,7 +18,7 @@ from mirage.features import kmeans
 from mirage.poses.circle.reader import CurveReader
 
 _BINS = 36  # of equal length along the curve
-_EMPTY = 0.1  # of an even share of the photos: a bin with less is a gap
+_EMPTY = 0.05  # of an even share of the photos: a bin with less is a gap
 _CUTS = 36  # azimuths at which the circle is cut
 _WINDOW = 40.0  # degrees on either side of a cut whose links are counted
 _NEIGHBOURS = 8

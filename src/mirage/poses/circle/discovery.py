@@ -79,7 +79,7 @@ def discover_circle(
     best = recombine(photos, [each.rated for each in found])
     again = range(num_discoveries, num_discoveries + _AGAIN) if num_discoveries > 1 else ()
     for index in again:
-        if len(_as_good(best, found)[0]) >= _CONFIRMED:
+        if photos.gain(best.curve.azimuth) < _GAIN or len(_as_good(best, found)[0]) >= _CONFIRMED:
             break
         found += [
             _discover(photos, seed, index)

@@ -43,7 +43,7 @@ class Rated:
     """A curve and how good it is.
 
     Attributes:
-        nats: [n] log density of each photo by a curve that has not seen it.
+        nats: [n] log density of each photo by a curve that has not seen it, times how much it counts.
     """
 
     curve: Curve
@@ -113,8 +113,8 @@ class Photos:
         return self._held_out.gain(azimuth)
 
     def rate(self, curve: Curve) -> Rated:
-        """How well others at the curve's azimuths explain each photo."""
-        return Rated(curve, self._held_out.log_density(curve.azimuth))
+        """How well others at the curve's azimuths explain each photo, by what it counts."""
+        return Rated(curve, self.weight * self._held_out.log_density(curve.azimuth))
 
 
 def first_curves(photos: Photos) -> tuple[list[Rated], FloatArray]:

@@ -87,7 +87,7 @@ class Sampled:
 
     Attributes:
         photos, mirrored: [n, D] descriptors of photos and of their mirror images.
-        outline: [n, 3] figures of their outlines (`outline.outline_figures`), which both share.
+        outline: [n, 2] figures of their outlines (`outline.outline_figures`), which both share.
         eraser: [D, D] takes colour out of descriptors; None where it stays.
         copies: of some of the photos, if there are any.
         object_sides: the longer side of the object over the photo's, of a small one and of the

@@ -11,19 +11,19 @@ import numpy as np
 
 from mirage.core.contracts import FloatArray, check_shape
 
-NUM_FIGURES = 3
+NUM_FIGURES = 2
 _BAND = 1.2  # standard deviations above and below the middle at which bands of rows are
 _BAND_WIDTH = 0.6  # of a band, likewise
 
 
 def outline_figures(masks: FloatArray) -> FloatArray:
-    """[n, 3] ratios of variances of masks: σx² / σy² of all, and σx² of bands of rows.
+    """[n, 2] ratios of variances of masks: σx² / σy² of all, and σx² of bands of rows.
 
     The first says how broad the object is over how high, which is most of what there is to see; but
-    how high it looks depends on the side where the camera is above it. The others are of bands of
-    rows, whatever the height: the mean of the upper and the lower over the middle one, and the
-    upper over the lower. From above, what is near is seen lower and what is far higher, which moves
-    breadth between the bands: the mean is the same from the two ends, the last is less so.
+    how high it looks depends on the side where the camera is above it. The other is of bands of
+    rows, whatever the height: the mean of the upper and the lower over the middle one. From above,
+    what is near is seen lower and what is far higher, which moves breadth between the bands: the
+    mean is the same from the two ends.
 
     Args:
         masks: [n, h, w] in [0, 1], how surely a patch is the object.
@@ -44,7 +44,7 @@ def outline_figures(masks: FloatArray) -> FloatArray:
             for at in (-_BAND, 0.0, _BAND)
         )
         ends = (upper + lower) / 2
-        figures = [across / (height / masks.shape[1] ** 2), ends / central, upper / lower]
+        figures = [across / (height / masks.shape[1] ** 2), ends / central]
     found = np.stack(figures, axis=1)
     return np.where(np.isfinite(found), found, np.nan)
 
