@@ -173,7 +173,7 @@ def test_a_stretched_circle_is_timed_by_outlines(monkeypatch: pytest.MonkeyPatch
     reader = CircleReader((fit_reader(POINTS, MIRRORED, stretched),) * 2)
     found = Circle(reader, Closure(1.0, (0.0, 360.0)), 1.0)
     monkeypatch.setattr(fitting, "discover_circle", lambda *_: found)
-    flat = Sampled(POINTS, MIRRORED, np.ones((len(POINTS), 3)))
+    flat = Sampled(POINTS, MIRRORED, np.ones((len(POINTS), 2)))
     config = PosesConfig(count=12)
     banks = [fit_bank(sample, BackboneConfig(), ENCODER, config) for sample in (flat, SAMPLE)]
     labels = [bank.assign_descriptors(POINTS) for bank in banks]

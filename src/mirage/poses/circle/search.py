@@ -43,7 +43,7 @@ class Rated:
     """A curve and how good it is.
 
     Attributes:
-        nats: [n] log density of each photo by a curve that has not seen it, times how much it counts.
+        nats: [n] log density of each photo by a curve that has not seen it, by what it counts.
     """
 
     curve: Curve
