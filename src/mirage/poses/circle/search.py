@@ -108,9 +108,15 @@ class Photos:
                 break
         return best
 
-    def gain(self, azimuth: FloatArray) -> float:
-        """Nats a photo that others at [n] degrees explain it better than a cloud would."""
-        return self._held_out.gain(azimuth)
+    def gain(self, start: FloatArray) -> float:
+        """Nats a photo that a full curve about `start` explains better than a cloud does.
+
+        All photos count alike: the weights of a cloud make a shell of it, which has room for one.
+        """
+        even, odd = self.even[:, :DIMS], self.odd[:, :DIMS]
+        curve = fit_curve(even, odd, start, (_HARMONICS,), _ROUNDS, _NARROW)
+        cloud = fit_curve(even, odd, start, (0,), 1)
+        return curve.likelihood - cloud.likelihood
 
     def rate(self, curve: Curve) -> Rated:
         """How well others at the curve's azimuths explain each photo, by what it counts."""
