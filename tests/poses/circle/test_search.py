@@ -34,6 +34,15 @@ def test_the_right_curve_is_rated_above_one_that_mixes_views() -> None:
     assert right.nats.shape == TRUE.shape and right.rating == right.nats.mean()
 
 
+def test_crowded_photos_count_less_in_the_rating() -> None:
+    crowded = np.concatenate([azimuths(300), azimuths(900, 40.0, 44.0, seed=1)])
+    alike, evened = (Photos(*whole(crowded), 0, evened) for evened in (0.0, 1.0))
+    curve = alike.refit(crowded)
+    in_crowd, others = (part.mean() for part in np.split(alike.rate(curve).nats, [300])[::-1])
+    assert in_crowd > others  # a crowd is likely
+    assert evened.rate(curve).rating < alike.rate(curve).rating
+
+
 def test_annealing_bends_a_curve_as_a_whole() -> None:
     """Photos that are timed wrong all together stay so in a fit of many harmonics."""
     angle = np.deg2rad(TRUE)

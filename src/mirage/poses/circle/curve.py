@@ -70,11 +70,9 @@ def fit_curve(
         weight: [n] of mean 1, how much each photo counts; None: all alike.
     """
     weight = np.ones(len(even)) if weight is None else weight
-    share = kernel(np.deg2rad(start)[:, None] - STATION, width)
-    share /= share.sum(axis=1, keepdims=True)
+    share = shares_about(start, STATION, width)
     for highest_multiple in harmonics:
-        multiples = STATION[:, None] * np.arange(highest_multiple + 1)
-        cosines, sines = np.cos(multiples), np.sin(multiples[:, 1:])
+        cosines, sines = series_bases(highest_multiple)
         for _ in range(rounds):
             counted = weight[:, None] * share
             scores = np.log(density_of(counted))
@@ -136,6 +134,19 @@ def density_of(share: FloatArray) -> FloatArray:
     smooth = kernel(station[:, None] - station, _DENSITY_WIDTH) @ count
     density: FloatArray = smooth / smooth.sum() + _DENSITY_FLOOR / num
     return density / density.sum()
+
+
+def shares_about(azimuth: FloatArray, station: FloatArray, width: float) -> FloatArray:
+    """[n, S] of photos at [n] degrees, at S stations, radians: most within `width` degrees."""
+    share = kernel(np.deg2rad(azimuth)[:, None] - station, width)
+    share /= share.sum(axis=1, keepdims=True)
+    return share
+
+
+def series_bases(harmonics: int) -> tuple[FloatArray, FloatArray]:
+    """The cosines [S, harmonics + 1] and sines [S, harmonics] that the two parts are series of."""
+    multiples = STATION[:, None] * np.arange(harmonics + 1)
+    return np.cos(multiples), np.sin(multiples[:, 1:])
 
 
 def kernel(radians: FloatArray, width: float) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from mirage.core.contracts import FloatArray
-from mirage.poses.circle.curve import STATION, density_of, fit_series, kernel
+from mirage.poses.circle.curve import STATION, density_of, fit_series, series_bases, shares_about
 
 _FOLDS = 5
 DIMS, _PHOTOS_A_DIM = (
@@ -45,10 +45,8 @@ class HeldOutPhotos:
 
         Its own azimuth does not count: it may be anywhere on the curve, as photos are.
         """
-        multiples = STATION[:, None] * np.arange(harmonics + 1)
-        bases = np.cos(multiples), np.sin(multiples[:, 1:])
-        share = kernel(np.deg2rad(azimuth)[:, None] - STATION, _WIDTH)
-        share /= share.sum(axis=1, keepdims=True)
+        bases = series_bases(harmonics)
+        share = shares_about(azimuth, STATION, _WIDTH)
         nats = np.empty(len(azimuth))
         for fold in range(_FOLDS):
             seen, unseen = self._fold != fold, self._fold == fold

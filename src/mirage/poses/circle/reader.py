@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from mirage.core.angles import circular_distance, circular_mean, retime, wrap
 from mirage.core.contracts import FloatArray, check_shape
-from mirage.poses.circle.curve import fit_series, kernel, principal_axes, stations
+from mirage.poses.circle.curve import fit_series, principal_axes, shares_about, stations
 
 _STATIONS = 180  # azimuths at which a reading weighs the curve
 _HARMONICS = 10
@@ -250,9 +250,7 @@ def fit_reader(
     both = (np.concatenate(parts) - mean).astype(np.float64)
     axes = principal_axes(both, _DIMS)
     station = stations(_STATIONS)
-    angle = np.deg2rad(np.concatenate(angles))
-    share = kernel(angle[:, None] - station, _WIDTH)
-    share /= share.sum(axis=1, keepdims=True)
+    share = shares_about(np.concatenate(angles), station, _WIDTH)
     multiples = station[:, None] * np.arange(_HARMONICS + 1)
     basis = np.concatenate([np.cos(multiples), np.sin(multiples[:, 1:])], axis=1)
     series = fit_series(both @ axes, share, basis)
