@@ -71,74 +71,124 @@ def fit_curve(
     """
     weight = np.ones(len(even)) if weight is None else weight
     share = shares_about(start, STATION, width)
+    counted = [weight[:, None] * points for points in (even, odd)]
+    energy = [points.T @ each for points, each in zip((even, odd), counted, strict=True)]
     for highest_multiple in harmonics:
-        cosines, sines = series_bases(highest_multiple)
+        bases = series_bases(highest_multiple)
         for _ in range(rounds):
-            counted = weight[:, None] * share
-            scores = np.log(density_of(counted))
-            for points, basis in ((even, cosines), (odd, sines)):
-                scores = scores + fit_series(points, counted, basis).log_density(points)
+            count = weight @ share
+            fitted = [
+                fit_series(Statistics(count, (share @ basis).T @ each, own), basis)
+                for each, own, basis in zip(counted, energy, bases, strict=True)
+            ]
+            scores = fitted[0].relative_log_density(even)
+            scores += fitted[1].relative_log_density(odd)
+            scores += np.log(density_of(count))
             highest = scores.max(axis=1, keepdims=True)
-            share = np.exp(scores - highest)
+            scores -= highest
+            # Most of the time goes here; what 32 bits lose is far below what photos tell.
+            share = np.exp(scores.astype(np.float32))
             total = share.sum(axis=1, keepdims=True)
             share /= total
     azimuth = circular_mean(np.rad2deg(STATION), share)
-    return Curve(azimuth, float((weight[:, None] * (highest + np.log(total))).mean()))
+    nats = float((weight[:, None] * (highest + np.log(total))).mean())
+    for series, own in zip(fitted, energy, strict=True):
+        nats += series.mean_common_log_density(own / len(even))
+    return Curve(azimuth, nats)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """All that a series is fitted from; those of two sets of photos add up.
+
+    Attributes:
+        count: [S] photos at each station.
+        moments: [F, D] sums over photos of each function of their azimuth times their point.
+        energy: [D, D] sum of the outer products of the points.
+    """
+
+    count: FloatArray
+    moments: FloatArray
+    energy: FloatArray
+
+    def __add__(self, other: Statistics) -> Statistics:
+        return Statistics(
+            self.count + other.count, self.moments + other.moments, self.energy + other.energy
+        )
+
+    def __sub__(self, other: Statistics) -> Statistics:
+        return Statistics(
+            self.count - other.count, self.moments - other.moments, self.energy - other.energy
+        )
 
 
 @dataclass(frozen=True)
 class Series:
-    """A curve in D dimensions with the noise of photos about it.
+    """A curve in D dimensions, a series of F functions, with the noise of photos about it.
 
     Attributes:
-        curve: [S, D] at S stations. root: [D, D] Cholesky factor of the noise's covariance.
+        basis: [S, F] the functions at S stations. coefficients: [F, D].
+        whiten: [D, D] triangular: points → coordinates in which the noise has unit variance.
     """
 
-    curve: FloatArray
-    root: FloatArray
+    basis: FloatArray
+    coefficients: FloatArray
+    whiten: FloatArray
 
-    def log_density(self, points: FloatArray) -> FloatArray:
-        """[n, S] log density of [n, D] points about each station, but for a constant."""
-        whiten = np.linalg.inv(self.root).T
-        white, centre = points @ whiten, self.curve @ whiten
-        distance = (white**2).sum(1)[:, None] + (centre**2).sum(1) - 2 * white @ centre.T
-        return -0.5 * distance - np.log(np.diag(self.root)).sum()
+    @property
+    def curve(self) -> FloatArray:
+        """[S, D] at the stations."""
+        return self.basis @ self.coefficients
+
+    def relative_log_density(self, points: FloatArray) -> FloatArray:
+        """[n, S] log density of [n, D] points about each station, but for a constant of each."""
+        white = self.coefficients @ self.whiten
+        relative: FloatArray = points @ (self.whiten @ white.T) @ self.basis.T
+        relative -= 0.5 * ((self.basis @ white) ** 2).sum(axis=1)
+        return relative
+
+    def common_log_density(self, points: FloatArray) -> FloatArray:
+        """[n] what is left out there."""
+        common: FloatArray = -0.5 * ((points @ self.whiten) ** 2).sum(axis=1)
+        return common + self._log_scale
+
+    def mean_common_log_density(self, scatter: FloatArray) -> float:
+        """The mean over points whose outer products are [D, D] in the mean."""
+        return -0.5 * float(((scatter @ self.whiten) * self.whiten).sum()) + self._log_scale
+
+    @property
+    def _log_scale(self) -> float:
+        return float(np.log(np.diag(self.whiten)).sum())
 
 
-def fit_series(points: FloatArray, share: FloatArray, basis: FloatArray) -> Series:
-    """The curve through [n, D] points that are at S stations by [n, S] shares.
+def fit_series(statistics: Statistics, basis: FloatArray) -> Series:
+    """The likeliest series of the functions `basis` [S, F], and the noise about it."""
+    count, moments, energy = statistics.count, statistics.moments, statistics.energy
+    num = count.sum()
+    gram = basis.T @ (count[:, None] * basis)
+    coefficients = np.linalg.solve(gram + 1e-5 * num * np.eye(len(gram)), moments)
+    cross = moments.T @ coefficients
+    noise = (energy - cross - cross.T + coefficients.T @ gram @ coefficients) / num
+    noise += _NOISE_FLOOR * np.trace(noise) / len(noise) * np.eye(len(noise))
+    return Series(basis, coefficients, np.linalg.inv(np.linalg.cholesky(noise)).T)
+
+
+def density_of(count: FloatArray) -> FloatArray:
+    """[S] share of photos at each station: smooth, and as many to the left as to the right.
 
     Args:
-        share: its rows add up to the weight of each photo, and those to n.
-        basis: [S, ·] the functions of azimuth that the curve is made of.
+        count: [S] photos at each station.
     """
-    count, weight = share.sum(axis=0), share.sum(axis=1)
-    mean = share.T @ points  # of the photos at each station, times their count
-    gram = basis.T @ (count[:, None] * basis)
-    gram += 1e-5 * len(points) * np.eye(len(gram))
-    curve = basis @ np.linalg.solve(gram, basis.T @ mean)
-    cross = mean.T @ curve
-    energy = points.T @ (weight[:, None] * points)
-    noise = energy - cross - cross.T + curve.T @ (count[:, None] * curve)
-    noise = noise / len(points)
-    noise += _NOISE_FLOOR * np.trace(noise) / len(noise) * np.eye(len(noise))
-    return Series(curve, np.linalg.cholesky(noise))
-
-
-def density_of(share: FloatArray) -> FloatArray:
-    """[S] share of photos at each station: smooth, and as many to the left as to the right."""
-    num = share.shape[1]
-    station = stations(num)
-    count = share.sum(axis=0)
-    count = count + count[-np.arange(num)]
-    smooth = kernel(station[:, None] - station, _DENSITY_WIDTH) @ count
-    density: FloatArray = smooth / smooth.sum() + _DENSITY_FLOOR / num
+    count = count + count[-np.arange(len(count))]
+    smooth = _SMOOTHING @ count
+    density: FloatArray = smooth / smooth.sum() + _DENSITY_FLOOR / len(count)
     return density / density.sum()
 
 
 def shares_about(azimuth: FloatArray, station: FloatArray, width: float) -> FloatArray:
     """[n, S] of photos at [n] degrees, at S stations, radians: most within `width` degrees."""
-    share = kernel(np.deg2rad(azimuth)[:, None] - station, width)
+    angle = np.deg2rad(azimuth)
+    share = _bump(_unit(angle) @ _unit(station).T, width)
     share /= share.sum(axis=1, keepdims=True)
     return share
 
@@ -149,10 +199,18 @@ def series_bases(harmonics: int) -> tuple[FloatArray, FloatArray]:
     return np.cos(multiples), np.sin(multiples[:, 1:])
 
 
-def kernel(radians: FloatArray, width: float) -> FloatArray:
-    """A bump of standard deviation about `width` degrees (von Mises), 1 at its top."""
-    bump: FloatArray = np.exp((np.cos(radians) - 1) / np.deg2rad(width) ** 2)
+def _bump(cosine: FloatArray, width: float) -> FloatArray:
+    """Of an angle, by its cosine, of standard deviation about `width` degrees, 1 at 0 (von Mises)."""
+    bump: FloatArray = np.exp(((cosine - 1) / np.deg2rad(width) ** 2).astype(np.float32))
     return bump
+
+
+def _unit(radians: FloatArray) -> FloatArray:
+    """[n] → [n, 2] points of the unit circle."""
+    return np.stack([np.cos(radians), np.sin(radians)], axis=1)
+
+
+_SMOOTHING = _bump(_unit(STATION) @ _unit(STATION).T, _DENSITY_WIDTH)  # [S, S]
 
 
 def even_and_odd(

@@ -7,17 +7,26 @@ seen lie on the true curve only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+
 import numpy as np
 from scipy.special import logsumexp
 
-from mirage.core.contracts import FloatArray
-from mirage.poses.circle.curve import STATION, density_of, fit_series, series_bases, shares_about
+from mirage.core.contracts import FloatArray, IntArray
+from mirage.poses.circle.curve import (
+    STATION,
+    Statistics,
+    density_of,
+    fit_series,
+    series_bases,
+    shares_about,
+)
 
 _FOLDS = 5
-DIMS, _PHOTOS_A_DIM = (
-    120,
-    5,
-)  # coordinates of either part; fewer if there are few photos a coordinate
+DIMS = 120  # coordinates of either part, at most
+_PHOTOS_A_DIM = 5  # at least
 _HARMONICS = 10
 _WIDTH = 5.0  # degrees about its azimuth that a photo counts for
 
@@ -33,8 +42,9 @@ class HeldOutPhotos:
 
     def __init__(self, even: FloatArray, odd: FloatArray, seed: int) -> None:
         dims = min(DIMS, max(len(even) // _PHOTOS_A_DIM, 1))
-        self._parts = even[:, :dims], odd[:, :dims]
-        self._fold = np.random.default_rng(seed).integers(0, _FOLDS, len(even))
+        fold = np.random.default_rng(seed).integers(0, _FOLDS, len(even))
+        self._folds = [np.flatnonzero(fold == index) for index in range(_FOLDS)]
+        self._parts = [_Part(points[:, :dims], self._folds) for points in (even, odd)]
 
     def gain(self, azimuth: FloatArray) -> float:
         """Nats a photo that the curve explains better than a cloud without one."""
@@ -45,14 +55,33 @@ class HeldOutPhotos:
 
         Its own azimuth does not count: it may be anywhere on the curve, as photos are.
         """
-        bases = series_bases(harmonics)
         share = shares_about(azimuth, STATION, _WIDTH)
-        nats = np.empty(len(azimuth))
-        for fold in range(_FOLDS):
-            seen, unseen = self._fold != fold, self._fold == fold
-            scores = np.log(density_of(share[seen]))
-            for points, basis in zip(self._parts, bases, strict=True):
-                series = fit_series(points[seen], share[seen], basis)
-                scores = scores + series.log_density(points[unseen])
-            nats[unseen] = logsumexp(scores, axis=1)
+        count, scores = share.sum(axis=0), np.empty_like(share)
+        for rows in self._folds:
+            scores[rows] = np.log(density_of(count - share[rows].sum(axis=0)))
+        for part, basis in zip(self._parts, series_bases(harmonics), strict=True):
+            scores += part.log_density(share, basis)
+        nats: FloatArray = logsumexp(scores, axis=1)
+        return nats
+
+
+class _Part:
+    """One part of the photos' descriptors, [n, D], in folds of the rows."""
+
+    def __init__(self, points: FloatArray, folds: Sequence[IntArray]) -> None:
+        self._folds, self._points = folds, [points[rows] for rows in folds]
+        self._energy = [each.T @ each for each in self._points]
+
+    def log_density(self, share: FloatArray, basis: FloatArray) -> FloatArray:
+        """[n, S] of each fold, by the series fitted to the others, that are there by `share`."""
+        within = [
+            Statistics(share[rows].sum(axis=0), (share[rows] @ basis).T @ points, energy)
+            for rows, points, energy in zip(self._folds, self._points, self._energy, strict=True)
+        ]
+        everything = reduce(add, within)
+        nats = np.empty_like(share)
+        for rows, points, own in zip(self._folds, self._points, within, strict=True):
+            series = fit_series(everything - own, basis)
+            common = series.common_log_density(points)
+            nats[rows] = series.relative_log_density(points) + common[:, None]
         return nats

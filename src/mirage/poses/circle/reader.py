@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from mirage.core.angles import circular_distance, circular_mean, retime, wrap
 from mirage.core.contracts import FloatArray, check_shape
-from mirage.poses.circle.curve import fit_series, principal_axes, shares_about, stations
+from mirage.poses.circle.curve import Statistics, fit_series, principal_axes, shares_about, stations
 
 _STATIONS = 180  # azimuths at which a reading weighs the curve
 _HARMONICS = 10
@@ -253,12 +253,12 @@ def fit_reader(
     share = shares_about(np.concatenate(angles), station, _WIDTH)
     multiples = station[:, None] * np.arange(_HARMONICS + 1)
     basis = np.concatenate([np.cos(multiples), np.sin(multiples[:, 1:])], axis=1)
-    series = fit_series(both @ axes, share, basis)
-    whiten = axes @ np.linalg.inv(series.root).T
-    curve = np.linalg.solve(series.root, series.curve.T).T
+    points = both @ axes
+    statistics = Statistics(share.sum(axis=0), (share @ basis).T @ points, points.T @ points)
+    series = fit_series(statistics, basis)
     return CurveReader(
         mean=mean.astype(np.float32),
-        whiten=whiten.astype(np.float32),
-        curve=curve.astype(np.float32),
+        whiten=(axes @ series.whiten).astype(np.float32),
+        curve=(series.curve @ series.whiten).astype(np.float32),
         azimuth=_exact(np.rad2deg(station)),
     )
