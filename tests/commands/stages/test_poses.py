@@ -73,6 +73,24 @@ def test_labels_cover_every_image_with_the_promised_columns(straight: Path) -> N
     assert set(labels["split"].to_pylist()) == {"train", "heldout"}
 
 
+def test_what_depends_on_poses_is_stale_when_others_are_found(
+    straight: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the same settings, as another version of a library or another processor may."""
+    run = shutil.copytree(straight, straight.with_name("again"))
+    first = RunFolder(run).key("poses")
+
+    def find_anew() -> str:
+        shutil.rmtree(run / "poses")
+        assert mirage("poses", f"run={run}") == 0
+        return RunFolder(run).key("poses")
+
+    assert find_anew() == first
+    fit_bank = poses.fit_bank
+    monkeypatch.setattr(poses, "fit_bank", lambda *args: fit_bank(*args).reoriented(90.0, 1))
+    assert find_anew() != first
+
+
 def test_who_finds_the_poses_has_the_threads_of_those_that_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

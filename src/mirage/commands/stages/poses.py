@@ -64,7 +64,8 @@ def run(request: Request) -> str:
         with threadpool_limits(1, user_api="blas"):
             _discover(config, folder, ranks)
 
-    found = folder.make("poses", key, ranks, discover)
+    bank = folder["poses"] / BANK_FILE
+    found = folder.make("poses", key, ranks, discover, lambda: hash_file(bank))
     if ranks.is_first:
         if found:
             from mirage.tracking.record import record_poses  # takes seconds

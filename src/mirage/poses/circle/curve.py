@@ -200,7 +200,7 @@ def series_bases(harmonics: int) -> tuple[FloatArray, FloatArray]:
 
 
 def _bump(cosine: FloatArray, width: float) -> FloatArray:
-    """Of an angle, by its cosine, of standard deviation about `width` degrees, 1 at 0 (von Mises)."""
+    """1 at a cosine of 1, of standard deviation about `width` degrees (von Mises)."""
     bump: FloatArray = np.exp(((cosine - 1) / np.deg2rad(width) ** 2).astype(np.float32))
     return bump
 
