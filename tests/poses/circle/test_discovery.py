@@ -10,6 +10,7 @@ from mirage.core.angles import align_rings, circular_distance, circular_mean
 from mirage.core.contracts import FloatArray
 from mirage.poses.circle import discovery
 from mirage.poses.circle.discovery import discover_circle, pin_ring
+from mirage.poses.circle.search import Photos
 
 
 def test_discoveries_agree_on_a_circle() -> None:
@@ -84,3 +85,21 @@ def test_searches_that_fail_are_followed_by_more_until_one_confirms_the_best(
     circle = discover_circle(points, mirrored, seed=0, num_discoveries=3)
     assert seeds == [0, 1, 2, 3]
     assert circle is not None and len(circle.reader.members) == 2 and circle.agreement > 0.95
+
+
+def test_a_search_reads_as_the_curve_that_it_came_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fitted again to all photos, a curve may go elsewhere: its reader must not stay behind."""
+    true = azimuths(400)
+    points, mirrored = whole(true)
+
+    def find(descriptors: FloatArray, *_: object) -> FloatArray:
+        angle = np.rad2deg(np.arctan2(descriptors[:, 1], descriptors[:, 0]))
+        return 2 * angle % 360.0  # winds about twice
+
+    monkeypatch.setattr(discovery, "find_azimuths", find)
+    monkeypatch.setattr(Photos, "anneal", lambda photos, _: photos.refine(true))
+    circle = discover_circle(points, mirrored, seed=0, num_discoveries=2)
+    assert circle is not None and len(circle.reader.members) == 2
+    for member in circle.reader.members:
+        read = member.azimuths(points)
+        assert np.median(align_rings(read, true).error(read, true)) < 6.0

@@ -112,9 +112,12 @@ def _discover(photos: Photos, seed: int, index: int) -> _Found:
     rows = np.sort(random.permutation(num)[: max(int(_SHARE * num), 1)])
     evened = _EVENED[index % len(_EVENED)]
     azimuth = find_azimuths(descriptors[rows], mirrored[rows], seed + index, evened)
-    # Not of the curve through all photos: what reads together should err apart.
-    own = fit_reader(descriptors[rows], mirrored[rows], azimuth)
-    return _Found(own, photos.anneal(read_all(descriptors, mirrored, rows, azimuth)))
+    rated = photos.anneal(read_all(descriptors, mirrored, rows, azimuth))
+    # Not of the curve through all photos, as what reads together should err apart; unless that one
+    # went elsewhere, for it is by that one that they are taken to read together.
+    if agreement(azimuth, rated.curve.azimuth[rows]) < _ALIKE:
+        azimuth = rated.curve.azimuth[rows]
+    return _Found(fit_reader(descriptors[rows], mirrored[rows], azimuth), rated)
 
 
 def _as_good(best: Rated, found: Sequence[_Found]) -> tuple[list[_Found], list[_Found]]:
