@@ -17,6 +17,7 @@ from mirage.poses.circle.clock import Clock, fit_clock
 from mirage.poses.circle.discovery import Circle, discover_circle
 from mirage.poses.circle.reader import ARC, CircleReader, CurveReader, fit_reader
 from mirage.poses.circle.search import Photos
+from mirage.poses.circle.second_look import look_again
 from mirage.poses.clusters import fit_mirrored_poses, fit_poses, pair_mirrored, softness_of
 from mirage.poses.description.described import Sampled
 from mirage.poses.description.descriptor import LayoutEncoder
@@ -28,6 +29,7 @@ from mirage.poses.stability import CountChoice, choose_count
 _CIRCLE_RADIUS = 6.0
 _FULL_CIRCLE = 0.5  # a curve that closes less than this is an arc
 _REFITS = 3  # of the curve, to halves of the photos, that must agree on poses
+_LOOKS = 2  # at photos that may be on the wrong half of the circle
 _SPREADS = 6.0  # median deviations beyond the median distance that make a photo an outlier
 
 
@@ -149,11 +151,11 @@ def _timed(reader: CircleReader, sample: Sampled, seed: int) -> tuple[CircleRead
     erased = sample.erased()
     search = Photos(erased.photos, erased.mirrored, seed)
     azimuth = search.refit(reader.azimuths(photos, mirrored)).azimuth
-    main = _fit_reader(sample, azimuth)
+    main = _fit_reader(sample, azimuth, seed)
     reading = main.azimuths(photos)
 
     def as_main(other: CurveReader) -> CurveReader:
-        return _fit_reader(sample, other.timed_as(reading, photos).azimuths(photos))
+        return _fit_reader(sample, other.timed_as(reading, photos).azimuths(photos), seed)
 
     members = tuple(map(as_main, reader.members[1:]))
     reader = CircleReader((main, *members), tuple(map(as_main, reader.dissenters)))
@@ -161,10 +163,22 @@ def _timed(reader: CircleReader, sample: Sampled, seed: int) -> tuple[CircleRead
     return reader.retimed(clock.timing), clock
 
 
-def _fit_reader(sample: Sampled, azimuth: FloatArray) -> CurveReader:
-    """The curve through photos at [n] degrees, with the noise of their copies."""
-    copies = None if sample.copies is None else sample.copies.at(azimuth)
-    return fit_reader(sample.photos, sample.mirrored, azimuth, copies)
+def _fit_reader(sample: Sampled, azimuth: FloatArray, seed: int) -> CurveReader:
+    """The curve through photos at about [n] degrees, with the noise of their copies.
+
+    Photos that it leaves on the wrong half are looked at again, and it is fitted anew.
+    """
+
+    def fit(azimuth: FloatArray) -> CurveReader:
+        copies = None if sample.copies is None else sample.copies.at(azimuth)
+        return fit_reader(sample.photos, sample.mirrored, azimuth, copies)
+
+    reader = fit(azimuth)
+    for look in range(_LOOKS):
+        read = CircleReader((reader,)).azimuths(sample.photos, sample.mirrored)
+        photos, mirrored = reader.whitened(sample.photos), reader.whitened(sample.mirrored)
+        reader = fit(look_again(photos, mirrored, read, seed + look))
+    return reader
 
 
 def _outlier_limit(scores: FloatArray) -> float:

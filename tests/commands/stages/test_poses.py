@@ -23,6 +23,8 @@ from mirage.commands.stages.poses import closing_line
 from mirage.config import Config
 from mirage.config.load import load_config
 from mirage.distributed.ranks import Ranks
+from mirage.poses.bank import PoseBank
+from mirage.poses.bank_file import load_bank
 from mirage.runs.folder import RunFolder
 from mirage.runs.request import Request
 
@@ -78,17 +80,15 @@ def test_what_depends_on_poses_is_stale_when_others_are_found(
 ) -> None:
     """By the same settings, as another version of a library or another processor may."""
     run = shutil.copytree(straight, straight.with_name("again"))
-    first = RunFolder(run).key("poses")
+    bank = load_bank(straight / "poses" / "bank.safetensors")
 
-    def find_anew() -> str:
+    def find(bank: PoseBank) -> str:
+        monkeypatch.setattr(poses, "fit_bank", lambda *_: bank)
         shutil.rmtree(run / "poses")
         assert mirage("poses", f"run={run}") == 0
         return RunFolder(run).key("poses")
 
-    assert find_anew() == first
-    fit_bank = poses.fit_bank
-    monkeypatch.setattr(poses, "fit_bank", lambda *args: fit_bank(*args).reoriented(90.0, 1))
-    assert find_anew() != first
+    assert find(bank) == find(bank) != find(bank.reoriented(90.0, 1))
 
 
 def test_who_finds_the_poses_has_the_threads_of_those_that_wait(
@@ -188,6 +188,8 @@ GOOD = {
         ({"span": [0.0, 180.0], "ring_score": 0.1}, ["ring.png"]),
         ({"circle_found": False, "ring_score": 0.2}, ["ring.png"]),
         ({"outliers": 60}, ["doubts.png"]),
+        ({"set_aside": {"photos": 80, "of": 1000}}, ["doubts.png"]),
+        ({"set_aside": {"photos": 5, "of": 1000}}, []),
         ({"groups": {"shared": 0.54, "smaller": 0.2}}, ["montage.png"]),
         ({"groups": {"shared": 0.54, "smaller": 0.05}}, []),
         ({"outliers": 60, "ring_score": 0.31}, ["montage.png", "doubts.png"]),

@@ -43,9 +43,13 @@ class CurveReader:
         check_shape("whiten", self.whiten, (len(self.mean), self.curve.shape[1]))
         check_shape("azimuth", self.azimuth, (len(self.curve),))
 
+    def whitened(self, descriptors: FloatArray) -> FloatArray:
+        """[N, D] → [N, d] coordinates in which the noise has unit variance."""
+        return (descriptors - self.mean) @ self.whiten
+
     def distances(self, descriptors: FloatArray) -> FloatArray:
         """[N, D] → [N, S] squared distances to the curve, in variances of the noise."""
-        white = (descriptors - self.mean) @ self.whiten
+        white = self.whitened(descriptors)
         squared = (white**2).sum(axis=1)[:, None] + (self.curve**2).sum(axis=1)
         gap: FloatArray = squared - 2 * white @ self.curve.T
         return np.maximum(gap, 0.0)
