@@ -51,6 +51,14 @@ def test_neither_sign_is_enough(
     assert find_unlike(sampled(points, sides)).mean() < 0.02
 
 
+def test_what_shows_nothing_is_found() -> None:
+    """Photos of many kinds lie in a shell; what has none of their parts, in the middle of it."""
+    many = RNG.normal(size=(2, 400, 40))
+    many[:, FEW] *= 0.02
+    found = find_unlike(sampled((many[0], many[1]), USUAL))
+    assert found[FEW].all() and found[~FEW].mean() < 0.02
+
+
 def test_distances_are_in_variances_of_the_photos_that_are_close_together() -> None:
     """A quarter of them, far away, does not blur it: the others' are as they would be alone."""
     even, odd = RNG.normal(size=(2000, 4)), RNG.normal(size=(2000, 4))

@@ -87,7 +87,7 @@ def _set_aside(summary: dict[str, Any], where: Path) -> str:
         return ""
     return (
         f"{aside['photos']} of the {aside['of']} photos that poses were sought in were set aside: "
-        "close-ups, or several objects at once, by what they show and how it fills them: look at "
+        "close-ups, several objects at once, or nothing of the object, by what they show: look at "
         f"{where}/doubts.png"
     )
 

@@ -3,7 +3,9 @@
 Folders as people collect them have close-ups, engines and two bikes in one photo, and enough of
 them hide the circle. Such a photo shows parts where others do not, and what it shows fills it as
 others do not. Neither is a sign by itself: views that few photos show are far from the others, too,
-and so is a large object from a small one. What shows next to nothing of the object does no harm.
+and objects seen from near fill the photo. What shows next to nothing of the object, as adverts and
+landscapes, is near the middle of all, where no photo of the object is: in many dimensions those lie
+in a shell about it.
 
 How far a photo is from the others is told by their covariance, and that of a set that is mixed is
 blurred by what does not belong. So it is that of the photos that are closest together: the minimum
@@ -23,16 +25,18 @@ _DIMS, _PHOTOS_A_DIM = 60, 10  # coordinates of either part, at most; photos for
 _CLOSE = 0.75  # of the photos, by which the others are judged
 _ROUNDS = 10
 _RIDGE = 1e-2  # of the mean variance of a coordinate
-_FAR, _LARGE = 5.0, 2.0  # median deviations above the median: of log distances, and of sides
+# Median deviations above the median: of log distances, of sides, of log distances.
+_FAR, _LARGE, _MIDDLE = 5.0, 2.0, -3.5
 
 
 def find_unlike(sample: Sampled) -> npt.NDArray[np.bool_]:
-    """[n] bool: photos unlike the others in what they show, of which more than usual fills them."""
+    """[n] bool: photos unlike the others in what they show, that it fills, or that show nothing."""
     if sample.sides is None:
         return np.zeros(len(sample.photos), bool)
     erased = sample.erased()
-    distances = distances_to_most(erased.photos, erased.mirrored)
-    return (_deviations(np.log(distances)) > _FAR) & (_deviations(sample.sides) > _LARGE)
+    distance = _deviations(np.log(distances_to_most(erased.photos, erased.mirrored)))
+    is_part = (distance > _FAR) & (_deviations(sample.sides) > _LARGE)
+    return np.asarray(is_part | (distance < _MIDDLE))
 
 
 def distances_to_most(photos: FloatArray, mirrored: FloatArray) -> FloatArray:
