@@ -11,7 +11,6 @@ from typing import Any
 from mirage.parts.groups import TwoGroups
 
 _AGREED = 0.75  # ring score of a full circle: with a fifth of the photos on the wrong half, 0.68
-_NOTEWORTHY = 0.01  # share of photos that were set aside: of those of one source 0.007 at most
 _STRANGERS = 0.05  # share of outliers: of fresh objects of the same kind 0.031 at most
 _SHARED = (
     0.6  # of the parts of two groups of photos: of one kind 0.68 at least, of two 0.54 at most
@@ -81,17 +80,6 @@ def _outliers(summary: dict[str, Any], where: Path) -> str:
     )
 
 
-def _set_aside(summary: dict[str, Any], where: Path) -> str:
-    aside = summary.get("set_aside", {"photos": 0, "of": 1})
-    if aside["photos"] < _NOTEWORTHY * aside["of"]:
-        return ""
-    return (
-        f"{aside['photos']} of the {aside['of']} photos that poses were sought in were set aside: "
-        "close-ups, several objects at once, or nothing of the object, by what they show: look at "
-        f"{where}/doubts.png"
-    )
-
-
 def _timing(summary: dict[str, Any], where: Path) -> str:
     error = summary.get("timing_error")
     if error is None or error <= _TIMING:
@@ -103,4 +91,4 @@ def _timing(summary: dict[str, Any], where: Path) -> str:
     )
 
 
-_DOUBTS = (_kinds, _circle, _agreement, _set_aside, _outliers, _timing)
+_DOUBTS = (_kinds, _circle, _agreement, _outliers, _timing)

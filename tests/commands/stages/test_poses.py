@@ -188,8 +188,6 @@ GOOD = {
         ({"span": [0.0, 180.0], "ring_score": 0.1}, ["ring.png"]),
         ({"circle_found": False, "ring_score": 0.2}, ["ring.png"]),
         ({"outliers": 60}, ["doubts.png"]),
-        ({"set_aside": {"photos": 80, "of": 1000}}, ["doubts.png"]),
-        ({"set_aside": {"photos": 5, "of": 1000}}, []),
         ({"groups": {"shared": 0.54, "smaller": 0.2}}, ["montage.png"]),
         ({"groups": {"shared": 0.54, "smaller": 0.05}}, []),
         ({"outliers": 60, "ring_score": 0.31}, ["montage.png", "doubts.png"]),

@@ -34,7 +34,6 @@ from mirage.poses.description.described import Described
 from mirage.poses.fit import fit_bank
 from mirage.poses.labels import read_labels, write_labels
 from mirage.poses.stability import FEWEST_PHOTOS
-from mirage.poses.unlike import find_unlike
 from mirage.runs.folder import (
     BANK_FILE,
     LABELS_FILE,
@@ -118,13 +117,11 @@ def _find_poses(
     config: Config, folder: RunFolder, images: ImageSet, backbone: Backbone, described: Described
 ) -> None:
     sample = described.read_sample()
-    unlike = find_unlike(sample)
-    sample = sample.take(~unlike)
     bank = fit_bank(sample, backbone.config, described.encoder, config.poses)
     pretrained = None
     if config.pretrained is not None:
         bank, pretrained = _relate_to_pretrained(
-            config, images, backbone, bank, described.sample[~unlike], sample.photos
+            config, images, backbone, bank, described.sample, sample.photos
         )
     target = folder["poses"]
     save_bank(bank, target / BANK_FILE)
@@ -149,7 +146,6 @@ def _find_poses(
         "mirror": bank.mirror.tolist(),
         "parents": None if bank.parents is None else bank.parents.tolist(),
         "outliers": int(labels.outlier.sum()),
-        "set_aside": {"photos": int(unlike.sum()), "of": len(unlike)},
         "groups": asdict(_groups(images, backbone, bank, config.poses.seed)),
         "count": asdict(bank.choice) | {"asked": config.poses.count},
         "pretrained": pretrained,

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from mirage.core.contracts import FloatArray, IntArray
 from mirage.features.blocks import Blocks
@@ -48,9 +47,9 @@ class Described:
     def read_sample(self) -> Sampled:
         """What poses are fitted to; memory holds it."""
         photos, mirrored, outline, side = _split(self.photos.take(self.sample))
-        signs = mirror_signs(np.arange(len(self.copied)))
-        copies = Copies(self.copies.read(), self.copied, signs)
-        return Sampled(photos, mirrored, outline, self.eraser, copies, side)
+        copies = Copies(self.copies.read(), self.copied)
+        small, usual = (float(np.quantile(side, share)) for share in (_SMALL, 0.5))
+        return Sampled(photos, mirrored, outline, self.eraser, copies, (small, usual))
 
 
 def _split(described: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -65,24 +64,16 @@ class Copies:
     """Photos of a sample as another camera might have taken them (`copies.copy_photos`).
 
     Attributes:
-        descriptors: [m, D].
+        descriptors: [m, D]; every second copy is mirrored.
         rows: [m] of the sample.
-        signs: [m] 1.0 or −1.0: whether a copy is mirrored.
     """
 
     descriptors: FloatArray
     rows: IntArray
-    signs: FloatArray
 
     def at(self, azimuth: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Descriptors [m, D] and azimuths [m], given those of the sample [n], degrees."""
-        return self.descriptors, azimuth[self.rows] * self.signs
-
-    def take(self, kept: npt.NDArray[np.bool_]) -> Copies:
-        """The copies of the photos of a sample that are kept, [n] bool."""
-        own = kept[self.rows]
-        place = np.cumsum(kept) - 1
-        return Copies(self.descriptors[own], place[self.rows[own]], self.signs[own])
+        return self.descriptors, azimuth[self.rows] * mirror_signs(np.arange(len(self.rows)))
 
 
 def mirror_signs(numbers: IntArray) -> FloatArray:
@@ -99,7 +90,8 @@ class Sampled:
         outline: [n, 2] figures of their outlines (`outline.outline_figures`), which both share.
         eraser: [D, D] takes colour out of descriptors; None where it stays.
         copies: of some of the photos, if there are any.
-        sides: [n] the longer side of the object over the photo's; if they are known.
+        object_sides: the longer side of the object over the photo's, of a small one and of the
+            median photo; if they are known.
     """
 
     photos: FloatArray
@@ -107,25 +99,7 @@ class Sampled:
     outline: FloatArray
     eraser: FloatArray | None = None
     copies: Copies | None = None
-    sides: FloatArray | None = None
-
-    @property
-    def object_sides(self) -> tuple[float, float] | None:
-        """The side of a small object and of the median one."""
-        if self.sides is None:
-            return None
-        return float(np.quantile(self.sides, _SMALL)), float(np.median(self.sides))
-
-    def take(self, kept: npt.NDArray[np.bool_]) -> Sampled:
-        """Those that are kept, [n] bool."""
-        return Sampled(
-            self.photos[kept],
-            self.mirrored[kept],
-            self.outline[kept],
-            self.eraser,
-            None if self.copies is None else self.copies.take(kept),
-            None if self.sides is None else self.sides[kept],
-        )
+    object_sides: tuple[float, float] | None = None
 
     def erased(self) -> Sampled:
         """The same photos without their colours, of which a search would make circles."""
