@@ -12,7 +12,7 @@ from mirage.core.contracts import FloatArray
 from mirage.core.progress import show_progress
 from mirage.poses.circle.azimuth import find_azimuths, read_all
 from mirage.poses.circle.closure import Closure, measure_closure
-from mirage.poses.circle.likeness import ONE, agreement
+from mirage.poses.circle.likeness import SAME_CURVE, agreement
 from mirage.poses.circle.reader import CircleReader, CurveReader, fit_reader
 from mirage.poses.circle.recombination import recombine
 from mirage.poses.circle.search import EVENED, Photos, Rated
@@ -115,7 +115,7 @@ def _discover(photos: Photos, seed: int, index: int) -> _Found:
     rated = photos.anneal(read_all(descriptors, mirrored, rows, azimuth))
     # Not of the curve through all photos, as what reads together should err apart; unless that one
     # went elsewhere, for it is by that one that they are taken to read together.
-    if agreement(azimuth, rated.curve.azimuth[rows]) < ONE:
+    if agreement(azimuth, rated.curve.azimuth[rows]) < SAME_CURVE:
         azimuth = rated.curve.azimuth[rows]
     return _Found(fit_reader(descriptors[rows], mirrored[rows], azimuth), rated)
 

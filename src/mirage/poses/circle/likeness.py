@@ -8,7 +8,7 @@ import numpy.typing as npt
 from mirage.core.angles import circular_distance, wrap
 from mirage.core.contracts import FloatArray
 
-ONE = 0.97  # agreement beyond which two curves are one
+SAME_CURVE = 0.97  # agreement beyond which two curves are one
 _NEAR = 30.0  # degrees within which two curves put a photo in one place
 
 

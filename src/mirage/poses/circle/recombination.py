@@ -15,7 +15,7 @@ import numpy as np
 from mirage.core.contracts import FloatArray
 from mirage.distributed.threads import map_in_threads
 from mirage.features import kmeans
-from mirage.poses.circle.likeness import ONE, agreement, lay_on, put_elsewhere
+from mirage.poses.circle.likeness import SAME_CURVE, agreement, lay_on, put_elsewhere
 from mirage.poses.circle.search import SAME, Photos, Rated, best_of
 
 _PARENTS = 3  # curves that are recombined: the best with each of the others
@@ -51,7 +51,7 @@ def _parents(pool: Sequence[Rated]) -> list[Rated]:
     parents: list[Rated] = []
     for rated in sorted(pool, key=lambda rated: -rated.rating):
         azimuth = rated.curve.azimuth
-        if all(agreement(each.curve.azimuth, azimuth) < ONE for each in parents):
+        if all(agreement(each.curve.azimuth, azimuth) < SAME_CURVE for each in parents):
             parents.append(rated)
         if len(parents) == _PARENTS:
             break
