@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage.core.angles import circular_distance
+from mirage.core.angles import circular_distance, wrap
 from mirage.core.contracts import FloatArray, IntArray
 
 _FOLDS = 5
@@ -44,7 +44,7 @@ def look_again(
             told[unseen] = _regress(points, direction, seen, centres, unseen)
     own, other = np.split(told, 2)
     mean = (own + other * [1.0, -1.0]) / 2
-    there = np.rad2deg(np.arctan2(mean[:, 1], mean[:, 0])) % 360.0
+    there = wrap(np.rad2deg(np.arctan2(mean[:, 1], mean[:, 0])))
     is_wrong = (circular_distance(there, azimuth) > _OPPOSITE) & (
         np.linalg.norm(mean, axis=1) > _SURE
     )
