@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tiny.runs import mirage
 from views_settings import views_config
 
 from mirage.api import Mirage
+from mirage.commands.stages.poses import poses_key
+from mirage.commands.stages.train import identify
 from mirage.config import Config, ViewsConfig
 from mirage.config.load import load_config
 from mirage.core.contracts import PoseRing
@@ -73,3 +76,25 @@ def test_weights_bring_what_they_are_best_turned_with(
     assert asked.guidance.pose.weight == 2.0 and asked.mode == "start"
     assert Mirage.load(tmp_path / "model").config.views.guidance.pose.weight == 3.0
     assert read_settings(shipped()["turntable_cars"]) == ViewsConfig()
+
+
+def test_what_was_typed_wins_also_where_it_is_the_default(tmp_path: Path) -> None:
+    photos = shipped()["cars_photos"]
+    assert read_settings(photos).guidance.perturbed.weight > 0.0  # or this shows nothing
+    plain = ["pretrained=cars_photos", f"run={tmp_path}", "views.guidance.perturbed.weight=0"]
+    for words in (plain, ["experiment=cars_photos", *plain]):
+        guidance = as_advised(load_config(words), photos).views.guidance
+        assert guidance.perturbed.weight == 0.0
+    assert guidance.pose.weight == read_settings(photos).guidance.pose.weight
+
+
+def test_weights_trained_anew_in_their_place_are_others(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(shipped()["turntable_cars"], folder)
+    config = load_config([f"pretrained={folder}"])
+    poses, training = poses_key(config, "images"), identify(config, "poses")
+    shutil.copytree(folder, tmp_path / "moved")
+    moved = load_config([f"pretrained={tmp_path / 'moved'}"])
+    assert (poses_key(moved, "images"), identify(moved, "poses")) == (poses, training)
+    (folder / "pipeline.py").write_text("")
+    assert poses_key(config, "images") != poses and identify(config, "poses") != training

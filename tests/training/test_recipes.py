@@ -11,6 +11,7 @@ import pytest
 from mirage.config import AUTO, Config
 from mirage.config.load import lay_recipe, load_config
 from mirage.config.overrides import flat_values
+from mirage.model.codec import shipped_autoencoders
 from mirage.training.cost import TrainingCost
 from mirage.training.recipes import (
     DEFAULTS,
@@ -163,3 +164,15 @@ def test_an_experiment_that_is_named_is_no_choice() -> None:
     assert load_config(["experiment=demo"]).recipe == "demo"
     assert not load_config(["experiment=demo"]).is_open
     assert load_config(["experiment=demo", "budget.minutes=5"]).is_open
+
+
+def test_an_autoencoder_of_ones_own_costs_what_it_is() -> None:
+    """As the one that it is a copy of, and not as one on the hub, of half its latents a side."""
+    shipped = shipped_autoencoders()["autoencoder_f4"]
+    config = load_config(["experiment=photos_128_small"])
+    assert config.model.autoencoder == "autoencoder_f4"
+    own = replace(config, model=replace(config.model, autoencoder=str(shipped)))
+    of_hub = replace(config, model=replace(config.model, autoencoder="stabilityai/sd-vae-ft-mse"))
+    costs = [Recipe.of("photos", each).cost.flops for each in (config, own, of_hub)]
+    assert costs[0] == costs[1] > 2 * costs[2]
+    assert [Recipe.of("photos", each).from_hub for each in (own, of_hub)] == [False, True]

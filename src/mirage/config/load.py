@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
@@ -80,7 +81,7 @@ def load_config(overrides: Sequence[str]) -> Config:
     except OmegaConfBaseException as error:
         raise explain(error) from error
     assert isinstance(config, Config)
-    if not config.is_open:
+    if not config.is_open and config.pretrained is None:
         return config
     typed = {word.split("=", 1)[0] for word in values if not word.startswith("run=")}
     return replace(config, given=sorted({*config.given, *typed}))
@@ -88,12 +89,35 @@ def load_config(overrides: Sequence[str]) -> Config:
 
 def _restore(saved: Path, run: str) -> Any:
     """A run's own configuration, wherever it is now; one that knows of no recipe began without."""
-    own: Any = OmegaConf.load(saved)
+    own = _read_yaml(saved)
     modernise(own)
     _move(own, run)
     restored = OmegaConf.merge(OmegaConf.structured(Config), own)
     restored.recipe = own.get("recipe")
     return restored
+
+
+def _read_yaml(saved: Path) -> Any:
+    """What a run's configuration holds, a mapping.
+
+    Raises:
+        MirageError: it is damaged.
+    """
+    try:
+        own: Any = OmegaConf.load(saved)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise _damaged(saved) from error
+    if not OmegaConf.is_dict(own):
+        raise _damaged(saved)
+    return own
+
+
+def _damaged(saved: Path) -> MirageError:
+    return MirageError(
+        "this run's configuration is damaged",
+        where=str(saved),
+        todo="mend it, or delete it and give all keys anew: what is done stays where they agree",
+    )
 
 
 def _move(own: Any, run: str) -> None:
@@ -127,9 +151,7 @@ def lay_recipe(config: Config, name: str) -> Config:
     base, recipe = (
         flat_values(OmegaConf.to_object(_compose(words))) for words in ([], [f"experiment={name}"])
     )
-    left_alone = {
-        key for typed in config.given for key in base if f"{key}.".startswith(f"{typed}.")
-    }
+    left_alone = {key for key in base if config.was_given(key)}
     if left_alone & set(_NETWORK):
         left_alone |= set(_NETWORK)
     words = [

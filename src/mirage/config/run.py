@@ -33,7 +33,8 @@ class Config:
     group: str | None = None  # of W&B runs, this one among them; a sweep's jobs get its name
     # auto: chosen when training begins, then an experiment's name; null in runs older than that.
     recipe: str | None = AUTO
-    # Keys that were typed while no recipe was chosen, which leaves them alone.
+    # Keys that were typed: a recipe yet to be chosen, and what pretrained weights are best turned
+    # with, leave them alone.
     given: list[str] = field(default_factory=list, compare=False)
     pretrained: Place | None = None  # weights to start from: a name or a folder; null starts afresh
     reference_pose: int | None = None  # insist on this pose for the reference photo
@@ -58,6 +59,10 @@ class Config:
     def is_open(self) -> bool:
         """Whether what is trained is still to be chosen, or its steps to be fitted to a budget."""
         return self.recipe == AUTO or self.budget.is_open
+
+    def was_given(self, key: str) -> bool:
+        """Whether the key, or a section that it is in, is among `given`."""
+        return any(f"{key}.".startswith(f"{typed}.") for typed in self.given)
 
     def __post_init__(self) -> None:
         expand_places(self)

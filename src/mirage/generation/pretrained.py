@@ -8,6 +8,7 @@ from pathlib import Path
 import mirage.pretrained
 from mirage.core.contracts import PoseLabels
 from mirage.core.errors import MirageError
+from mirage.core.files import hash_files
 from mirage.poses.bank import PoseBank
 from mirage.poses.match import BankMatch, match_banks
 from mirage.sampler.export import BANK
@@ -58,8 +59,17 @@ def find_pretrained(name: str) -> Path:
     raise MirageError(
         f"no pretrained weights {name!r}",
         where="configuration key pretrained",
-        todo=f"use {', '.join(known) or 'a run’s model/ folder'}, or pretrained=null",
+        todo=f"use {', '.join([*known, 'a run’s model/ folder'])}, or pretrained=null",
     )
+
+
+def hash_pretrained(name: str) -> str:
+    """A hash of the weights called `name`: other ones may have been trained in their place.
+
+    Raises:
+        MirageError: there are none.
+    """
+    return hash_files(sorted(path for path in find_pretrained(name).rglob("*") if path.is_file()))
 
 
 def shipped() -> dict[str, Path]:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from mirage.config import Config, ViewsConfig
 from mirage.config.changes import changed, differences
-from mirage.core.files import hash_files
-from mirage.generation.pretrained import find_pretrained
+from mirage.generation.pretrained import find_pretrained, hash_pretrained
 from mirage.runs.folder import RunFolder
 from mirage.sampler.export import read_settings
 
@@ -35,15 +34,21 @@ def find_weights(config: Config, folder: RunFolder) -> Weights:
     """
     if folder.is_done("model") or config.pretrained is None:
         return Weights(folder["model"], folder.key("model"), True)
-    model = find_pretrained(config.pretrained)
-    files = sorted(path for path in model.rglob("*") if path.is_file())
-    return Weights(model, hash_files(files), False)
+    name = config.pretrained
+    return Weights(find_pretrained(name), hash_pretrained(name), False)
 
 
 def as_advised(config: Config, weights: Path) -> Config:
-    """With what the weights are best turned with, where the configuration says nothing else."""
+    """With what the weights are best turned with, where the configuration says nothing else.
+
+    A key that was typed says something, also if it says what the default is.
+    """
     default = ViewsConfig()
     advised = differences(read_settings(weights), default)
     own = differences(config.views, default)
-    views = changed(config.views, {k: v for k, v in advised.items() if k not in own}, "views")
-    return replace(config, views=views)
+    wanted = {
+        key: value
+        for key, value in advised.items()
+        if key not in own and not config.was_given(f"views.{key}")
+    }
+    return replace(config, views=changed(config.views, wanted, "views"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -90,12 +91,10 @@ class Recipe:
     @classmethod
     def of(cls, name: str, config: Config) -> Recipe:
         """Read off a configuration."""
-        autoencoder = config.model.autoencoder
-        from_hub = autoencoder is not None and autoencoder not in shipped_autoencoders()
         return cls(
             name,
             config.data.resolution,
-            from_hub,
+            _is_on_hub(config.model.autoencoder),
             config.data.batch_size,
             config.train.steps + config.refine.steps,
             partial(_count, config.model, config.data.resolution),
@@ -131,12 +130,18 @@ def latent_shape(model: ModelConfig, resolution: int) -> tuple[int, int]:
     name = model.autoencoder
     if name is None:
         return 1, 3
-    if name not in shipped_autoencoders():
+    if _is_on_hub(name):
         return _HUBS
     where = f"model.autoencoder={name}"
     autoencoder = load_autoencoder(name, where)
     channels = encode(autoencoder, torch.zeros(1, 3, resolution, resolution)).shape[1]
     return downscale(autoencoder, resolution, where), channels
+
+
+def _is_on_hub(autoencoder: str | None) -> bool:
+    if autoencoder is None or Path(autoencoder).is_dir():
+        return False
+    return autoencoder not in shipped_autoencoders()
 
 
 @dataclass(frozen=True)
@@ -208,7 +213,7 @@ def fit_steps(config: Config, share: float) -> Config:
         return {
             name: max(1, round(share * getattr(old, name))) if getattr(old, name) else 0
             for name in names
-            if f"{section}.{name}" not in config.given
+            if not config.was_given(f"{section}.{name}")
         }
 
     train = scaled("train", "steps", "warmup_steps", "validate_every")

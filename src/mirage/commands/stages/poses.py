@@ -24,7 +24,7 @@ from mirage.distributed.ranks import Ranks, join_ranks
 from mirage.distributed.threads import threads_of_machine
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.features.extract import extract_features
-from mirage.generation.pretrained import find_pretrained, match_pretrained
+from mirage.generation.pretrained import find_pretrained, hash_pretrained, match_pretrained
 from mirage.images.image_set import ImageSet, open_images
 from mirage.parts.groups import TwoGroups, find_two_groups
 from mirage.poses.bank import PoseBank
@@ -77,9 +77,8 @@ def run(request: Request) -> str:
 
 def poses_key(config: Config, images: str) -> str:
     """The hash of all that a run's poses depend on, given that of its images."""
-    return hash_of(
-        "poses", _VERSION, images, config.backbone, config.parts, config.poses, config.pretrained
-    )
+    weights = None if config.pretrained is None else hash_pretrained(config.pretrained)
+    return hash_of("poses", _VERSION, images, config.backbone, config.parts, config.poses, weights)
 
 
 def closing_line(summary: dict[str, Any], where: Path) -> str:

@@ -11,7 +11,7 @@ import lightning
 from mirage.config import Config
 from mirage.core.errors import MirageError
 from mirage.distributed.ranks import join_ranks
-from mirage.generation.pretrained import find_pretrained
+from mirage.generation.pretrained import find_pretrained, hash_pretrained
 from mirage.images.image_set import open_images
 from mirage.model.codec import Codec
 from mirage.model.denoiser import PoseDenoiser
@@ -100,7 +100,7 @@ def identify(config: Config, poses: str) -> str:
         config.images.framing,
         data,
         identify_autoencoder(config.model),
-        config.pretrained,
+        None if config.pretrained is None else hash_pretrained(config.pretrained),
         train,
     )
 
