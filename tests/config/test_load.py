@@ -145,6 +145,15 @@ def test_lists_and_nothing_can_be_written() -> None:
         (["views.guidance.pose.interval=[3,1]"], "views.guidance.pose.interval", "low"),
         (["evaluate.modes=[soft,firm]"], "evaluate.modes", "firm"),
         (["train.ema_decay=2"], "train.ema_decay", "2"),
+        (["train.weight_decay=-1"], "train.weight_decay", "negative"),
+        (["model.dropout=1"], "model.dropout", "[0, 1)"),
+        (["poses.count=[]"], "poses.count", "auto"),
+        (["views.azimuths=[0,nan]"], "views.azimuths", "nan"),
+        *(
+            ([f"{section}.seed={seed}"], f"{section}.seed", "from 0")
+            for section in ("parts", "poses", "views", "images.turntable")
+            for seed in (-1, 2**32)
+        ),
     ],
 )
 def test_a_mistake_names_its_key_and_a_way_out(words: list[str], key: str, says: str) -> None:
@@ -182,6 +191,14 @@ def test_a_runs_own_configuration_is_used_by_later_commands() -> None:
     assert load_config(["run=runs/b"]) == Config(run="runs/b")
     named = load_config(["experiment=demo", "run=runs/a"])  # naming one starts from it again
     assert named.poses.count == 24 and named.pretrained == "turntable_cars"
+
+
+@pytest.mark.parametrize("text", ["poses: [", "- poses", "\xff"])
+def test_a_configuration_that_is_damaged_is_told(text: str, tmp_path: Path) -> None:
+    (tmp_path / SAVED).write_text(text, encoding="latin-1")
+    with pytest.raises(MirageError, match="damaged") as caught:
+        load_config([f"run={tmp_path}"])
+    assert str(tmp_path / SAVED) in caught.value.where
 
 
 def test_the_saved_file_is_whole_and_plain_yaml() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mirage.config.values.checks import one_of, positive, require
+from mirage.config.values.checks import a_seed, one_of, positive, require
 from mirage.metrics.registry import OF_ROWS
 
 
@@ -25,6 +25,7 @@ class AblationConfig:
 
     def __post_init__(self) -> None:
         positive("ablation", self, "objects", "views")
+        a_seed("ablation", self)
         for name in self.figures:
             one_of("ablation.figures", name, [metric.name for metric in OF_ROWS])
         require(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from mirage.config.values.checks import one_of, positive, require
+from mirage.config.values.checks import a_seed, one_of, positive, require
 from mirage.config.values.places import Place
 
 
@@ -49,6 +49,7 @@ class AutoencoderConfig:
             "use 4, which keeps more, or 8, which is a quarter of the work for the model",
         )
         one_of("autoencoder.precision", self.precision)
+        a_seed("autoencoder", self)
         positive(
             "autoencoder",
             self,

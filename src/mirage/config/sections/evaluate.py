@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mirage.config.sections.views import MODES
-from mirage.config.values.checks import one_of, positive, require
+from mirage.config.values.checks import a_seed, one_of, positive, require
 from mirage.config.values.places import Place
 
 
@@ -25,6 +25,7 @@ class EvaluateConfig:
 
     def __post_init__(self) -> None:
         positive("evaluate", self, "objects", "photos", "views")
+        a_seed("evaluate", self)
         require(self.turn == 0 or self.turn >= 3, "evaluate.turn", f"{self.turn} views are no turn")
         for mode in self.modes:
             one_of("evaluate.modes", mode, MODES)

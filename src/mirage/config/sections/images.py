@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mirage.config.values.checks import one_of, positive, require
+from mirage.config.values.checks import a_seed, one_of, positive, require
 from mirage.config.values.places import Place
 
 
@@ -25,6 +25,7 @@ class TurntableConfig:
 
     def __post_init__(self) -> None:
         one_of("images.turntable.category", self.category)
+        a_seed("images.turntable", self)
         one_of("images.turntable.variant", self.variant)
         require(
             len(self.azimuths) == 2 and 0.0 < self.azimuths[1] - self.azimuths[0] <= 360.0,
@@ -71,6 +72,7 @@ class ImagesConfig:
 
     def __post_init__(self) -> None:
         one_of("images.source", self.source)
+        a_seed("images", self)
         one_of("images.fit", self.fit)
         one_of("images.frame", self.frame)
         require(

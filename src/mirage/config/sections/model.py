@@ -38,6 +38,7 @@ class ModelConfig:
             "patch",
             "sigma_data",
         )
+        require(0.0 <= self.dropout < 1.0, "model.dropout", f"{self.dropout} is not in [0, 1)")
         require(len(self.channels) >= 2, "model.channels", "at least two levels are needed")
         require(
             all(c >= 4 * self.norm_groups and c % self.norm_groups == 0 for c in self.channels),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage.config.values.checks import positive
+from mirage.config.values.checks import a_seed, positive
 
 
 @dataclass
@@ -17,3 +17,4 @@ class PartsConfig:
 
     def __post_init__(self) -> None:
         positive("parts", self, "count", "dims", "sample", "temperature")
+        a_seed("parts", self)

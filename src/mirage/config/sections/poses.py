@@ -6,13 +6,17 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from mirage.config.values.checks import positive, require
+from mirage.config.values.checks import a_seed, positive, require
+
+AUTO = "auto"
 
 
 @dataclass
 class PosesConfig:
-    count: Any = "auto"  # poses, K: a number, auto, or [coarse, fine] for two levels
-    discoveries: int = 3  # of the circle, each on its own share of the photos; they must agree
+    count: Any = AUTO  # poses, K: a number, auto, or [coarse, fine] for two levels
+    discoveries: int = (
+        3  # of the circle, each on its own share of the photos; more where none confirms the best
+    )
     grid: int = 5  # part layouts are pooled on grid × grid cells of a box round the object
     restarts: int = 10  # k-means restarts, the lowest inertia wins
     topk: int = 3  # poses kept in a soft label
@@ -26,9 +30,11 @@ class PosesConfig:
 
     def __post_init__(self) -> None:
         positive("poses", self, "grid", "restarts", "topk", "dims", "sample", "discoveries")
+        a_seed("poses", self)
         counts = self.counts
         require(
-            all(type(count) is int and count >= 3 for count in counts),
+            (bool(counts) or self.count == AUTO)
+            and all(type(count) is int and count >= 3 for count in counts),
             "poses.count",
             f"{self.count!r} is not a number of poses",
             "use auto, a number of at least 3, or [coarse, fine]",
@@ -64,7 +70,7 @@ class PosesConfig:
     @property
     def counts(self) -> tuple[int, ...]:
         """The numbers of poses asked for, coarse before fine; none if the data shall decide."""
-        if self.count == "auto":
+        if self.count == AUTO:
             return ()
         return tuple(self.count) if isinstance(self.count, list) else (self.count,)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage.config.values.checks import positive, require
+from mirage.config.values.checks import a_seed, positive, require
 
 
 @dataclass
@@ -17,6 +17,7 @@ class ShapeConfig:
 
     def __post_init__(self) -> None:
         positive("shape", self, "views", "steps", "rays")
+        a_seed("shape", self)
         require(
             self.voxels >= 8_000,
             "shape.voxels",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mirage.config.values.checks import one_of, positive, require
+from mirage.config.values.checks import a_seed, one_of, positive, require
 
 
 @dataclass
@@ -31,12 +31,14 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         one_of("train.weight", self.weight)
+        a_seed("train", self)
         one_of("train.precision", self.precision)
         positive(
             "train", self, "steps", "learning_rate", "gradient_clip", "p_std", "validate_every"
         )
-        minutes = self.checkpoint_minutes
-        require(minutes >= 0, "train.checkpoint_minutes", f"{minutes} is negative")
+        for name in ("checkpoint_minutes", "weight_decay", "warmup_steps"):
+            value = getattr(self, name)
+            require(value >= 0, f"train.{name}", f"{value} is negative")
         for name in ("ema_decay", "null_probability", "null_unsure", "final_learning_rate"):
             value = getattr(self, name)
             require(0.0 <= value <= 1.0, f"train.{name}", f"{value} is not in [0, 1]")

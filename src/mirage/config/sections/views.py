@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isfinite
 
-from mirage.config.values.checks import one_of, positive, require
+from mirage.config.values.checks import a_seed, one_of, positive, require
 from mirage.config.values.choices import CHOICES
 from mirage.config.values.places import Place
 
@@ -98,12 +99,13 @@ class ViewsConfig:
         one_of("views.placement", self.placement)
         one_of("views.attention", self.attention)
         require(
-            self.azimuths is None or len(self.azimuths) > 0,
+            self.azimuths is None or (bool(self.azimuths) and all(map(isfinite, self.azimuths))),
             "views.azimuths",
-            "there is no azimuth to turn to",
+            f"{self.azimuths} are no azimuths to turn to",
             "give degrees, as in [0,10,20], or null to go round by views.count",
         )
         positive("views", self, "references", "photos", "count", "best_of")
+        a_seed("views", self)
 
     @property
     def num_views(self) -> int:

@@ -23,3 +23,8 @@ def positive(section: str, config: Any, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
         require(value > 0, f"{section}.{name}", f"{value} is not positive")
+
+
+def a_seed(section: str, config: Any) -> None:
+    seed = config.seed
+    require(0 <= seed < 2**32, f"{section}.seed", f"{seed} is not a number from 0 to 2³² − 1")
