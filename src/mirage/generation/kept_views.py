@@ -81,6 +81,7 @@ def save_views(made: Views, config: ViewsConfig, target: Path, key: str) -> None
     """One folder: frames, GIF, MP4, contact sheet, and last of all views.json."""
     reference, orbit, found, scores = made.reference, made.orbit, made.found, made.samples
     target.mkdir(parents=True, exist_ok=True)
+    (target / VIEWS_FILE).unlink(missing_ok=True)  # first: without it nothing else counts
     for stale in target.glob("*.*"):
         stale.unlink()
     Image.fromarray(orbit.reference).save(target / "reference.png")

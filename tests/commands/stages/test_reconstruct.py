@@ -58,6 +58,29 @@ def test_held_out_photos_without_enough_views_are_turned_first(
     assert len(few) == 2 and sorted(counts) == [3, 3, 5, 5] and set(few) < set(every)
 
 
+def test_a_photo_that_is_refused_keeps_no_other_from_being_made(
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    copy, photos, made = shutil.copytree(trained, tmp_path / "copy"), tmp_path / "photos", []
+    photos.mkdir()
+    shutil.copy(next((copy / "images").rglob("turntable/**/[!.]*.png")), photos / "car.png")
+    (photos / "torn.png").write_bytes(b"half")
+
+    def take(views: ObjectViews, *_: object) -> Reconstruction:
+        made.append(len(views))
+        raise MirageError("an object of no interest")
+
+    monkeypatch.setattr("mirage.commands.stages.reconstruct.reconstruct", take)
+    words = [f"views.reference={photos}", "shape.views=5", "views.count=3", "reference_pose=1"]
+    assert mirage("reconstruct", f"run={copy}", *words) == 1
+    said = capsys.readouterr().err
+    assert made == [5] and "- car: an object of no interest" in said
+    assert "0 objects are made, 2 are not" in said and "torn" in said.replace(str(photos), "")
+
+
 def test_an_object_is_written_with_what_is_known_of_it(tmp_path: Path) -> None:
     views = views_of(field_of(van()), 8, 16, 15.0)
     made = reconstruct(views, settings_of(ShapeConfig(voxels=8_000, steps=8, rays=256)))

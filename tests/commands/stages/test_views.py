@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from tiny.runs import mirage
 
+from mirage.generation.kept_views import read_orbit
+
 TURN = ["views.count=3", "views.sampler.steps=2", "reference_pose=1"]
 
 
@@ -50,3 +52,26 @@ def test_a_folder_that_held_out_photos_have_is_not_given_to_another(
     photo = tmp_path / "heldout-1.png"
     assert mirage("views", f"views.reference={photo}", *TURN, f"run={run}") == 0
     assert of_photo(run)[str(photo)][0] != "heldout-1"
+
+
+def test_what_bounds_memory_makes_no_views_anew(run: Path, tmp_path: Path) -> None:
+    photo = shutil.copy(next((run / "images").rglob("turntable/**/[!.]*.png")), tmp_path / "b.png")
+    words = ["views", f"views.reference={photo}", *TURN, f"run={run}"]
+    assert mirage(*words) == 0
+    made = of_photo(run)[str(photo)]
+    assert mirage(*words, "views.sampler.chunk=3") == 0
+    assert of_photo(run)[str(photo)] == made
+
+
+def test_views_of_which_some_were_replaced_do_not_count(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = shutil.copy(next((run / "images").rglob("turntable/**/[!.]*.png")), tmp_path / "k.png")
+    words = ["views", f"views.reference={photo}", *TURN, f"run={run}"]
+    assert mirage(*words) == 0
+    with monkeypatch.context() as patched:
+        patched.setattr("mirage.generation.kept_views.save_gif", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            mirage(*words, "views.seed=1")
+    assert mirage(*words) == 0  # makes them anew
+    assert read_orbit(run / "views" / of_photo(run)[str(photo)][0]).frames.shape[0] == 3

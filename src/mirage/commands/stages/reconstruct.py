@@ -42,8 +42,9 @@ def run(request: Request) -> str:
     named = config.views.reference != ViewsConfig.reference
     # One looks, lest another find what the first is turning.
     orbits = ranks.gather(_orbits(config, folder) if ranks.is_first and not named else [])[0]
+    unfit: list[MirageError] = []
     if not orbits:
-        _turn(config, folder, weights, named)
+        unfit = _turn(config, folder, weights, named)
         orbits = _orbits(config, folder)
     mine = orbits[ranks.rank :: ranks.world]
     generator: ViewGenerator | None = None
@@ -70,10 +71,11 @@ def run(request: Request) -> str:
         from mirage.tracking.record import record_objects  # takes seconds
 
         record_objects(config, folder, targets)
-    if refused:
-        listed = "".join(f"\n- {name}: {why}" for name, why in refused.items())
+    if refused or unfit:
+        not_made = [f"{name}: {why}" for name, why in refused.items()] + [e.what for e in unfit]
+        listed = "".join(f"\n- {each}" for each in not_made)
         raise MirageError(
-            f"{len(targets)} objects are made, {len(refused)} are not:{listed}",
+            f"{len(targets)} objects are made, {len(not_made)} are not:{listed}",
             where=str(folder["views"]),
             todo="look at their views: they should show one object from all round",
         )
@@ -82,21 +84,29 @@ def run(request: Request) -> str:
     return f"reconstruct: {len(verdicts)} objects, {said} → {folder['shape']}"
 
 
-def _turn(config: Config, folder: RunFolder, weights: Weights, named: bool) -> None:
+def _turn(config: Config, folder: RunFolder, weights: Weights, named: bool) -> list[MirageError]:
     """Turn the photos that are named, or held-out ones, all round, with as many views as it takes.
 
     Those of held-out photos get folders beside the ones that `mirage views` gives them.
+
+    Returns:
+        Why photos that are named were refused, while others are turned.
+
+    Raises:
+        MirageError: all of them were.
     """
     count = max(config.views.count, config.shape.views)
     config = replace(config, views=replace(config.views, count=count, azimuths=None))
-    if named:
-        log.info(views_command.run(Request("views", given=config)))
-        return
+    config = views_command.advised(config, weights)
     generator = ViewGenerator.open(weights.folder)
-    found, _ = find_references(config, folder, generator, weights.own)
-    references = [replace(each, name=f"{each.name}-{count}") for each in found]
-    log.info(f"turning {len(references)} held-out photos, {count} views each")
+    references, refused = find_references(config, folder, generator, weights.own)
+    if refused and not references:
+        raise views_command.refusal(refused, 0, folder["views"])
+    if not named:
+        references = [replace(each, name=f"{each.name}-{count}") for each in references]
+    log.info(f"turning {len(references)} photos, {count} views each")
     views_command.turn_references(config, folder, generator, weights, references)
+    return refused
 
 
 def _orbits(config: Config, folder: RunFolder) -> list[Path]:

@@ -32,12 +32,9 @@ def run(request: Request) -> str:
     Raises:
         MirageError: photos were refused; the others are turned before.
     """
-    config, folder = request.config, request.folder
-    weights, ranks = find_weights(config, folder), join_ranks()
-    if not weights.own:
-        config = as_advised(config, weights.folder)
-        if ranks.is_first:
-            log.info(f"views: no model is trained in this run, so {config.pretrained} turns")
+    folder = request.folder
+    weights, ranks = find_weights(request.config, folder), join_ranks()
+    config = advised(request.config, weights)
     generator = ViewGenerator.open(weights.folder)
     references, refused = find_references(config, folder, generator, weights.own)
     turn_references(config, folder, generator, weights, references)
@@ -46,10 +43,19 @@ def run(request: Request) -> str:
         orbits = [read_orbit(folder["views"] / r.name) for r in references]
         save_picture(folder["views"] / SHEET, contact_sheet(orbits, config.views.num_views))
         save_webp(film_sheet(orbits), folder["views"] / TURNING)
-    if refused and ranks.is_first:
-        raise _refusal(refused, len(references), folder["views"])
+    if refused:
+        raise refusal(refused, len(references), folder["views"])
     where = folder["views"] if len(references) > 1 else folder["views"] / references[0].name
     return f"views: {len(references)} references, {config.views.num_views} views each → {where}"
+
+
+def advised(config: Config, weights: Weights) -> Config:
+    """The configuration, with what weights of another run are best turned with."""
+    if weights.own:
+        return config
+    if join_ranks().is_first:
+        log.info(f"no model is trained in this run, so {config.pretrained} turns")
+    return as_advised(config, weights.folder)
 
 
 def turn_references(
@@ -84,12 +90,14 @@ def turn_references(
 
 def _key(model_key: str, config: Config, reference: Reference) -> str:
     """A hash of all that the views of a reference depend on."""
-    settings = asdict(config.views) | {"reference": None, "references": None, "chunk": None}
+    settings = asdict(config.views) | {"reference": None, "references": None}
+    settings["sampler"]["chunk"] = None  # of memory alone
     seen = [(p.pose, p.azimuth, p.pixels.tobytes().hex()) for p in reference.photos]
     return hash_of(model_key, settings, seen)
 
 
-def _refusal(refused: list[MirageError], num_turned: int, where: Path) -> MirageError:
+def refusal(refused: Sequence[MirageError], num_turned: int, where: Path) -> MirageError:
+    """What is said of photos that were not turned, beside those that were."""
     if len(refused) == 1 and not num_turned:
         return refused[0]
     listed = "".join(f"\n- {error.what}\n  see: {error.where}" for error in refused)
