@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from mirage.config import Config
+from mirage.config import Config, ViewsConfig
 from mirage.core.angles import RingAlignment
 from mirage.core.contracts import ByteArray, FloatArray, PosedPhoto
 from mirage.evaluation.pose_figures import fresh_photo, fresh_specs
@@ -41,14 +41,15 @@ def view_cases(
 ) -> list[Case]:
     """One case an object; all have the truth, or none has.
 
+    Photos are those held out, also where a person named another one to be turned.
+
     Args:
         azimuths: [V] degrees on the ring, that views are asked for at.
         alignment: of the ring with the turntable's true azimuths; None for photos.
     """
     if alignment is None:
-        references, refused = find_references(config, folder, generator)
-        if refused:
-            raise refused[0]
+        held_out = replace(config, views=on_held_out(config.views))
+        references, _ = find_references(held_out, folder, generator)
         return [Case(reference, None) for reference in references]
     rng, more = (np.random.default_rng([config.evaluate.seed, stream]) for stream in (2, 3))
     low, high = config.images.turntable.azimuths
@@ -77,6 +78,11 @@ def view_cases(
         render = partial(_true_renders, config, spec, size, alignment)
         cases.append(Case(reference, render(azimuths), render))
     return cases
+
+
+def on_held_out(views: ViewsConfig) -> ViewsConfig:
+    """The settings with which held-out photos are turned as one photo is."""
+    return replace(views, reference=ViewsConfig.reference)
 
 
 def _true_renders(

@@ -133,7 +133,9 @@ def _measure_rows(
 ) -> dict[str, Row]:
     ranks, generator = join_ranks(), readers.generator
     mine = ranks.share(len(cases))
-    for settings in list(rows.values())[:1]:  # a view for what only the first call pays
+    for settings in list(rows.values())[:1]:  # what only the first call pays
+        pictures = len(mine) * len(azimuths) * settings.views.sampler.steps
+        generator.settled(settings.views, pictures)
         sample(generator, [cases[0].reference], [azimuths[:1]], settings)
     measured: dict[int, dict[str, _Looked]] = {}
     costs: dict[str, list[Cost]] = {name: [] for name in rows}

@@ -20,7 +20,7 @@ from mirage.distributed.ranks import join_ranks
 from mirage.drawing.plots.sweeps import Series, draw_panels
 from mirage.drawing.tables import print_tables, to_markdown
 from mirage.evaluation.figures import FIGURES
-from mirage.evaluation.view_cases import view_cases
+from mirage.evaluation.view_cases import on_held_out, view_cases
 from mirage.evaluation.view_figures import RunPhotos, measure_views
 from mirage.evaluation.view_tables import view_tables
 from mirage.generation.view_generator import ViewGenerator
@@ -50,7 +50,7 @@ def run(request: Request) -> str:
         )
     folder.key("evaluate")
     rows = {name: with_row(config, name, changes) for name, changes in ablation.rows.items()}
-    key = hash_of("ablate", _VERSION, folder.key("model"), config.views, ablation)
+    key = hash_of("ablate", _VERSION, folder.key("model"), on_held_out(config.views), ablation)
     target = folder["evaluate"] / FOLDER / f"{ablation.name}.json"
     figures = read_json(target) if target.exists() else {}
     ranks = join_ranks()

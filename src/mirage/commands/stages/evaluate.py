@@ -31,7 +31,7 @@ from mirage.evaluation.figures import (
 from mirage.evaluation.known_azimuths import measure_truth
 from mirage.evaluation.pose_figures import measure_poses
 from mirage.evaluation.smoothness import measure_smoothness
-from mirage.evaluation.view_cases import view_cases
+from mirage.evaluation.view_cases import on_held_out, view_cases
 from mirage.evaluation.view_figures import COPY, NEAREST, RunPhotos, measure_views
 from mirage.generation.sampling import with_mode
 from mirage.generation.view_generator import ViewGenerator
@@ -54,7 +54,7 @@ def run(request: Request) -> str:
         "evaluate",
         _VERSION,
         folder.key("model") if has_model else folder.key("poses"),
-        config.views,
+        on_held_out(config.views),
         config.evaluate.seed,
         config.evaluate.objects,
         config.evaluate.photos,
