@@ -15,13 +15,12 @@ from mirage.callbacks.orbits import OrbitViews, ReadPoses
 from mirage.callbacks.poses import PoseRecord
 from mirage.config import Config, ViewsConfig
 from mirage.config.load import build_targets
-from mirage.core.contracts import ByteArray, PosedPhoto, PoseLabels
+from mirage.core.contracts import ByteArray, Framing, PosedPhoto, PoseLabels
 from mirage.core.errors import MirageError
 from mirage.datamodules.posed import PosedImages
 from mirage.diagnostics.pose_panels import pose_files
-from mirage.distributed.device import device
 from mirage.distributed.ranks import find_ranks
-from mirage.features.backbone import load_backbone
+from mirage.generation.view_reader import ViewReader
 from mirage.images.image_set import ImageSet
 from mirage.model.codec import PIXELS, Codec
 from mirage.model.denoiser import PoseDenoiser
@@ -59,7 +58,7 @@ def fit_denoiser(
     Raises:
         KeyboardInterrupt, MirageError: as of `fit`.
     """
-    images, _ = open_framed(config, folder)
+    images, framing = open_framed(config, folder)
     size, labels = config.data.resolution, data.images.labels
     references = _pick_references(images, size, labels, data.heldout_ids)
     precision = settle_precision(
@@ -72,7 +71,7 @@ def fit_denoiser(
         data.ring,
         validation_views(config),
         where / "orbits",
-        _pose_reader(poses / BANK_FILE),
+        _pose_reader(poses / BANK_FILE, framing),
     )
     logged = PoseRecord(
         pose_files(poses),
@@ -158,18 +157,17 @@ def checkpoint_to_export(where: Path) -> tuple[Path, str]:
     )
 
 
-def _pose_reader(bank_file: Path) -> ReadPoses:
+def _pose_reader(bank_file: Path, framing: Framing) -> ReadPoses:
     """Reads the poses of views; what that takes is loaded when the first are there."""
 
     @cache
     def load() -> ReadPoses | None:
         bank = load_bank(bank_file)
         try:
-            backbone = load_backbone(bank.backbone, device())
+            return ViewReader.open(bank, framing).read
         except MirageError as error:  # its weights are not at hand: no reason to end a training
             log.warning(f"views are not scored during training: {error.what}")
             return None
-        return lambda views: bank.assign(backbone(views))
 
     def read(views: ByteArray) -> PoseLabels | None:
         reader = load()
