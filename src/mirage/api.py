@@ -100,8 +100,8 @@ class Mirage:
             count: views round the circle, the first at the photo's own azimuth.
             azimuths: in place of `count`: degrees on the run's ring.
             reference_pose: the photo's pose; insists where the photo would be refused.
-            settings: others of `ViewsConfig`: mode, seed, steps, best_of, …; as the run last used
-                them where not given.
+            settings: others of `ViewsConfig`: mode, seed, best_of, sampler={"steps": 10}, …; as the
+                run last used them where not given.
 
         Raises:
             MirageError: a photo cannot be read, is not fit to be turned, a setting is not one, or

@@ -174,7 +174,7 @@ COMMANDS = {
     ),
     "run": Command(
         _ROAD,
-        "All of the above in order, skipping what is done.",
+        "Images, poses, train, views, evaluate and report, skipping what is done.",
         "as images",
         (
             "experiment=NAME  (a recipe is chosen where none is named)",

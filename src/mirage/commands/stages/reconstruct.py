@@ -72,7 +72,8 @@ def run(request: Request) -> str:
 
         record_objects(config, folder, targets)
     if refused or unfit:
-        not_made = [f"{name}: {why}" for name, why in refused.items()] + [e.what for e in unfit]
+        not_made = [f"{name}: {why}" for name, why in refused.items()]
+        not_made += [f"{error.what}\n  see: {error.where}" for error in unfit]
         listed = "".join(f"\n- {each}" for each in not_made)
         raise MirageError(
             f"{len(targets)} objects are made, {len(not_made)} are not:{listed}",

@@ -1,8 +1,8 @@
 """The best closed curve through photos: from many starts, then by splitting what it confuses.
 
 Expectation maximisation stays near where it starts, so it is started from many first guesses
-(`starts.first_guesses`) and from what else is known, and then from changes to the best so far
-(`splits.splits`), until those bring nothing more.
+(`initialisation.first_guesses`) and from what else is known, and then from changes to the best so
+far (`splits.splits`), until those bring nothing more.
 
 A curve is rated by how well it explains photos that it was not fitted to (`held_out`). A curve that
 winds through kinds of object explains those that it was fitted to, too, and often better than the

@@ -138,7 +138,7 @@ def _patches(batches: Iterable[ImageBatch], backbone: Backbone) -> Iterator[Floa
 
 
 def _describe(images: ByteArray, encoder: LayoutEncoder, backbone: Backbone) -> FloatArray:
-    """[B, H, W, 3] → [B, 2 D + 4]: see `Described.photos`."""
+    """[B, H, W, 3] → [B, 2 D + 3]: see `Described.photos`."""
     features = backbone(np.concatenate([images, flip_photos(images)]))
     photos, mirrored = np.split(encoder(features), 2)
     outline = outline_figures(encoder.masks(features[len(images) :]).cpu().numpy())

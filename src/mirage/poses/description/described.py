@@ -23,7 +23,7 @@ class Described:
         encoder: patch features → descriptor.
         eraser: [D, D] takes colour out of descriptors; None where it stays.
         sample: [n] ids of the photos that poses are fitted to, ascending.
-        photos: [N, 2 D + 4] of all photos, by id: descriptors, those of their mirror images, the
+        photos: [N, 2 D + 3] of all photos, by id: descriptors, those of their mirror images, the
             figures of their outlines, and the longer side of the object over the photo's.
         copied: [m] rows of the sample that copies are of, ascending.
         copies: [m, D] descriptors of the copies, of which every second one is mirrored.
@@ -53,7 +53,7 @@ class Described:
 
 
 def _split(described: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """[b, 2 D + 4] → descriptors of photos and mirror images [b, D], outlines [b, 3], sides [b]."""
+    """[b, 2 D + 3] → descriptors of photos and mirror images [b, D], outlines [b, 2], sides [b]."""
     dims = (described.shape[1] - NUM_FIGURES - 1) // 2
     photos, mirrored, figures = np.split(described, [dims, 2 * dims], axis=1)
     return photos, mirrored, figures[:, :-1], figures[:, -1]
