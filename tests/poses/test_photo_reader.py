@@ -12,10 +12,9 @@ from PIL import Image
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import ByteArray
 from mirage.generation.pretrained import shipped
-from mirage.images.decoding.squares import extrapolate
+from mirage.images.decoding.squares import extrapolate, flip_photos
 from mirage.images.turntable.objects import sample_objects
 from mirage.images.turntable.pictures import render
-from mirage.poses.description.describe import flip_photos
 from mirage.poses.photo_reader import PoseReader
 from mirage.sampler.export import BANK
 

@@ -16,7 +16,7 @@ from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.guidance import BLIND, HARD, UNPOSED, guidances, guide
 from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import karras_sigmas
-from mirage.sampler.shared import PLAIN, Branch, Reference, SharedDenoiser
+from mirage.sampler.shared import PLAIN, Branch, References, SharedDenoiser
 from mirage.sampler.solve import SOLVERS
 
 MakeDenoiser = Callable[..., PoseDenoiser]
@@ -24,11 +24,11 @@ STEPS, VIEWS = 4, 5
 EVERYWHERE = (0.0, 1e9)
 
 
-def reference() -> Reference:
+def reference() -> References:
     generator = torch.Generator().manual_seed(8)
     image = torch.rand(1, 3, 16, 16, generator=generator) * 2 - 1
     noise = torch.randn(1, 3, 16, 16, generator=generator)
-    return Reference(FixedNoise(image, noise), PoseCondition(torch.tensor([1]), torch.zeros(1)), 1)
+    return References(FixedNoise(image, noise), PoseCondition(torch.tensor([1]), torch.zeros(1)), 1)
 
 
 def views() -> tuple[Tensor, PoseCondition]:

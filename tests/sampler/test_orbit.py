@@ -21,7 +21,7 @@ from mirage.sampler.noise import image_key, reference_noise, view_noise
 from mirage.sampler.orbit import OrbitRequest, sample_orbit, sample_orbits
 from mirage.sampler.reference import FixedNoise
 from mirage.sampler.schedule import sigmas_of
-from mirage.sampler.shared import Reference, SharedDenoiser
+from mirage.sampler.shared import References, SharedDenoiser
 from mirage.sampler.solve import SOLVERS
 from mirage.sampler.targets import between_poses, nearest_pose, ring_azimuths
 
@@ -144,7 +144,7 @@ def test_fixed_noise_is_the_photo_plus_one_draw_at_every_level(
     targets = between_poses(ring, np.array(azimuths))
     sigmas = sigmas_of(config.sampler)
     with torch.no_grad(), taped(denoiser.unet, AttentionTape()) as tape:
-        shared = SharedDenoiser(denoiser, tape, Reference(track, own, 1), config.sampler.chunk)
+        shared = SharedDenoiser(denoiser, tape, References(track, own, 1), config.sampler.chunk)
         noise = view_noise(config.seed, key, azimuths, (3, 16, 16))
         views = SOLVERS[config.sampler.solver](
             guide(shared, targets, guidances(config)), noise, sigmas

@@ -19,7 +19,7 @@ from mirage.core.progress import show_progress
 from mirage.distributed.device import device
 from mirage.features import kmeans
 from mirage.features.backbone import Backbone, load_backbone
-from mirage.images.decoding.squares import to_square
+from mirage.images.decoding.squares import flip_photos, to_square
 from mirage.images.image_set import ImageSet, open_images
 from mirage.images.turntable.objects import CATEGORIES, ObjectSpec, sample_objects
 from mirage.images.turntable.pictures import render, render_mask
@@ -27,7 +27,6 @@ from mirage.metrics import poses as metrics
 from mirage.parts.silhouette import SIDE, find_silhouettes
 from mirage.poses.bank import PoseBank
 from mirage.poses.bank_file import load_bank
-from mirage.poses.description.describe import flip_photos
 from mirage.poses.labels import read_labels
 from mirage.poses.ring import ring_from_distances
 from mirage.runs.folder import BANK_FILE, LABELS_FILE, RunFolder

@@ -13,11 +13,11 @@ from mirage.distributed.device import device
 from mirage.distributed.ranks import join_ranks
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.generation.view_reader import ViewReader
+from mirage.images.decoding.squares import flip_photos
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import ready
 from mirage.poses.bank import PoseBank
 from mirage.poses.bank_file import load_bank
-from mirage.poses.description.describe import flip_photos
 from mirage.sampler.export import BANK, load_pipeline
 from mirage.sampler.precision import faster_precision
 

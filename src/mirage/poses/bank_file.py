@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 from mirage.config import BackboneConfig
 from mirage.core.contracts import FloatArray, PoseRing
 from mirage.core.errors import MirageError
+from mirage.core.files import replacing
 from mirage.parts.codebook import PartCodebook
 from mirage.parts.foreground import Foreground
 from mirage.poses.bank import PoseBank
@@ -62,13 +63,11 @@ def save_bank(bank: PoseBank, path: str | Path, small: bool = False) -> None:
         "timing_error": bank.timing_error,
         "object_sides": bank.object_sides,
     }
-    path = Path(path)
-    temporary = path.with_name(path.name + ".tmp")
     arrays = {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in tensors.items()}
     if small:
         arrays = {k: v.astype(np.float16) if v.size >= _LARGE else v for k, v in arrays.items()}
-    save_file(arrays, temporary, {"format": _FORMAT, "facts": json.dumps(facts)})
-    temporary.replace(path)
+    with replacing(Path(path)) as temporary:
+        save_file(arrays, temporary, {"format": _FORMAT, "facts": json.dumps(facts)})
 
 
 def load_bank(path: str | Path) -> PoseBank:

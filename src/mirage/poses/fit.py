@@ -120,7 +120,7 @@ def _anchored(bank: PoseBank, sample: Sampled, anchors: Mapping[int, float]) -> 
         MirageError: the anchors contradict one another, or are more than an arc can have.
     """
     check_anchors(anchors, bank.num_poses)
-    if bank.circle is None or not bank.ring.closed:
+    if not bank.is_round:
         if len(anchors) > 1:
             raise MirageError(
                 "these photos do not go all round, so that only one pose can be given an azimuth",

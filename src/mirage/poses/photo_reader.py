@@ -15,10 +15,9 @@ from mirage.core.contracts import ByteArray, FloatArray, PoseLabels
 from mirage.distributed.device import device
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.decoding.decode import Photo, read_photo
-from mirage.images.decoding.squares import to_square
+from mirage.images.decoding.squares import flip_photos, to_square
 from mirage.poses.bank import PoseBank
 from mirage.poses.bank_file import load_bank
-from mirage.poses.description.describe import flip_photos
 
 T = TypeVar("T")
 

@@ -12,11 +12,11 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from mirage.sampler.reference import Path
+from mirage.sampler.reference import Inverted
 from mirage.sampler.solve import Denoise
 
 
-def invert(denoise: Denoise, image: Tensor, sigmas: Sequence[float]) -> Path:
+def invert(denoise: Denoise, image: Tensor, sigmas: Sequence[float]) -> Inverted:
     """Follow the ODE from `image` ([R, C, H, W], clean) up through `sigmas`.
 
     The slope has no value at σ = 0. The first step undoes the solvers' last one, x → D(x; σ_min),
@@ -35,4 +35,4 @@ def invert(denoise: Denoise, image: Tensor, sigmas: Sequence[float]) -> Path:
         slope = (slope + (predicted - denoise(predicted, following)) / following) / 2
         x = x + (following - sigma) * slope
         path[following] = x
-    return Path(path)
+    return Inverted(path)

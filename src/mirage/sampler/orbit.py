@@ -24,7 +24,7 @@ from mirage.sampler.invert import invert
 from mirage.sampler.noise import image_key, mix_noise, nearest_noise, reference_noise, view_noise
 from mirage.sampler.reference import FixedNoise, ReferenceTrack
 from mirage.sampler.schedule import sigmas_of
-from mirage.sampler.shared import Reference, SharedDenoiser
+from mirage.sampler.shared import References, SharedDenoiser
 from mirage.sampler.solve import SOLVERS, Observer
 from mirage.sampler.targets import between_poses, join_conditions, nearest_pose
 
@@ -168,13 +168,13 @@ class _Sampler:
 
     def _look_at(
         self, requests: Sequence[OrbitRequest], track: ReferenceTrack, own: PoseCondition
-    ) -> Reference:
+    ) -> References:
         """The photos, for the views of each object to look at."""
         objects = None
         if len(requests) > 1:
             every = torch.arange(len(requests), device=self.device)
             objects = every.repeat_interleave(len(requests[0].azimuths))
-        return Reference(track, own, len(requests[0].photos), objects)
+        return References(track, own, len(requests[0].photos), objects)
 
     def _orbit(self, request: OrbitRequest, frames: ByteArray, forwards: int) -> Orbit:
         return Orbit(

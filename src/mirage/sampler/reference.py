@@ -35,8 +35,8 @@ class FixedNoise:
 
 
 @dataclass(frozen=True)
-class Path:
-    """Pictures on a way to noise that was gone already, up or down.
+class Inverted:
+    """Photos on the way to noise that they went already (`invert`).
 
     Attributes:
         levels: noise level → [R, C, H, W]; the levels are those of the solve.

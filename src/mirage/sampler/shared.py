@@ -25,7 +25,7 @@ from mirage.sampler.targets import join_conditions
 
 
 @dataclass(frozen=True)
-class Reference:
+class References:
     """What views look at: photos at every noise level, and their poses.
 
     Attributes:
@@ -90,7 +90,7 @@ class SharedDenoiser:
         self,
         denoiser: PoseDenoiser,
         tape: AttentionTape,
-        reference: Reference | None,
+        reference: References | None,
         chunk: int,
         precision: str = "auto",
     ) -> None:
@@ -98,7 +98,7 @@ class SharedDenoiser:
         self.num_forwards = 0  # image forwards so far
         self.look_at(reference)
 
-    def look_at(self, reference: Reference | None) -> None:
+    def look_at(self, reference: References | None) -> None:
         """Let the views look at this from now on."""
         self._reference = reference
         self._recorded_at: float | None = None
@@ -134,13 +134,13 @@ class SharedDenoiser:
             return self.denoiser(x, x.new_full((len(x),), sigma), condition)
 
 
-def _references(reference: Reference, sigma: float) -> _Rows:
+def _references(reference: References, sigma: float) -> _Rows:
     x, photos = reference.track.at(sigma), reference.photos
     return _Rows(x, reference.condition, Part(len(x), records=True, together=photos))
 
 
 def _views(
-    x: Tensor, condition: PoseCondition, branch: Branch, reference: Reference | None
+    x: Tensor, condition: PoseCondition, branch: Branch, reference: References | None
 ) -> _Rows:
     told = condition if branch.posed else condition.null()
     if branch.blind:

@@ -17,7 +17,7 @@ from mirage.sampler.guidance import guidances, guide
 from mirage.sampler.invert import invert
 from mirage.sampler.orbit import make_tape
 from mirage.sampler.schedule import sigmas_of
-from mirage.sampler.shared import Reference, SharedDenoiser
+from mirage.sampler.shared import References, SharedDenoiser
 from mirage.sampler.solve import SOLVERS
 
 
@@ -42,7 +42,7 @@ def sample_single_views(
         shared = SharedDenoiser(denoiser, tape, None, sampler.chunk, sampler.precision)
         track = invert(lambda x, sigma: shared.alone(x, sigma, own), images, sigmas)
         each = torch.arange(len(images), device=device)
-        shared.look_at(Reference(track, own, photos=1, objects=each))
+        shared.look_at(References(track, own, photos=1, objects=each))
         guided = guide(shared, targets, guidances(replace(config, mode="soft")))
         views: Tensor = SOLVERS[sampler.solver](guided, track.at(sigmas[0]) / sigmas[0], sigmas)
     return views

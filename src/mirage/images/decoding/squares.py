@@ -159,3 +159,8 @@ def _fill(pictures: Tensor, known: Tensor) -> Tensor:
     coarse = _fill(mean, total.clamp(max=1.0))
     fine = F.interpolate(coarse, (side, side), mode="bilinear")
     return known_only + (1 - known) * fine
+
+
+def flip_photos(images: ByteArray) -> ByteArray:
+    """[B, H, W, 3], left and right exchanged."""
+    return np.ascontiguousarray(images[:, :, ::-1])

@@ -24,6 +24,7 @@ from mirage.features.backbone import Backbone
 from mirage.features.blocks import Blocks
 from mirage.features.extract import ImageBatch
 from mirage.features.sample import draw_sample
+from mirage.images.decoding.squares import flip_photos
 from mirage.parts.codebook import PartCodebook, fit_codebook
 from mirage.parts.foreground import Foreground, fit_foreground
 from mirage.poses.description.copies import copy_photos
@@ -156,11 +157,6 @@ def _describe_copies(
         sides = mirror_signs(start + np.arange(len(images)))[:, None, None, None]
         yield encoder(backbone(np.where(sides > 0, copies, flip_photos(copies))))
         start += len(images)
-
-
-def flip_photos(images: ByteArray) -> ByteArray:
-    """[B, H, W, 3], left and right exchanged."""
-    return np.ascontiguousarray(images[:, :, ::-1])
 
 
 def _fit_encoder(
