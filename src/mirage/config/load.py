@@ -116,7 +116,7 @@ def _damaged(saved: Path) -> MirageError:
     return MirageError(
         "this run's configuration is damaged",
         where=str(saved),
-        todo="mend it, or delete it and give all keys anew: what is done stays where they agree",
+        todo="mend it, or delete it and give the keys of the run again",
     )
 
 

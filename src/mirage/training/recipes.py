@@ -36,8 +36,8 @@ class Circumstances:
         kind: cuda or cpu. memory_gb: of one GPU, or of the machine. bf16: whether it has that.
         speed: floating point operations a second in training, of one device.
         devices: that train together.
-        photos: usable ones. side: the median of their longer sides,
-            pixels; of the shorter ones where they are cropped.
+        photos: usable ones. side: the median of their longer sides, pixels;
+            of the shorter ones where they are cropped.
         minutes: that training may take.
         resolution: asked for by the user, pixels.
         hub: whether an autoencoder can be had from there. rendered: the photos are the turntable's.

@@ -14,9 +14,7 @@ AUTO = "auto"
 @dataclass
 class PosesConfig:
     count: Any = AUTO  # poses, K: a number, auto, or [coarse, fine] for two levels
-    discoveries: int = (
-        3  # of the circle, each on its own share of the photos; more where none confirms the best
-    )
+    discoveries: int = 3  # of the circle, each on a share of the photos; more if none confirms it
     grid: int = 5  # part layouts are pooled on grid × grid cells of a box round the object
     restarts: int = 10  # k-means restarts, the lowest inertia wins
     topk: int = 3  # poses kept in a soft label
