@@ -47,6 +47,7 @@ def save_bank(bank: PoseBank, path: str | Path, small: bool = False) -> None:
     if circle is not None:
         tensors |= {f"circle.{name}": array for name, array in circle.arrays().items()}
     facts = {
+        "format": _FORMAT,
         "backbone": asdict(bank.backbone),
         "temperature": codebook.temperature,
         "foreground_threshold": encoder.foreground.threshold,
@@ -66,8 +67,9 @@ def save_bank(bank: PoseBank, path: str | Path, small: bool = False) -> None:
     arrays = {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in tensors.items()}
     if small:
         arrays = {k: v.astype(np.float16) if v.size >= _LARGE else v for k, v in arrays.items()}
+    # One entry: several are written in an order left to chance, and the file's hash would change.
     with replacing(Path(path)) as temporary:
-        save_file(arrays, temporary, {"format": _FORMAT, "facts": json.dumps(facts)})
+        save_file(arrays, temporary, {"facts": json.dumps(facts)})
 
 
 def load_bank(path: str | Path) -> PoseBank:
@@ -83,9 +85,11 @@ def load_bank(path: str | Path) -> PoseBank:
                 key: file.get_tensor(key).astype(np.float32)
                 for key in file.keys()  # noqa: SIM118
             }
-        if metadata.get("format") != _FORMAT:
-            raise ValueError(f"its format is {metadata.get('format')!r}, expected {_FORMAT!r}")
-        return _from_parts(tensors, json.loads(metadata["facts"]))
+        facts = json.loads(metadata.get("facts", "{}"))
+        found = facts.get("format", metadata.get("format"))  # beside the facts in older banks
+        if found != _FORMAT:
+            raise ValueError(f"its format is {found!r}, expected {_FORMAT!r}")
+        return _from_parts(tensors, facts)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise MirageError(
             f"the pose bank cannot be read: {str(error)[:200]}",
