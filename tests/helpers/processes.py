@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -132,7 +132,11 @@ class Command:
 
     def tell(self, number: signal.Signals) -> None:
         """Signal the whole group, as Ctrl-C in a terminal does."""
-        os.killpg(self.pid, number)
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:  # just forked, and no group of its own yet; or it has just ended
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def wait(self) -> subprocess.CompletedProcess[str]:
         """Wait for its end; what it said."""
