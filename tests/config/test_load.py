@@ -16,7 +16,14 @@ from omegaconf import OmegaConf
 
 from mirage import experiments
 from mirage.config import Config
-from mirage.config.load import _composed, config_text, list_experiments, load_config, save_config
+from mirage.config.load import (
+    _composed,
+    config_text,
+    list_experiments,
+    load_config,
+    open_experiments,
+    save_config,
+)
 from mirage.config.overrides import known_keys
 from mirage.core.errors import MirageError
 from mirage.core.files import SAVED
@@ -199,6 +206,11 @@ def test_a_configuration_that_is_damaged_is_told(text: str, tmp_path: Path) -> N
     with pytest.raises(MirageError, match="damaged") as caught:
         load_config([f"run={tmp_path}"])
     assert str(tmp_path / SAVED) in caught.value.where
+
+
+def test_an_experiment_that_is_no_yaml_is_told_with_its_line() -> None:
+    with pytest.raises(MirageError, match=r"no YAML: .*line 2"), open_experiments(Config):
+        yaml.safe_load("poses: [\n")
 
 
 def test_the_saved_file_is_whole_and_plain_yaml() -> None:

@@ -16,12 +16,16 @@ from mirage.config import TrainConfig
 from mirage.core.errors import MirageError
 from mirage.datamodules.pairs import BackTranslated, PairedImages
 from mirage.datamodules.posed import PosedImages
+from mirage.generation.pretrained import shipped
+from mirage.generation.view_reader import ViewReader
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.lit import PoseDiffusion
 from mirage.model.paired import PairedDiffusion
+from mirage.poses.bank_file import load_bank
+from mirage.sampler.export import BANK, load_pipeline
 from mirage.training.checkpoints import BEST, LAST
 from mirage.training.fitting import METRICS, make_trainer
-from mirage.training.trainer import checkpoint_to_export
+from mirage.training.trainer import _pose_reader, checkpoint_to_export
 
 MakeDenoiser = Callable[..., PoseDenoiser]
 MakeData = Callable[[int], PosedImages]
@@ -124,3 +128,18 @@ def test_callbacks_that_no_checkpoint_holds_apart_are_refused(tmp_path: Path) ->
         make_trainer(train, tmp_path, twins)
     others: list[Callback] = [Norms(), Norms(), twins[0]]
     assert make_trainer(train, tmp_path, others, logger=False).callbacks[:3] == others
+
+
+def test_views_are_read_in_their_frame_as_they_are_when_they_are_turned() -> None:
+    """What a model frames is smaller than the bank's photos show it, and is looked at closer."""
+    weights = shipped()["cars_photos"]
+    framing, bank = load_pipeline(weights).framing, load_bank(weights / BANK)
+    assert framing.target is not None
+    views = np.full((2, 128, 128, 3), 200, np.uint8)
+    views[:, 50:90, 20:110] = (180, 30, 30)
+    views[1, 50:70, 20:60] = (30, 30, 30)
+    read = _pose_reader(weights / BANK, framing)(views)
+    reader = ViewReader.open(bank, framing)
+    assert read is not None
+    np.testing.assert_array_equal(read.azimuth, reader.read(views).azimuth)
+    assert not np.array_equal(read.azimuth, bank.assign(reader.backbone(views)).azimuth)

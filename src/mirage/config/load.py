@@ -277,7 +277,7 @@ def open_experiments(schema: type[Config]) -> Iterator[Hydra]:
     A program that imports this package may be one of Hydra's: its own is there again afterwards.
 
     Raises:
-        MirageError: in place of what Hydra and OmegaConf complain of inside the block.
+        MirageError: in place of what Hydra, OmegaConf and YAML complain of inside the block.
     """
     their_hydra, their_schemas = GlobalHydra.instance().hydra, dict(ConfigStore.instance().repo)
     GlobalHydra.instance().clear()
@@ -297,6 +297,12 @@ def open_experiments(schema: type[Config]) -> Iterator[Hydra]:
         ) from error
     except OmegaConfBaseException as error:
         raise explain(error) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise MirageError(
+            "a file that was named is no YAML: " + " ".join(str(error).split()),
+            where="experiments/",
+            todo="mend it at the line named",
+        ) from error
     finally:
         GlobalHydra.instance().hydra = their_hydra
         ConfigStore.instance().repo = their_schemas
