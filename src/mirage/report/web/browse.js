@@ -70,15 +70,21 @@ for (const browser of document.querySelectorAll(".part-browser")) {
 
 for (const listing of document.querySelectorAll(".listing")) {
   const button = listing.querySelector(".copy");
+  let asked;
+  const tell = (outcome) => {
+    button.textContent = outcome;
+    clearTimeout(asked);
+    asked = setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  };
   button.addEventListener("click", async () => {
     const text = listing.querySelector("pre");
     getSelection().selectAllChildren(text); // where the clipboard is closed, one keystroke is left
+    tell("Selected"); // a browser may keep its answer about the clipboard to itself for good
     try {
       await navigator.clipboard.writeText(text.textContent);
-      button.textContent = "Copied";
+      tell("Copied");
     } catch {
-      button.textContent = document.execCommand("copy") ? "Copied" : "Selected";
+      if (document.execCommand("copy")) tell("Copied");
     }
-    setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
 }
