@@ -37,12 +37,14 @@ def test_what_is_blurred_looks_less_alike_than_what_is_moved_a_little(
     moved = picture.roll(1, -1)
     blurred = F.avg_pool2d(F.pad(picture, (1, 1, 1, 1), mode="replicate"), 3, 1)
     assert F.mse_loss(blurred, picture) < F.mse_loss(moved, picture)
-    away = [perceptual_error(other, picture, features).item() for other in (blurred, moved)]
+    away = [
+        perceptual_error(features(other), features(picture)).item() for other in (blurred, moved)
+    ]
     assert away[0] > away[1] > 0
 
 
 def test_gradients_reach_the_pixels_and_never_the_network(features: PerceptualFeatures) -> None:
     decoded = torch.zeros(1, 3, 32, 32, requires_grad=True)
-    perceptual_error(decoded, torch.rand(1, 3, 32, 32), features).sum().backward()
+    perceptual_error(features(decoded), features(torch.rand(1, 3, 32, 32))).sum().backward()
     assert decoded.grad is not None and decoded.grad.abs().max() > 0
     assert not any(p.requires_grad for p in features._network.parameters())

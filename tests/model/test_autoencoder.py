@@ -84,13 +84,10 @@ def test_the_loss_of_a_picture_is_its_own() -> None:
 
 
 def test_the_perceptual_error_is_the_mean_over_maps_of_each_picture_alone() -> None:
-    def features(x: torch.Tensor) -> list[torch.Tensor]:
-        return [x[:, :1], x[:, 1:, ::2]]
-
-    decoded = torch.zeros(2, 3, 4, 4)
-    pictures = torch.stack([torch.zeros(3, 4, 4), torch.ones(3, 4, 4)])
+    decoded = [torch.zeros(2, 1, 4, 4), torch.zeros(2, 2, 4, 2)]
+    wanted = [torch.tensor([0.0, 1.0])[:, None, None, None].expand_as(maps) for maps in decoded]
     # One channel that differs by 1, and two of them: (1 + 2) / 2.
-    assert perceptual_error(decoded, pictures, features).tolist() == [0.0, 1.5]
+    assert perceptual_error(decoded, wanted).tolist() == [0.0, 1.5]
 
 
 def test_what_begins_from_another_learns_to_decode_alone() -> None:
@@ -102,11 +99,30 @@ def test_what_begins_from_another_learns_to_decode_alone() -> None:
     batch = torch.randint(0, 256, (4, 16, 16, 3), dtype=torch.uint8)
     optimizer = module.configure_optimizers()["optimizer"]
     optimizer.param_groups[0]["lr"] = 1e-2
-    module.loss(batch).backward()
+    module.losses(batch)["loss"].backward()
     optimizer.step()
     after = autoencoder.state_dict()
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"decoder"}
+
+
+def test_a_discriminator_is_trained_beside_what_it_judges_and_not_written() -> None:
+    def features(pictures: torch.Tensor) -> list[torch.Tensor]:
+        return [pictures, torch.nn.functional.avg_pool2d(pictures, 4)]
+
+    torch.manual_seed(0)
+    module = AutoencoderTraining(build_autoencoder(TINY), replace(TINY, adversarial=0.1), features)
+    assert module.discriminator is not None
+    batch = torch.randint(0, 256, (4, 16, 16, 3), dtype=torch.uint8)
+    losses = module.losses(batch)
+    assert list(losses) == ["loss", "discriminator_loss"]
+    losses["discriminator_loss"].backward()
+    assert all(p.grad is not None for p in module.discriminator.parameters())
+    decoder = module.autoencoder.decoder.parameters()
+    assert any(p.grad is not None and p.grad.abs().max() > 0 for p in decoder)
+    trained = module.configure_optimizers()["optimizer"].param_groups[0]["params"]
+    assert {id(p) for p in trained} == {id(p) for p in module.parameters()}
+    assert AutoencoderTraining(build_autoencoder(TINY), TINY, features).discriminator is None
 
 
 def test_some_steps_bring_pictures_back_better() -> None:

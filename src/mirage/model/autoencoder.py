@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from mirage.config import AutoencoderConfig
 from mirage.model.codec import PIXELS, encode
+from mirage.model.discriminator import Discriminator, hinge_loss
 from mirage.model.draws import StepDraws
 from mirage.model.lit import warmup_cosine
 
@@ -71,15 +72,12 @@ def reconstruction_loss(decoded: Tensor, pictures: Tensor, edges: float) -> Tens
     return pixels.mean(dim=(1, 2, 3)) + edges * gradient_error(decoded, pictures)
 
 
-def perceptual_error(decoded: Tensor, pictures: Tensor, features: Features) -> Tensor:
-    """[B] squared distance of unit features in [0, 4], mean over places and over maps.
+def perceptual_error(decoded: Sequence[Tensor], pictures: Sequence[Tensor]) -> Tensor:
+    """[B] squared distance in [0, 4] of feature maps [B, C, h, w], mean over places and over maps.
 
-    LPIPS (Zhang et al. 2018, arXiv 1801.03924, equation 1) without its learned weights. Gradients
-    pass to `decoded` alone.
+    LPIPS (Zhang et al. 2018, arXiv 1801.03924, equation 1) without its learned weights.
     """
-    with torch.no_grad():
-        wanted = features(pictures)
-    pairs = zip(features(decoded), wanted, strict=True)
+    pairs = zip(decoded, pictures, strict=True)
     return torch.stack([(a - b).square().sum(dim=1).mean(dim=(1, 2)) for a, b in pairs]).mean(dim=0)
 
 
@@ -97,7 +95,8 @@ class AutoencoderTraining(lightning.LightningModule):
     from (seed, step) and the place of a row in the batch of all processes.
 
     Args:
-        features: what pictures look like, by which they are compared, too, if that has a weight.
+        features: what pictures look like, by which they are compared, too, and decoded ones are
+            told from photos, as far as these have a weight.
     """
 
     def __init__(
@@ -106,14 +105,21 @@ class AutoencoderTraining(lightning.LightningModule):
         super().__init__()
         self.autoencoder: Any = autoencoder.train()
         self.config, self.features = config, features
+        self.discriminator: Discriminator | None = None
+        if features is not None and config.adversarial:
+            side = config.crop
+            self.discriminator = Discriminator(
+                [features_.shape[1] for features_ in features(torch.zeros(1, 3, side, side))]
+            )
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        loss = self.loss(batch)
-        self.log("train/loss", loss, logger=False)  # mirage.callbacks.history tells the loggers
-        return loss
+        losses = self.losses(batch)
+        for name, loss in losses.items():  # mirage.callbacks.history tells the loggers
+            self.log(f"train/{name}", loss, logger=False)
+        return torch.stack([*losses.values()]).sum()
 
-    def loss(self, batch: Tensor) -> Tensor:
-        """The mean of a step's losses."""
+    def losses(self, batch: Tensor) -> dict[str, Tensor]:
+        """A step's losses, means over the batch, whose sum is trained on."""
         config, rows = self.config, len(batch)
         pictures = PIXELS.load(batch)
         latents = self._encode(pictures)
@@ -123,7 +129,13 @@ class AutoencoderTraining(lightning.LightningModule):
         deviation = latents.detach().std(dim=(0, 2, 3), correction=0, keepdim=True)
         noisy = latents + config.noise * deviation * draws.normal(*latents.shape[1:])
         decoded = self.autoencoder.decode(noisy).sample.float()
-        return self._losses(decoded, pictures).mean() + _SMALL * latents.square().mean()
+        maps, wanted = self._features(decoded, pictures)
+        errors = self._errors(decoded, pictures, maps, wanted)
+        losses = {"loss": errors.mean() + _SMALL * latents.square().mean()}
+        if self.discriminator is not None:
+            weight = config.adversarial
+            losses["discriminator_loss"] = hinge_loss(self.discriminator, maps, wanted, weight)
+        return losses
 
     def _encode(self, pictures: Tensor) -> Tensor:
         if self.config.start is not None:
@@ -131,12 +143,22 @@ class AutoencoderTraining(lightning.LightningModule):
         latents: Tensor = self.autoencoder.encode(pictures).latent.float()
         return latents
 
-    def _losses(self, decoded: Tensor, pictures: Tensor) -> Tensor:
-        losses = reconstruction_loss(decoded, pictures, self.config.edges)
+    def _features(
+        self, decoded: Tensor, pictures: Tensor
+    ) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """The feature maps of both; gradients pass to `decoded` alone."""
         if self.features is None:
-            return losses
-        error = perceptual_error(decoded, pictures, self.features)
-        return losses + self.config.perceptual * error
+            return [], []
+        with torch.no_grad():
+            wanted = self.features(pictures)
+        return self.features(decoded), wanted
+
+    def _errors(
+        self, decoded: Tensor, pictures: Tensor, maps: Sequence[Tensor], wanted: Sequence[Tensor]
+    ) -> Tensor:
+        """[B] of each picture, beside the photo that it should be."""
+        errors = reconstruction_loss(decoded, pictures, self.config.edges)
+        return errors + self.config.perceptual * perceptual_error(maps, wanted) if maps else errors
 
     def on_validation_epoch_start(self) -> None:
         self._held_out = torch.zeros(2, device=self.device)
@@ -144,7 +166,7 @@ class AutoencoderTraining(lightning.LightningModule):
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         pictures = PIXELS.load(batch)
         decoded = self.autoencoder.decode(self._encode(pictures)).sample.float()
-        losses = self._losses(decoded, pictures)
+        losses = self._errors(decoded, pictures, *self._features(decoded, pictures))
         self._held_out += torch.stack([losses.sum(), losses.new_tensor(len(losses))])
 
     def on_validation_epoch_end(self) -> None:
@@ -155,7 +177,7 @@ class AutoencoderTraining(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         config = self.config
         optimizer = torch.optim.AdamW(
-            [p for p in self.autoencoder.parameters() if p.requires_grad],
+            [p for p in self.parameters() if p.requires_grad],
             config.learning_rate,
             betas=(0.9, 0.99),
             weight_decay=config.weight_decay,
@@ -178,4 +200,4 @@ def loss_of_noise(training: AutoencoderTraining, rows: int) -> Tensor:
     """A loss of as many pictures as a batch of training has, to be timed."""
     side, generator = training.config.crop, torch.Generator().manual_seed(0)
     noise = torch.randint(256, (rows, side, side, 3), dtype=torch.uint8, generator=generator)
-    return training.loss(noise)
+    return torch.stack([*training.losses(noise).values()]).sum()

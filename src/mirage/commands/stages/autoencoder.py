@@ -94,7 +94,7 @@ def run(request: Request) -> str:
 def _fit(config: Config, folder: RunFolder, sources: Sequence[RunFolder]) -> Path:
     settings, where, ranks = config.autoencoder, folder[STAGE], find_ranks()
     lightning.seed_everything(settings.seed, verbose=False)
-    features = PerceptualFeatures() if settings.perceptual else None
+    features = PerceptualFeatures() if settings.perceptual or settings.adversarial else None
     training = AutoencoderTraining(_begin(settings), settings, features)
     rows = share_of_batch(settings.batch_size, ranks.world, "autoencoder.batch_size")
     sets = gather_photos(settings, sources)

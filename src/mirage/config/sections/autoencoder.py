@@ -35,6 +35,9 @@ class AutoencoderConfig:
     noise: float = 0.05  # added to latents in training, in their own standard deviations
     edges: float = 0.5  # weight of the error of the picture's gradients
     perceptual: float = 1.0  # weight of the error in features of a pretrained network; 0: none
+    # Weight of a discriminator's judgement, by the same features: pictures get sharper, and farther
+    # from the photo in PSNR; 0: none.
+    adversarial: float = 0.0
     ema_decay: float = 0.999  # of the averaged weights, which are what is written
     precision: str = "auto"  # auto | fp32 | bf16; auto takes what is faster, and says which
     checkpoint_minutes: float = 2.0  # from one saved checkpoint to the next; 0: after every step
@@ -100,6 +103,7 @@ class AutoencoderConfig:
             "noise",
             "edges",
             "perceptual",
+            "adversarial",
             "weight_decay",
             "warmup_steps",
             "checkpoint_minutes",
