@@ -44,6 +44,7 @@ TINY_AUTOENCODER = [
         "warmup_steps=1",
         "validate_every=5",
         "checkpoint_minutes=0",
+        "adversarial=0.1",
     )
 ]
 
