@@ -14,7 +14,7 @@ from torch import Tensor
 COLUMNS = ("step", "train_loss", "val_loss", "learning_rate")
 
 _BEGUN = "losses_since_the_last_row"  # in a checkpoint
-_LOSSES = ("train/loss", "train/pair_loss")  # as the module logs them
+_LOSSES = ("train/loss", "train/pair_loss", "train/discriminator_loss")  # as the module logs them
 
 
 class MetricsFile(Callback):

@@ -50,7 +50,7 @@ def test_panels_show_names_that_are_logged_as_what_they_are() -> None:
             if panel["viewType"] == "Run History Line Plot":
                 assert panel["config"]["xAxis"] == STEP
     left_out = {item.name for item in LOGGED if item not in found}
-    assert left_out == {STEP, "epoch", "train/pair_loss"}
+    assert left_out == {STEP, "epoch", "train/pair_loss", "train/discriminator_loss"}
 
 
 def test_it_is_saved_in_the_project_that_is_named(

@@ -75,6 +75,13 @@ LOGGED = (
         "the denoising error on pairs of a photo and a view of it, in the second part",
         "min,last",
     ),
+    Logged(
+        "train/discriminator_loss",
+        (AUTOENCODER,),
+        "number",
+        "how badly photos are told from decoded ones; 2: not at all",
+        "last",
+    ),
     Logged("train/learning_rate", (AUTOENCODER, TRAIN), "number", "of the optimizer", "last"),
     Logged(
         "train/images_per_second",
