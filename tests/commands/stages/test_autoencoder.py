@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from mirage.commands.running import run_command
 from mirage.commands.stages import autoencoder as stage
 from mirage.config import ModelConfig
 from mirage.config.load import load_config
+from mirage.core.errors import MirageError
 from mirage.datamodules.crops import CropBatches
-from mirage.runs.folder import read_json
+from mirage.images.image_set import open_images
+from mirage.runs.folder import RunFolder, read_json
+from mirage.training.framed import open_framed
 from mirage.training.latents import identify_autoencoder, open_codec
 
 
@@ -139,6 +143,25 @@ def test_begun_from_another_it_keeps_the_latents_and_is_another(run: Path, tmp_p
     encoder = {name for name in before if name.startswith("encoder.")}
     assert same == encoder and len(before) > len(encoder)
     assert str(run) not in (copy / "autoencoder" / "model" / "config.json").read_text()
+
+
+def test_framed_it_learns_the_photos_as_a_model_of_the_run_sees_them(
+    posed: Path, tmp_path: Path
+) -> None:
+    copy = _copy(posed, tmp_path / "copy")
+    config = load_config([f"run={copy}", *TINY_AUTOENCODER, "autoencoder.framed=true"])
+    # As if its renders were photos, which frames are for.
+    config = replace(config, images=replace(config.images, source="folder", frame="height"))
+    with pytest.raises(MirageError, match="mirage poses"):
+        stage.gather_photos(config, [RunFolder(copy)])
+    shutil.copytree(posed / "poses", copy / "poses")
+    (learned,) = stage.gather_photos(config, [RunFolder(copy)])
+    images, framing = open_framed(config, RunFolder(copy))
+    assert framing.target is not None
+    (rows, framed), *_ = images.batches(learned.train, config.autoencoder.size, 512)
+    assert np.array_equal(learned.pixels[rows], framed)
+    (_, whole), *_ = open_images(copy / "images").batches(rows, config.autoencoder.size, 512)
+    assert not np.array_equal(whole, framed)
 
 
 def test_one_to_begin_from_that_is_not_there_is_told(

@@ -51,6 +51,7 @@ from mirage.tracking.provenance import record_of
 from mirage.tracking.record import record_autoencoder
 from mirage.training.data import keep_pixels, share_of_batch
 from mirage.training.fitting import averaged_weights, fit, resumable_trainer, set_aside_other
+from mirage.training.framed import framed_key, open_framed
 from mirage.training.latents import identity_of
 from mirage.training.precision import settle_precision
 
@@ -70,7 +71,7 @@ def run(request: Request) -> str:
     config, folder = request.config, request.folder
     settings, ranks, where = config.autoencoder, join_ranks(), folder[STAGE]
     sources = [folder, *(RunFolder(Path(other)) for other in settings.others)]
-    photos = [source.key("images") for source in sources]
+    photos = [_photos_key(config, folder), *(other.key("images") for other in sources[1:])]
     kept = {k: v for k, v in asdict(settings).items() if k not in (*_MAY_CHANGE, "others")}
     if settings.start is not None:
         kept["start"] = identity_of(settings.start)
@@ -97,7 +98,7 @@ def _fit(config: Config, folder: RunFolder, sources: Sequence[RunFolder]) -> Pat
     features = PerceptualFeatures() if settings.perceptual or settings.adversarial else None
     training = AutoencoderTraining(_begin(settings), settings, features)
     rows = share_of_batch(settings.batch_size, ranks.world, "autoencoder.batch_size")
-    sets = gather_photos(settings, sources)
+    sets = gather_photos(config, sources)
     data = CroppedPhotos(sets, settings.crop, settings.zoom, rows, settings.steps, settings.seed)
     precision = settle_precision(settings, training, rows, where, ranks, loss_of_noise)
     settings = replace(settings, precision=precision)
@@ -121,11 +122,12 @@ def _begin(settings: AutoencoderConfig) -> nn.Module:
     return autoencoder
 
 
-def gather_photos(settings: AutoencoderConfig, sources: Sequence[RunFolder]) -> list[PhotoSet]:
+def gather_photos(config: Config, sources: Sequence[RunFolder]) -> list[PhotoSet]:
     """The photos of each run at `autoencoder.size`; fills their caches where they are not full.
 
     A crop is of the first run's with the probability `autoencoder.own`, else of any other photo.
     """
+    settings = config.autoencoder
     ids = [
         [open_images(source["images"]).ids(part) for part in (TRAIN, HELDOUT)] for source in sources
     ]
@@ -134,15 +136,33 @@ def gather_photos(settings: AutoencoderConfig, sources: Sequence[RunFolder]) -> 
     own = settings.own if others else 1.0
     shares = [own, *((1 - own) * counts[1:] / max(others, 1))]
     return [
-        PhotoSet(_pixels(source, settings.size), train, held_out, float(share))
-        for source, (train, held_out), share in zip(sources, ids, shares, strict=True)
+        PhotoSet(pixels, train, held_out, float(share))
+        for pixels, (train, held_out), share in zip(
+            _pixels(config, sources), ids, shares, strict=True
+        )
     ]
 
 
-def _pixels(source: RunFolder, size: int) -> ByteArray:
-    """[N, size, size, 3] a run's photos, whole, a memory map."""
-    images = source["images"]
-    return keep_pixels(open_images(images), size, images, source.key("images"))
+def _photos_key(config: Config, folder: RunFolder) -> str:
+    """A hash of the run's photos as they are learned."""
+    return framed_key(config, folder) if config.autoencoder.framed else folder.key("images")
+
+
+def _pixels(config: Config, sources: Sequence[RunFolder]) -> list[ByteArray]:
+    """[N, size, size, 3] the photos of each run, memory maps: whole, or the first run's framed.
+
+    Raises:
+        MirageError: they are to be framed, and no poses tell what the object is.
+    """
+    folder, size = sources[0], config.autoencoder.size
+    maps = [
+        keep_pixels(open_images(source["images"]), size, source["images"], source.key("images"))
+        for source in sources[config.autoencoder.framed :]
+    ]
+    if config.autoencoder.framed:
+        images, _ = open_framed(config, folder)
+        maps.insert(0, keep_pixels(images, size, folder["images"], _photos_key(config, folder)))
+    return maps
 
 
 def _export(settings: AutoencoderConfig, checkpoint: Path, target: Path) -> None:
@@ -161,7 +181,7 @@ def _measure_once(
     path, ranks = folder[STAGE] / FIGURES, join_ranks()
     is_measured = path.exists() and read_json(path)["key"] == key
     if not ranks.gather(is_measured)[0]:
-        pixels = [_pixels(source, config.autoencoder.size) for source in sources]
+        pixels = _pixels(config, sources)
         if ranks.is_first:
             figures = {"key": key, **_measure(config, folder, sources, pixels)}
             record_autoencoder(config, folder, figures["rows"][0], folder[STAGE] / PICTURE)

@@ -23,6 +23,8 @@ class AutoencoderConfig:
     size: int = 128  # side that photos are brought to, to train and to measure, pixels
     others: list[Place] = field(default_factory=list)  # folders of runs whose photos it learns, too
     own: float = 0.75  # share of the crops that are of the run's own photos, where there are others
+    # Whether the run's photos are framed as its model sees them, which needs its poses.
+    framed: bool = False
     crop: int = 64  # side of the pictures that it is trained on, pixels
     zoom: float = 1.5  # a crop shows between 1 and so many times its side of a photo
     steps: int = 6000  # optimizer steps
