@@ -231,9 +231,13 @@ def downscale(autoencoder: Any, resolution: int, where: str) -> int:
 
 
 def shipped_autoencoders() -> dict[str, Path]:
-    """Name → folder of the autoencoders that come with the package."""
+    """Name → folder of the autoencoders that come with the package.
+
+    Those that shipped weights bring along are named as the weights.
+    """
     root = Path(mirage.pretrained.__file__).parent
-    return {path.parent.name: path.parent for path in sorted(root.glob("*/config.json"))}
+    files = sorted([*root.glob("*/config.json"), *root.glob("*/autoencoder/config.json")])
+    return {file.relative_to(root).parts[0]: file.parent for file in files}
 
 
 def load_autoencoder(name: str, where: str) -> nn.Module:

@@ -20,7 +20,7 @@ class ModelConfig:
     head_dim: int = 32  # channels of an attention head
     azimuth_frequencies: int = 4  # Fourier features of the azimuth: sin and cos of 1..n times it
     # A diffusers autoencoder: a folder, as `mirage autoencoder` makes, the name of one that ships
-    # with mirage, or of one on the hub; null: pixels.
+    # with mirage, by itself or in weights, or of one on the hub; null: pixels.
     autoencoder: Place | None = None
     patch: int = 1  # pixels or latents a side that are channels of one: 2 is about 4 times as fast
     sigma_data: float = 0.5  # EDM: standard deviation of the images in [-1, 1]
