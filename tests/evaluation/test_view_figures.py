@@ -19,6 +19,7 @@ from mirage.evaluation import view_figures
 from mirage.evaluation.kept_cases import KeptCase
 from mirage.evaluation.view_cases import Case
 from mirage.evaluation.view_figures import COPY, NEAREST, NUM_KEPT, RunPhotos, measure_views
+from mirage.evaluation.view_summary import Row, by_quarter
 from mirage.generation.references import Reference
 from mirage.generation.view_generator import ViewGenerator
 from mirage.model.denoiser import PoseDenoiser
@@ -110,6 +111,28 @@ def test_views_are_read_by_two(figures: dict[str, Any]) -> None:
         assert row["second_error"] == pytest.approx(10.0) and row["second_within"] == 1.0
         assert row["within"] <= 1.0 and row["breathing"] >= 0.0
     assert by_mode(figures)["copy the reference"]["breathing"] == pytest.approx(0.0)
+
+
+def test_views_are_read_by_where_they_were_asked_for(figures: dict[str, Any]) -> None:
+    """One view a quarter here, so that over all quarters shares are those of the row."""
+    for mode in ("soft", "hard"):
+        quarters = [quarter for quarter in figures["quarters"] if quarter["mode"] == mode]
+        assert [quarter["about"] for quarter in quarters] == [0.0, 90.0, 180.0, 270.0]
+        for name in ("within", "second_within", "target_pose_accuracy"):
+            mean = np.mean([quarter[name] for quarter in quarters])
+            assert mean == pytest.approx(by_mode(figures)[mode][name])
+
+
+def test_a_quarter_ends_halfway_to_the_next() -> None:
+    azimuths = np.array([350.0, 44.0, 46.0, 134.0, 181.0])
+    away = np.array([[1.0, 3.0, 10.0, 20.0, 90.0], [5.0, 7.0, 30.0, 40.0, 70.0]])
+    near = (away <= 15.0).astype(float)
+    row = Row({"azimuth_error": away, "within": near}, np.zeros((2, 5, 1)), [])
+    assert by_quarter(row, azimuths) == [
+        {"about": 0.0, "azimuth_error": 4.0, "within": 1.0},
+        {"about": 90.0, "azimuth_error": 25.0, "within": 0.25},
+        {"about": 180.0, "azimuth_error": 80.0, "within": 0.0},
+    ]
 
 
 def test_every_figure_has_an_interval_round_it(figures: dict[str, Any]) -> None:

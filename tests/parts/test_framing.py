@@ -10,6 +10,7 @@ from mirage.parts.framing import (
     find_frames,
     object_frame,
     target_frame,
+    through,
     usual_frame,
     within,
 )
@@ -88,3 +89,13 @@ def test_objects_that_are_elsewhere_or_of_another_size_differ() -> None:
     assert differ(Frame(0.2, 0.6, 0.2, 0.1), usual) and not differ(usual, usual)
     assert differ(Frame(0.5, 0.7, 0.8, 0.4), usual)
     assert usual_frame([usual, usual, Frame(0.1, 0.1, 0.1, 0.1)]) == usual
+
+
+def test_what_a_window_shows_is_found_in_the_photo() -> None:
+    """An object that a window was laid round, found where the window was to have it."""
+    where, wanted = Frame(0.3, 0.6, 0.2, 0.1), Frame(0.5, 0.4, 0.5, 0.5)
+    window = where.window(wanted)
+    assert window[2] == pytest.approx(0.4)
+    seen = Frame(0.5, 0.4, 0.5, 0.25)  # the window's side is 0.4 of the photo's
+    back = through(seen, window)
+    assert [back.x, back.y, back.width, back.height] == pytest.approx([0.3, 0.6, 0.2, 0.1])

@@ -23,7 +23,7 @@ from mirage.evaluation.nearest_photos import NearestPhotos
 from mirage.evaluation.second_reader import SecondReader, fit_reader
 from mirage.evaluation.view_cases import Case
 from mirage.evaluation.view_sets import halves_apart, heldout_features, set_figures
-from mirage.evaluation.view_summary import Row, difference, summarise
+from mirage.evaluation.view_summary import Row, by_quarter, difference, summarise
 from mirage.generation.cost import Cost, measure_cost
 from mirage.generation.references import Reference
 from mirage.generation.sampling import TOGETHER, sample
@@ -63,7 +63,8 @@ def measure_views(
         keep: where the first few objects are kept as they were turned in every row.
 
     Keys: views, a list of rows, each with mode, figures by name, and intervals by the same names;
-    differences, likewise, with `of` and `minus`; view_set, what the rows were measured on.
+    quarters, of each mode, how views are read by where they were asked for (`by_quarter`);
+    differences, as views, with `of` and `minus`; view_set, what the rows were measured on.
     """
     asked = nearest_pose(generator.bank.ring, azimuths)
     nearest = NearestPhotos.gather(
@@ -80,6 +81,11 @@ def measure_views(
     sets = {name: set_figures(row.pooled, heldout) for name, row in found.items()}
     return {
         "views": [{"mode": name} | summarise(row, sets[name], seed) for name, row in found.items()],
+        "quarters": [
+            {"mode": name} | quarter
+            for name in rows
+            for quarter in by_quarter(found[name], azimuths)
+        ],
         "differences": [
             {"of": of, "minus": minus}
             | difference(found[of], found[minus], sets[of], sets[minus], seed)

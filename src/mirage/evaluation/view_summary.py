@@ -12,7 +12,7 @@ from mirage.core.contracts import FloatArray
 from mirage.evaluation.view_sets import SetFigure
 from mirage.generation.cost import Cost
 from mirage.metrics.intervals import Interval, Statistic, bootstrap, jackknife
-from mirage.metrics.registry import METRICS
+from mirage.metrics.registry import ASKED, METRICS, READ
 
 Figures = dict[str, tuple[FloatArray, Statistic]]  # name → values [O, …] and what is made of them
 
@@ -43,6 +43,30 @@ def summarise(row: Row, sets: dict[str, SetFigure], seed: int) -> dict[str, Any]
         facts["forwards"] = max(cost.forwards for cost in row.costs)
         facts["peak_memory_mib"] = max(cost.peak_mib for cost in row.costs)
     return _with_intervals(figures, sets, seed) | facts
+
+
+def by_quarter(row: Row, azimuths: FloatArray) -> list[dict[str, float]]:
+    """How views are read, by the quarter of the ring that they were asked for in.
+
+    Quarters are about 0°, where a mirror image is its own mirror image, 90°, 180° and 270°.
+
+    Args:
+        azimuths: [V] degrees that were asked for.
+    """
+    quarter = ((np.asarray(azimuths) + 45.0) // 90.0).astype(int) % 4
+    of_views = {
+        metric.name: row.figures[metric.name]
+        for metric in (*ASKED, *READ)
+        if metric.name in row.figures and row.figures[metric.name].shape[1] == len(azimuths)
+    }
+    return [
+        {"about": 90.0 * each}
+        | {
+            name: float(_statistic(name)(values[:, quarter == each]))
+            for name, values in of_views.items()
+        }
+        for each in sorted(set(quarter.tolist()))
+    ]
 
 
 def difference(

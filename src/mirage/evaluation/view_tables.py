@@ -33,6 +33,10 @@ _REFERENCE_NOTE = (
     "Cosine of pooled backbone features to the photo and to the next view, and distance of colours "
     "to the photo: copying wins all three, so read them beside the pose."
 )
+_QUARTERS_NOTE = (
+    "By quarters of the ring. About 0° and 180° are the two ends that look like their own mirror "
+    "image: of a car, front and rear."
+)
 _COST_NOTE = (
     "Forwards: passes of a picture through the network, for all views of an object. Peak: of the "
     "GPU, or of the whole process on a CPU, with up to eight objects turned at once."
@@ -55,6 +59,8 @@ def view_tables(figures: dict[str, Any]) -> list[Table]:
     rows = [((row["mode"],), row) for row in figures.get("views", [])]
     pairs = [((f"{row['of']} − {row['minus']}",), row) for row in figures.get("differences", [])]
 
+    quarters = [((row["mode"], f"{row['about']:.0f}°"), row) for row in figures.get("quarters", [])]
+
     def table(title: str, metrics: Sequence[Metric], note: str) -> list[Table]:
         # What needs no model costs nothing.
         shown = [row for row in rows if metrics is not COST or COST[0].name in row[1]]
@@ -62,6 +68,13 @@ def view_tables(figures: dict[str, Any]) -> list[Table]:
 
     return [
         *table("Views as they are read", READ, _read_note(measured)),
+        *metric_table(
+            "Views by the azimuth asked for",
+            (*ASKED, *READ),
+            quarters,
+            _QUARTERS_NOTE,
+            named=("", "about"),
+        ),
         *table("Views against the truth", TRUTH, _TRUTH_NOTE),
         *table("Views against the photo", REFERENCE, _REFERENCE_NOTE),
         *table("Views as a set", sets, _sets_note(measured)),

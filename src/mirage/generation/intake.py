@@ -13,7 +13,7 @@ from mirage.generation.place import place
 from mirage.generation.view_generator import ViewGenerator
 from mirage.images.decoding.squares import to_frame, to_square
 from mirage.parts.backdrop import plain_background
-from mirage.parts.framing import find_frames, within
+from mirage.parts.framing import WHOLE, find_frames, within
 from mirage.parts.silhouette import find_silhouettes
 
 
@@ -93,10 +93,10 @@ class Intake:
         usual = self.generator.framing.usual
         if usual is None:
             return None
-        whole: Window = (0.0, 0.0, 1.0)  # padded, however the run's photos became squares
 
         def find_mask(window: Window | None) -> FloatArray:
-            return self.generator.read_photo(self._square(photo, window or whole))[1]
+            # Padded, however the run's photos became squares.
+            return self.generator.read_photo(self._square(photo, window or WHOLE))[1]
 
         return place(max(photo.size), usual, find_mask)
 

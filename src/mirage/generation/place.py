@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mirage.core.contracts import FloatArray, Frame, Window
-from mirage.parts.framing import differ, object_frame, within
+from mirage.parts.framing import WHOLE, differ, object_frame, within
 
 _ROUNDS = 3  # a small object is only coarsely seen before the photo is cut
 _LEAST_PIXELS = 32  # a side of what is cut out; below it there is too little to see
-_WHOLE: Window = (0.0, 0.0, 1.0)
 
 
 def place(
@@ -27,7 +26,7 @@ def place(
         frame = object_frame(find_mask(taken))
         if frame is None or not differ(frame, usual):
             break
-        closer = within(frame.window(usual), _WHOLE if taken is None else taken)
+        closer = within(frame.window(usual), WHOLE if taken is None else taken)
         if closer[2] * longest < _LEAST_PIXELS:
             break
         taken = closer

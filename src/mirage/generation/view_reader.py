@@ -12,7 +12,7 @@ from mirage.core.contracts import ByteArray, Frame, Framing, PoseLabels
 from mirage.distributed.device import device
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.images.decoding.squares import to_square
-from mirage.parts.framing import find_frames
+from mirage.parts.framing import WHOLE, find_frames, through
 from mirage.poses.bank import PoseBank
 
 
@@ -40,15 +40,23 @@ class ViewReader:
     def look_at(self, views: ByteArray, features: Tensor) -> tuple[PoseLabels, list[Frame | None]]:
         """The poses of views of which the backbone's features are known, and their objects.
 
-        What a model frames is smaller than the bank's photos show it, and is looked at closer.
+        What a model frames is smaller than the bank's photos show it, and is looked at closer; the
+        frames are of that look too, as the first one's patches are a third of such an object.
         """
-        frames = find_frames(self.bank.masks(features).cpu().numpy(), views)
+        frames = self._find_frames(views, features)
         usual = self.framing.usual
         if self.framing.target is not None and usual is not None:
-            side, whole = self.backbone.size, (0.0, 0.0, 1.0)
-            closer = [
-                to_square(Image.fromarray(v), side, "pad", frame.window(usual) if frame else whole)
-                for v, frame in zip(views, frames, strict=True)
-            ]
-            features = self.backbone(np.stack(closer))
+            windows = [frame.window(usual) if frame else WHOLE for frame in frames]
+            closer = np.stack(
+                [
+                    to_square(Image.fromarray(view), self.backbone.size, "pad", window)
+                    for view, window in zip(views, windows, strict=True)
+                ]
+            )
+            features = self.backbone(closer)
+            found = self._find_frames(closer, features)
+            frames = [f and through(f, window) for f, window in zip(found, windows, strict=True)]
         return self.bank.assign(features), frames
+
+    def _find_frames(self, pictures: ByteArray, features: Tensor) -> list[Frame | None]:
+        return find_frames(self.bank.masks(features).cpu().numpy(), pictures)

@@ -9,6 +9,7 @@ import numpy as np
 from mirage.core.contracts import ByteArray, FloatArray, Frame, Window
 from mirage.parts.silhouette import find_silhouettes
 
+WHOLE: Window = (0.0, 0.0, 1.0)  # of a picture
 _STRAY = 0.03  # share of a mask that may lie beyond either end of its object's box
 _ALIKE, _OFF_CENTRE = 1.25, 0.15  # ratio of sizes, and shift by a share of the size, let pass
 _BROAD = 0.76  # of a picture's side, as masks see it: they miss the ends, a ninth each
@@ -93,6 +94,13 @@ def within(inner: Window, outer: Window) -> Window:
     """A window of what is seen through another, as a window of the photo."""
     left, top, side = outer
     return left + inner[0] * side, top + inner[1] * side, inner[2] * side
+
+
+def through(frame: Frame, window: Window) -> Frame:
+    """Where an object is in the photo that was found in what a window shows of it."""
+    left, top, side = window
+    x, y = left + frame.x * side, top + frame.y * side
+    return Frame(x, y, frame.width * side, frame.height * side)
 
 
 def _ends(profile: FloatArray) -> tuple[float, float]:

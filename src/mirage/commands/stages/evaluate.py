@@ -40,7 +40,7 @@ from mirage.runs.request import Request
 from mirage.sampler.targets import pose_azimuths
 from mirage.tracking.record import record_evaluation
 
-_VERSION = 4  # raised when what is measured changes, so that a run is measured anew
+_VERSION = 5  # raised when what is measured changes, so that a run is measured anew
 
 
 def run(request: Request) -> str:
