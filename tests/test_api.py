@@ -19,6 +19,9 @@ from mirage import Mirage, MirageError
 from mirage.config.load import load_config, save_config
 from mirage.core.contracts import PoseRing
 from mirage.generation import checks as refuse
+from mirage.images.turntable.objects import sample_objects
+from mirage.images.turntable.pictures import render
+from mirage.metrics.views import psnr
 from mirage.poses.bank import PoseBank
 
 TURN = ["views.count=4", "views.seed=3", "reference_pose=1"]
@@ -144,6 +147,22 @@ def test_shipped_weights_are_loaded_by_name(photos: list[Path]) -> None:
     views = cars.orbit(photos[0], count=2, sampler={"steps": 2}, mode="start", reference_pose=0)
     assert [image.size for image in views.images] == [(128, 128)] * 2
     assert len(cars.poses(photos)) == 3
+
+
+@pytest.mark.parametrize("category", ["cars", "chairs"])
+def test_shipped_weights_turn_what_they_learned(category: str) -> None:
+    """Of objects that nothing has seen, views are nearer to the truth than the picture is."""
+    weights, gained = Mirage.load(f"turntable_{category}"), []
+    for spec in sample_objects(category, 3, 5, "evaluate"):
+        picture = render(spec, 35.0, 128)
+        views = weights.orbit(Image.fromarray(picture), count=4, sampler={"steps": 12}).frames[1:]
+        # Which way round the ring grows is not known of poses that were found.
+        turns = [
+            [render(spec, 35.0 + way * turn, 128) for turn in (90, 180, 270)] for way in (1, -1)
+        ]
+        copied = np.broadcast_to(picture, views.shape)
+        gained.append([(psnr(views, true) - psnr(copied, true)).mean() for true in np.array(turns)])
+    assert max(np.mean(gained, axis=0)) > 2.0  # dB; 3.8 and 3.4 were measured
 
 
 def test_bad_photos_and_settings_are_refused_in_words(
