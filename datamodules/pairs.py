@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from mirage.core.contracts import IntArray
 from mirage.datamodules.batches import Batches, StepBatches
-from mirage.datamodules.labelled import Batch, LabelledImages
+from mirage.datamodules.labelled import LabelledImages
 from mirage.datamodules.posed import PosedImages
 from mirage.datamodules.store import Fetched, Store, open_store
 
@@ -26,14 +25,11 @@ class BackTranslated:
         views: the M views, labelled with what was asked for.
         ids: [M] the photo that each was made of.
         rows: which of the views are learned from.
-        noise: what the model would make each view of, as pictures [h, w, C] with the same labels;
-            None: it is not known.
     """
 
     views: LabelledImages
     ids: IntArray
     rows: IntArray
-    noise: LabelledImages | None = None
 
 
 @dataclass(frozen=True)
@@ -44,20 +40,20 @@ class PairedBatches(Batches):
 
     Attributes:
         alone: the photos by themselves.
-        pair: photo and view, row by row of one object, and the view's noise where it is known.
+        photo, view: row by row of one object.
     """
 
     alone: Batches
-    pair: Mapping[str, Batches]
+    photo: Batches
+    view: Batches
 
-    def fetch(self, step: int) -> tuple[Fetched, dict[str, Fetched]]:
-        return self.alone.fetch(step), {name: of.fetch(step) for name, of in self.pair.items()}
+    def fetch(self, step: int) -> dict[str, Fetched]:
+        return {name: getattr(self, name).fetch(step) for name in ("alone", "photo", "view")}
 
-    def finish(self, fetched: tuple[Fetched, dict[str, Fetched]]) -> dict[str, Any]:
-        """Keys of `Batch`, and pair: photo, view and noise, each a `Batch`."""
-        alone, pair = fetched
-        found: Batch = self.alone.finish(alone)
-        return found | {"pair": {name: self.pair[name].finish(part) for name, part in pair.items()}}
+    def finish(self, fetched: dict[str, Fetched]) -> dict[str, Any]:
+        """Keys of `Batch`, and pair: photo and view, each a `Batch`."""
+        found = {name: getattr(self, name).finish(part) for name, part in fetched.items()}
+        return found.pop("alone") | {"pair": found}
 
 
 class PairedImages(PosedImages):
@@ -70,14 +66,9 @@ class PairedImages(PosedImages):
         self.batch_size = max(1, self.batch_size // 2)
 
     @cached_property
-    def pair_stores(self) -> dict[str, Store]:
-        """The views, and their noise."""
-        parts = {"view": self.turned.views, "noise": self.turned.noise}
-        return {
-            name: open_store(images, self.device, self.gpu_memory)
-            for name, images in parts.items()
-            if images is not None
-        }
+    def view_store(self) -> Store:
+        """The views."""
+        return open_store(self.turned.views, self.device, self.gpu_memory)
 
     def batches(self) -> PairedBatches:
         """As `PosedImages`, with pairs."""
@@ -92,9 +83,8 @@ class PairedImages(PosedImages):
             drawn, column = draw_views(run, places)
             return ids[drawn], column
 
-        photos = StepBatches(self.images, self.store, self.ring, self.share, draw_photos)
-        made = {
-            name: StepBatches(views, store, self.ring, self.share, draw_views)
-            for name, store in self.pair_stores.items()
-        }
-        return PairedBatches(super().batches(), {"photo": photos, **made})
+        return PairedBatches(
+            super().batches(),
+            StepBatches(self.images, self.store, self.ring, self.share, draw_photos),
+            StepBatches(views, self.view_store, self.ring, self.share, draw_views),
+        )

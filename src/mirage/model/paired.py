@@ -6,16 +6,12 @@ object to teach it with; but the model can turn a photo, badly, and then be aske
 itself, which is real, beside its own view of it: what back-translation is to translation without
 parallel text (Sennrich et al. 2016, arXiv 1511.06709). Errors of the view then stand on the side
 that is attended to, never on the side that is learned.
-
-When views are sampled, they start from the noise that the photo inverts to. So in some of the pairs
-both sides have the noise that the view inverts to, and the model learns what of it is the object's.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from mirage.core.contracts import PoseCondition
@@ -23,7 +19,6 @@ from mirage.model.draws import StepDraws
 from mirage.model.lit import PoseDiffusion
 from mirage.model.loss import denoising_loss, noise_levels
 
-_OWN_NOISE = 0.5  # of the pairs, where the views' noise is known
 _P_MEAN = -0.6  # of ln σ: what is shared is decided at high noise, where a photo alone says little
 
 
@@ -31,8 +26,7 @@ class PairedDiffusion(PoseDiffusion):
     """Trains a PoseDenoiser on photos by themselves and, as much, on pairs.
 
     A batch has, beside the keys that PoseDiffusion asks for, pair: photo and view, dicts of such
-    keys, row by row of one object; and noise, whose image [B, h, w, C] is what the view inverts to,
-    where that is known.
+    keys, row by row of one object.
     """
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
@@ -49,10 +43,6 @@ class PairedDiffusion(PoseDiffusion):
         sigma = noise_levels(draws.normal(), _P_MEAN, self.config.p_std)
         images, views = (self.denoiser.codec.load(side["image"]) for side in (photo, view))
         noise, view_noise = (draws.normal(*images.shape[1:]) for _ in range(2))
-        if "noise" in pair:
-            own = pair["noise"]["image"].permute(0, 3, 1, 2).to(noise)
-            alike = (draws.uniform() < _OWN_NOISE)[:, None, None, None]
-            noise, view_noise = (torch.where(alike, own, n) for n in (noise, view_noise))
         with self.tape.record():
             noisy = views + sigma[:, None, None, None] * view_noise
             self.denoiser(noisy, sigma, PoseCondition(view["pose"], view["azimuth"]))

@@ -38,7 +38,7 @@ from mirage.model.inference import ready
 from mirage.model.paired import PairedDiffusion
 from mirage.runs.folder import RunFolder, hash_of
 from mirage.sampler.precision import faster_precision
-from mirage.sampler.single_views import invert_pictures, sample_single_views
+from mirage.sampler.single_views import sample_single_views
 from mirage.sampler.targets import nearest_pose
 from mirage.training.data import TrainingData
 from mirage.training.fitting import set_aside_other
@@ -65,12 +65,7 @@ def refine(config: Config, folder: RunFolder, trained: Path, trained_key: str) -
     """
     where, settings = folder["refine"], config.refine
     key = hash_of(
-        "refine",
-        trained_key,
-        settings.photos,
-        settings.learning_rate,
-        settings.pose_guidance,
-        settings.own_noise,
+        "refine", trained_key, settings.photos, settings.learning_rate, settings.pose_guidance
     )
     set_aside_other(where, key, join_ranks())
     lightning.seed_everything(config.train.seed, verbose=False)
@@ -128,44 +123,13 @@ def back_translate(
     flipped = data.bank.flipped(labels) if config.data.mirror else None
     shown = open_cache(path)
     rows = _well_turned(data, shown, azimuth)
-    made = LabelledImages(shown, labels, flipped)
-    if data.mirrored is not None:
-        kept, mirrored = (
-            keep_all(data.codec, pictures, path.with_stem(f"{path.stem}-{name}"), key)
-            for pictures, name in ((shown, "kept"), (shown[:, :, ::-1], "mirrored"))
-        )
-        made = LabelledImages(kept, labels, flipped, mirrored)
-    noise = _noise_of(made, denoiser, views, path, key) if config.refine.own_noise else None
-    return BackTranslated(made, ids, rows, noise)
-
-
-def _noise_of(
-    made: LabelledImages, denoiser: PoseDenoiser, views: ViewsConfig, path: Path, key: str
-) -> LabelledImages:
-    """What the model would make its views, and their mirror images, of."""
-
-    def inverted(pictures: KeptArray, labels: PoseLabels, name: str) -> KeptArray:
-        def batches(rows: IntArray) -> Iterator[tuple[IntArray, KeptArray]]:
-            parts = np.array_split(rows, -(-len(rows) // _BATCH))
-            for part in show_progress(parts, f"invert {name}", len(parts)):
-                poses = _condition(labels.pose[part], labels.azimuth[part])
-                noise = invert_pictures(denoiser, pictures[part], poses, views)
-                yield part, noise.permute(0, 2, 3, 1).half().cpu().numpy()
-
-        file = path.with_stem(f"{path.stem}-noise-{name}")
-        channels, height, width = denoiser.shape
-        shape = (len(pictures), height, width, channels)
-        build_cache(file, shape, key, batches, "float16", join_ranks())
-        return open_cache(file)
-
-    upright = inverted(made.pixels, made.labels, "views")
-    if made.flipped is None:
-        return LabelledImages(upright, made.labels)
-    # What a mirror image inverts to is not the mirror image of the noise: the network is not
-    # symmetric.
-    turned = made.pixels[:, :, ::-1] if made.mirrored is None else made.mirrored
-    mirrored = inverted(turned, made.flipped, "mirrored")
-    return LabelledImages(upright, made.labels, made.flipped, mirrored)
+    if data.mirrored is None:
+        return BackTranslated(LabelledImages(shown, labels, flipped), ids, rows)
+    kept, mirrored = (
+        keep_all(data.codec, views, path.with_stem(f"{path.stem}-{name}"), key)
+        for views, name in ((shown, "kept"), (shown[:, :, ::-1], "mirrored"))
+    )
+    return BackTranslated(LabelledImages(kept, labels, flipped, mirrored), ids, rows)
 
 
 def _well_turned(data: TrainingData, shown: ByteArray, azimuth: FloatArray) -> IntArray:

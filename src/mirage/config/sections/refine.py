@@ -15,7 +15,6 @@ class RefineConfig:
     photos: int = 4096  # training photos that are turned, once each if there are so many
     learning_rate: float = 3e-4  # peak
     pose_guidance: float = 1.0  # w with which they are turned, see views.guidance.pose
-    own_noise: bool = True  # half of the pairs with the view's own noise, as sampling has it
 
     def __post_init__(self) -> None:
         require(self.steps >= 0, "refine.steps", f"{self.steps} is negative")
