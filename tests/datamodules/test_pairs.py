@@ -31,9 +31,9 @@ def numbered(values: np.ndarray) -> np.ndarray:
     return np.repeat(np.concatenate([pixels, pixels + 100], axis=2), 3, axis=3)
 
 
-def paired(
+def batches(
     ring: PoseRing, mirror: bool, rank: int = 0, world_size: int = 1, rows: Any = range(TURNED)
-) -> PairedImages:
+) -> PairedBatches:
     photos, views = label(np.arange(NUM) % 4), label((IDS + 1) % 4)
 
     def flip(labels: PoseLabels) -> PoseLabels | None:
@@ -55,11 +55,7 @@ def paired(
         world_size=world_size,
         strategy=SimpleNamespace(root_device=torch.device("cpu")),
     )
-    return data
-
-
-def batches(ring: PoseRing, mirror: bool, *told: Any, **rows: Any) -> PairedBatches:
-    return paired(ring, mirror, *told, **rows).batches()
+    return data.batches()
 
 
 def batch_of(batches: PairedBatches, step: int) -> dict[str, Any]:
@@ -83,22 +79,6 @@ def test_both_of_a_pair_show_one_object_the_same_way_round(ring: PoseRing, mirro
 def test_views_that_are_read_elsewhere_are_not_learned_from(ring: PoseRing) -> None:
     pair = batch_of(batches(ring, False, rows=[1, 4]), 0)["pair"]
     assert set(pair["view"]["image"][:, 0, 0, 0].tolist()) == {IDS[1], IDS[4]} == {0, 1}
-
-
-def test_the_noise_is_that_of_the_view_shown(ring: PoseRing) -> None:
-    """Which is known of its mirror image by itself: nothing is turned round."""
-    data = paired(ring, mirror=True)
-    views = data.turned.views
-    upright, mirrored = (
-        np.broadcast_to(IDS.astype(np.float16)[:, None, None, None] + more, (TURNED, 2, 2, 4))
-        for more in (0, 1000)
-    )
-    noise = LabelledImages(upright, views.labels, views.flipped, mirrored)
-    data.turned = replace(data.turned, noise=noise)
-    pair = batch_of(data.batches(), 1)["pair"]
-    left, right = (pair["view"]["image"][:, 0, side, 0].long() for side in (0, 1))
-    shown = torch.minimum(left, right) + 1000 * (left > right)
-    assert torch.equal(pair["noise"]["image"][:, 0, 0, 0].long(), shown)
 
 
 def test_ranks_share_out_the_pairs_of_one_process(ring: PoseRing) -> None:

@@ -58,7 +58,6 @@ NOT_MADE = {
     "poses/stability.png",
     "train/last.ckpt.damaged",
     "refine/turned.npy",
-    "refine/turned-<part>.npy",
     "refine/turned.json",
     "refine/turned.done",
     "refine/turned.lock",

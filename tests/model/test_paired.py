@@ -60,29 +60,3 @@ def test_the_network_is_left_with_its_own_attention(module: PairedDiffusion) -> 
     loss(module, posed(1), posed(2))
     after = [m.processor for m in module.denoiser.unet.modules() if hasattr(m, "processor")]
     assert processors == after
-
-
-def test_some_pairs_have_the_noise_of_their_view(
-    make_denoiser: Callable[..., PoseDenoiser], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Both sides of those, and row by row; the others have noise of their own."""
-    module = PairedDiffusion(make_denoiser(), TrainConfig(null_probability=0.0))
-    module.log = lambda *_, **__: None  # type: ignore[method-assign]
-    inputs: list[Tensor] = []
-    forward = module.denoiser.forward
-
-    def seen(x: Tensor, sigma: Tensor, condition: Any) -> Tensor:
-        inputs.append(x / sigma[:, None, None, None] - own)
-        return forward(x, sigma, condition)
-
-    monkeypatch.setattr(module.denoiser, "forward", seen)
-    black = {name: value.repeat(8, *[1] * (value.ndim - 1)) for name, value in posed(1).items()}
-    black["image"] = torch.full_like(black["image"], 127)  # about 0
-    own = torch.randn(32, 3, 16, 16, generator=torch.Generator().manual_seed(9))
-    noise = black | {"image": own.permute(0, 2, 3, 1).half()}
-    module.training_step(black | {"pair": {"photo": black, "view": black}}, 0)
-    module.training_step(black | {"pair": {"photo": black, "view": black, "noise": noise}}, 0)
-    *without, view, photo = [x.abs().amax(dim=(1, 2, 3)) < 0.5 for x in inputs]
-    assert len(without) == 4 and not any(rows.any() for rows in without)
-    assert 8 <= int(photo.sum()) <= 24
-    assert torch.equal(photo, view)

@@ -6,16 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
 from views_settings import views_config
 
 from mirage.core.contracts import PoseCondition, PosedPhoto, PoseRing
 from mirage.model.codec import PIXELS
 from mirage.model.denoiser import PoseDenoiser
 from mirage.sampler.orbit import sample_orbit
-from mirage.sampler.schedule import sigmas_of
-from mirage.sampler.single_views import invert_pictures, sample_single_views
-from mirage.sampler.solve import solve_heun
+from mirage.sampler.single_views import sample_single_views
 from mirage.sampler.targets import between_poses
 
 CONFIG = views_config(steps=4, mode="soft", pose_guidance=1.5)
@@ -37,21 +34,3 @@ def test_each_view_is_that_of_an_orbit(
         assert orbit.pose[0] == asked[i]
         assert np.abs(orbit.frames[0].astype(int) - view).max() <= 1
     assert np.abs(views[0].astype(int) - views[1]).mean() > 3
-
-
-def test_pictures_come_from_the_noise_that_they_invert_to(
-    make_denoiser: Callable[..., PoseDenoiser],
-) -> None:
-    denoiser = make_denoiser()
-    pictures = np.random.default_rng(2).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
-    poses = PoseCondition(torch.tensor([0, 1, 3]), torch.tensor([10.0, 95.0, 260.0]))
-    config = views_config(steps=24)
-    noise = invert_pictures(denoiser, pictures, poses, config)
-    assert noise.shape == (3, 3, 16, 16)
-
-    def denoise(x: Tensor, sigma: float) -> Tensor:
-        return denoiser(x, x.new_full((3,), sigma), poses)
-
-    with torch.no_grad():
-        again = PIXELS.show(solve_heun(denoise, noise, sigmas_of(config.sampler))).numpy()
-    assert np.abs(again.astype(int) - pictures).mean() < 2
