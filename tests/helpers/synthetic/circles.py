@@ -20,6 +20,20 @@ def folded(azimuth: FloatArray, cue: float = 0.25) -> tuple[FloatArray, FloatArr
     return points + noise[0], points * ODD + noise[1]
 
 
+def detailed(azimuth: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """[n, 12] descriptors as `folded`, and details that change fast, alike in front and rear."""
+    rng = np.random.default_rng(5)
+    a = np.deg2rad(azimuth)
+    waves = [wave(multiple * a) for multiple in (12, 14, 16) for wave in (np.cos, np.sin)]
+    details = 0.2 * np.stack(waves, axis=1)
+    noise = rng.normal(size=(2, len(a), 6)) * 0.01
+    points, mirrored = folded(azimuth)
+    return (
+        np.concatenate([points, details + noise[0]], axis=1),
+        np.concatenate([mirrored, details * [1, -1, 1, -1, 1, -1] + noise[1]], axis=1),
+    )
+
+
 def whole(azimuth: FloatArray) -> tuple[FloatArray, FloatArray]:
     """[n, 6] descriptors on a circle that winds once, and their mirror images."""
     rng = np.random.default_rng(4)

@@ -24,6 +24,21 @@ def test_discoveries_agree_on_a_circle() -> None:
     assert np.median(circle.reader.confidence(points)) > 0.9  # all members lie on one ring
 
 
+def test_searches_that_end_on_a_fold_come_to_the_circle(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = azimuths(400)
+    points, mirrored = folded(true)
+
+    def find(descriptors: FloatArray, *_: object) -> FloatArray:
+        return np.rad2deg(np.arctan2(descriptors[:, 1], descriptors[:, 0])) % 360.0
+
+    monkeypatch.setattr(discovery, "find_azimuths", find)
+    circle = discover_circle(points, mirrored, seed=0, num_discoveries=2)
+    assert circle is not None and len(circle.reader.members) == 2
+    read = circle.reader.azimuths(points)
+    error = align_rings(read, true).error(read, true)
+    assert np.median(error) < 6.0 and (error > 90.0).mean() < 0.02
+
+
 def test_an_arc_is_told_from_a_circle() -> None:
     points, mirrored = whole(azimuths(200, 20.0, 140.0))
     arc = discover_circle(points, mirrored, seed=0, num_discoveries=1)
@@ -62,6 +77,7 @@ def test_searches_that_put_photos_elsewhere_leave_a_low_score(
 
     monkeypatch.setattr(discovery, "find_azimuths", find)
     monkeypatch.setattr(discovery, "_AGAIN", 0)
+    monkeypatch.setattr(discovery, "undo_fold", lambda _, found, __: found)  # either is right
     circle = discover_circle(points, mirrored, seed=0, num_discoveries=2)
     assert circle is not None
     assert circle.closure.score > 0.9 and circle.score < 0.75  # which is reported
@@ -82,6 +98,7 @@ def test_searches_that_fail_are_followed_by_more_until_one_confirms_the_best(
         return 2 * angle % 360.0 if seed in (1, 2) else angle  # these wind about twice
 
     monkeypatch.setattr(discovery, "find_azimuths", find)
+    monkeypatch.setattr(discovery, "undo_fold", lambda _, found, __: found)
     circle = discover_circle(points, mirrored, seed=0, num_discoveries=3)
     assert seeds == [0, 1, 2, 3]
     assert circle is not None and len(circle.reader.members) == 2 and circle.agreement > 0.95

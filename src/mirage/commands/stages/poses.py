@@ -48,7 +48,7 @@ from mirage.runs.request import Request
 log = logging.getLogger(__name__)
 
 WORK = "work"
-_VERSION = 7  # of what is found by the same settings in the same photos: raised when it changes
+_VERSION = 8  # of what is found by the same settings in the same photos: raised when it changes
 _GROUPED = 256  # photos by which it is told whether all are of one kind
 _FEWEST = 12  # photos: fewer have no neighbours to tell an order by
 

@@ -12,6 +12,7 @@ from mirage.core.contracts import FloatArray
 from mirage.core.progress import show_progress
 from mirage.poses.circle.azimuth import find_azimuths, read_all
 from mirage.poses.circle.closure import Closure, measure_closure
+from mirage.poses.circle.fold import undo_fold
 from mirage.poses.circle.likeness import SAME_CURVE, agreement
 from mirage.poses.circle.reader import CircleReader, CurveReader, fit_reader
 from mirage.poses.circle.recombination import recombine
@@ -112,7 +113,7 @@ def _discover(photos: Photos, seed: int, index: int) -> _Found:
     rows = np.sort(random.permutation(num)[: max(int(_SHARE * num), 1)])
     evened = _EVENED[index % len(_EVENED)]
     azimuth = find_azimuths(descriptors[rows], mirrored[rows], seed + index, evened)
-    rated = photos.anneal(read_all(descriptors, mirrored, rows, azimuth))
+    rated = undo_fold(photos, photos.anneal(read_all(descriptors, mirrored, rows, azimuth)), seed)
     # Not of the curve through all photos, as what reads together should err apart; unless that one
     # went elsewhere, for it is by that one that they are taken to read together.
     if agreement(azimuth, rated.curve.azimuth[rows]) < SAME_CURVE:

@@ -27,8 +27,7 @@ from mirage.poses.circle.curve import (
 _FOLDS = 5
 DIMS = 120  # coordinates of either part, at most
 _PHOTOS_A_DIM = 5  # at least
-_HARMONICS = 10
-_WIDTH = 5.0  # degrees about its azimuth that a photo counts for
+HARMONICS, WIDTH = 10, 5.0  # of a curve by which photos are rated
 
 
 class HeldOutPhotos:
@@ -50,12 +49,17 @@ class HeldOutPhotos:
         """Nats a photo that the curve explains better than a cloud without one."""
         return float((self.log_density(azimuth) - self.log_density(azimuth, 0)).mean())
 
-    def log_density(self, azimuth: FloatArray, harmonics: int = _HARMONICS) -> FloatArray:
+    def log_density(
+        self, azimuth: FloatArray, harmonics: int = HARMONICS, width: float = WIDTH
+    ) -> FloatArray:
         """[n] nats of each photo, but for a constant, if the others are at [n] degrees.
 
         Its own azimuth does not count: it may be anywhere on the curve, as photos are.
+
+        Args:
+            width: degrees about its azimuth that a photo counts for.
         """
-        share = shares_about(azimuth, STATION, _WIDTH)
+        share = shares_about(azimuth, STATION, width)
         count, scores = share.sum(axis=0), np.empty_like(share)
         for rows in self._folds:
             scores[rows] = np.log(density_of(count - share[rows].sum(axis=0)))
