@@ -25,9 +25,9 @@ def detailed(azimuth: FloatArray) -> tuple[FloatArray, FloatArray]:
     rng = np.random.default_rng(5)
     a = np.deg2rad(azimuth)
     waves = [wave(multiple * a) for multiple in (12, 14, 16) for wave in (np.cos, np.sin)]
-    details = 0.2 * np.stack(waves, axis=1)
+    details = 0.3 * np.stack(waves, axis=1)
     noise = rng.normal(size=(2, len(a), 6)) * 0.01
-    points, mirrored = folded(azimuth)
+    points, mirrored = folded(azimuth, 0.4)
     return (
         np.concatenate([points, details + noise[0]], axis=1),
         np.concatenate([mirrored, details * [1, -1, 1, -1, 1, -1] + noise[1]], axis=1),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from synthetic.circles import ODD, azimuths, folded, whole
+from synthetic.circles import ODD, azimuths, detailed, folded, whole
 
 from mirage.core.angles import align_rings, circular_distance, circular_mean
 from mirage.core.contracts import FloatArray
@@ -34,6 +34,26 @@ def test_searches_that_end_on_a_fold_come_to_the_circle(monkeypatch: pytest.Monk
     monkeypatch.setattr(discovery, "find_azimuths", find)
     circle = discover_circle(points, mirrored, seed=0, num_discoveries=2)
     assert circle is not None and len(circle.reader.members) == 2
+    read = circle.reader.azimuths(points)
+    error = align_rings(read, true).error(read, true)
+    assert np.median(error) < 6.0 and (error > 90.0).mean() < 0.02
+
+
+def test_a_fold_that_stays_does_not_outdo_the_circle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the rating of a search it would."""
+    true = azimuths(400, seed=1)
+    points, mirrored = detailed(true)
+    order = {point.tobytes(): azimuth for point, azimuth in zip(points, true, strict=True)}
+
+    def find(descriptors: FloatArray, _: FloatArray, seed: int, __: float) -> FloatArray:
+        azimuth = np.array([order[point.tobytes()] for point in descriptors])
+        return azimuth if seed == 2 else 2 * azimuth % 360.0
+
+    monkeypatch.setattr(discovery, "find_azimuths", find)
+    monkeypatch.setattr(discovery, "undo_fold", lambda _, found, __: found)
+    monkeypatch.setattr(discovery, "_AGAIN", 0)
+    circle = discover_circle(points, mirrored, seed=0, num_discoveries=3)
+    assert circle is not None and len(circle.reader.members) == 1
     read = circle.reader.azimuths(points)
     error = align_rings(read, true).error(read, true)
     assert np.median(error) < 6.0 and (error > 90.0).mean() < 0.02

@@ -12,7 +12,7 @@ from mirage.core.contracts import FloatArray
 from mirage.core.progress import show_progress
 from mirage.poses.circle.azimuth import find_azimuths, read_all
 from mirage.poses.circle.closure import Closure, measure_closure
-from mirage.poses.circle.fold import undo_fold
+from mirage.poses.circle.fold import is_fold, undo_fold
 from mirage.poses.circle.likeness import SAME_CURVE, agreement
 from mirage.poses.circle.reader import CircleReader, CurveReader, fit_reader
 from mirage.poses.circle.recombination import recombine
@@ -77,6 +77,7 @@ def discover_circle(
         _discover(photos, seed, index)
         for index in show_progress(range(num_discoveries), "circle", num_discoveries)
     ]
+    found = _without_folds(photos, found)
     best = recombine(photos, [each.rated for each in found])
     again = range(num_discoveries, num_discoveries + _AGAIN) if num_discoveries > 1 else ()
     for index in again:
@@ -86,6 +87,7 @@ def discover_circle(
             _discover(photos, seed, index)
             for index in show_progress([index], "circle: a search that confirms it", 1)
         ]
+        found = _without_folds(photos, found)
         best = recombine(photos, [best, *(each.rated for each in found)])
     if photos.gain(best.curve.azimuth) < _GAIN:
         return None
@@ -119,6 +121,15 @@ def _discover(photos: Photos, seed: int, index: int) -> _Found:
     if agreement(azimuth, rated.curve.azimuth[rows]) < SAME_CURVE:
         azimuth = rated.curve.azimuth[rows]
     return _Found(fit_reader(descriptors[rows], mirrored[rows], azimuth), rated)
+
+
+def _without_folds(photos: Photos, found: Sequence[_Found]) -> list[_Found]:
+    """Those that are not folds of another, which the rating of a search puts behind them."""
+    return [
+        each
+        for each in found
+        if not any(is_fold(photos, each.rated, other.rated) for other in found)
+    ]
 
 
 def _as_good(best: Rated, found: Sequence[_Found]) -> tuple[list[_Found], list[_Found]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from mirage.core.angles import wrap
 from mirage.poses.circle.azimuth import read_all
-from mirage.poses.circle.closure import Closure, measure_closure
+from mirage.poses.circle.closure import measure_closure
 from mirage.poses.circle.likeness import agreement
 from mirage.poses.circle.reader import fit_reader
 from mirage.poses.circle.search import Photos, Rated
@@ -21,20 +21,21 @@ from mirage.poses.circle.unfold import best_unfolding
 _ALIKE = 0.9  # agreement beyond which one curve is the fold of another
 # Folds of renders of cars were behind by 3.7 to 4.5; true curves ahead, or behind by 0.15 at most.
 _BEHIND = 1.0  # nats a photo that a fold explains worse than what it is a fold of
+_CLOSED = 0.9  # closure that what undoes a fold has at least
 
 
 def undo_fold(photos: Photos, found: Rated, seed: int) -> Rated:
     """The curve, or what it is a fold of."""
     sample = best_unfolding(photos, found.curve.azimuth, seed)
     unfolded = photos.anneal(read_all(photos.descriptors, photos.mirrored, *sample))
-    is_fold = (
-        agreement(found.curve.azimuth, wrap(2 * unfolded.curve.azimuth)) > _ALIKE
-        and photos.fine_rating(unfolded.curve) > photos.fine_rating(found.curve) + _BEHIND
-        and _closure(photos, unfolded).score >= _closure(photos, found).score
-    )
-    return unfolded if is_fold else found
+    return unfolded if is_fold(photos, found, unfolded) else found
 
 
-def _closure(photos: Photos, rated: Rated) -> Closure:
-    reader = fit_reader(photos.descriptors, photos.mirrored, rated.curve.azimuth)
-    return measure_closure(reader, photos.descriptors, photos.mirrored)
+def is_fold(photos: Photos, one: Rated, other: Rated) -> bool:
+    """Whether the one curve goes twice round where the other goes once, and the other is right."""
+    if agreement(one.curve.azimuth, wrap(2 * other.curve.azimuth)) <= _ALIKE:
+        return False
+    if photos.fine_rating(other.curve) <= photos.fine_rating(one.curve) + _BEHIND:
+        return False
+    reader = fit_reader(photos.descriptors, photos.mirrored, other.curve.azimuth)
+    return measure_closure(reader, photos.descriptors, photos.mirrored).score >= _CLOSED
