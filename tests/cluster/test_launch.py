@@ -25,10 +25,11 @@ from mirage.cluster.slurm import complaint
 from mirage.config import Config, LauncherConfig
 from mirage.core.errors import MirageError
 
+STEPS = 200  # longer than the seconds after which a log tells its first line of progress
 LONG = [
-    "train.steps=60",
+    f"train.steps={STEPS}",
     "train.checkpoint_minutes=0",
-    "train.validate_every=60",
+    f"train.validate_every={STEPS}",
     "views.sampler.steps=2",
 ]
 TWO_NODES = ["launcher=slurm", "launcher.nodes=2", "launcher.cpus_per_task=1"]
@@ -144,8 +145,9 @@ def test_two_nodes_train_what_one_process_trains(
     job = (straight / "slurm" / "job.txt").read_text()
     for rank, node in enumerate(("node1", "node2")):
         said = log(straight, job, rank)
-        assert re.search(rf"train: \d+/60, [\d.]+ images/s, .*process {rank} of 2, on {node}", said)
-        assert ("train: 60 steps" in said) == (rank == 0)
+        progress = rf"train: \d+/{STEPS}, [\d.]+ images/s, .*process {rank} of 2, on {node}"
+        assert re.search(progress, said)
+        assert (f"train: {STEPS} steps" in said) == (rank == 0)
     assert len(wandb_ids(straight)) == 1
     assert "kind: local" in (straight / "config.yaml").read_text()  # later commands run here
 
@@ -162,7 +164,7 @@ def test_a_job_that_makes_room_comes_back_and_goes_on(
     subprocess.run([*urgent, "--wrap=sleep 2"], check=True, capture_output=True)
     wait_for(lambda: state(job) == "PENDING")
     at = [step for step, _ in losses(run)][-1]
-    assert at < 60 and not (run / "train" / ".stamp.json").exists()
+    assert at < STEPS and not (run / "train" / ".stamp.json").exists()
     wait_for(lambda: state(job) == "COMPLETED")
     said = log(run, job)
     assert said.count("checkpoint saved, job requeued") == 1
@@ -191,7 +193,7 @@ def test_a_job_that_is_killed_leaves_what_the_same_command_goes_on_from(
     steps = held.steps()
     first, second = (step for before, step in pairwise(steps) if step <= before)
     assert 0 < first <= second <= 25  # from where both processes saved
-    assert steps == [*range(26), *range(first, 26), *range(second, 60)]
+    assert steps == [*range(26), *range(first, 26), *range(second, STEPS)]
     assert_same_curve(straight, run)
 
 
