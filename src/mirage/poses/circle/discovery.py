@@ -88,7 +88,9 @@ def discover_circle(
             for index in show_progress([index], "circle: a search that confirms it", 1)
         ]
         found = _without_folds(photos, found)
-        best = recombine(photos, [best, *(each.rated for each in found)])
+        curves = [each.rated for each in found]
+        before = [] if any(is_fold(photos, best, each) for each in curves) else [best]
+        best = recombine(photos, [*before, *curves])
     if photos.gain(best.curve.azimuth) < _GAIN:
         return None
     main = fit_reader(descriptors, mirrored, pin_ring(best.curve.azimuth))
