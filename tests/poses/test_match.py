@@ -68,3 +68,13 @@ def test_two_banks_that_time_the_circle_otherwise_agree_once_re_timed() -> None:
     chance = np.random.default_rng(3).uniform(0, 360, 2000)
     match = match_banks(labels(np.zeros(2000, int), chance), labels(np.zeros(2000, int), old), 1, 1)
     assert match.retimed > 70.0
+
+
+def test_an_old_bank_that_sees_one_pose_in_all_photos_tells_nothing() -> None:
+    random = np.random.default_rng(4)
+    new, zeros = random.uniform(0, 360, 2000), np.zeros(2000, int)
+    match = match_banks(labels(zeros, new), labels(zeros, random.normal(90, 3, 2000)), 1, 1)
+    assert match.agreement == 1.0
+    assert match.constant == pytest.approx(2.0, abs=0.5)  # 0.67 σ is the median of a normal
+    match = match_banks(labels(zeros, new), labels(zeros, new), 1, 1)
+    assert match.constant == pytest.approx(90.0, abs=5.0)

@@ -14,6 +14,7 @@ from mirage.poses.match import BankMatch, match_banks
 from mirage.sampler.export import BANK
 
 _AGREES_WITHIN = 15.0  # degrees, median difference of the azimuths that two banks give a photo
+_BETTER = 0.5  # of what one azimuth for all photos would leave: else the old bank sees no turn
 
 
 @dataclass(frozen=True)
@@ -26,23 +27,26 @@ class Agreement:
         residual: median difference of azimuths after the one offset and direction, degrees.
         retimed: what is left of it where the two circles are also timed alike. Which views are of
             one pose does not hang on the timing, so this decides.
+        constant: what would be left if all photos were given one azimuth, degrees.
     """
 
     mapping: list[int]
     agreement: float
     residual: float
     retimed: float
+    constant: float
 
     @property
     def holds(self) -> bool:
         """Whether the trained pose vectors can be taken over."""
-        return self.retimed <= _AGREES_WITHIN
+        return self.retimed <= min(_AGREES_WITHIN, _BETTER * self.constant)
 
     def __str__(self) -> str:
         outcome = "taken over" if self.holds else "too little: pose vectors start afresh"
         return (
             f"pretrained poses: {self.agreement:.0%} of photos agree, azimuths within "
-            f"{self.residual:.1f}° (median; {self.retimed:.1f}° if timed alike) → {outcome}"
+            f"{self.residual:.1f}° (median; {self.retimed:.1f}° if timed alike, "
+            f"{self.constant:.1f}° if all were one) → {outcome}"
         )
 
 
@@ -84,6 +88,10 @@ def match_pretrained(
     """Relate poses found now to the pretrained bank's, given what each says of the same photos."""
     match = match_banks(found, pretrained, bank.num_poses, old.num_poses)
     agreement = Agreement(
-        [int(k) for k in match.mapping], match.agreement, match.residual, match.retimed
+        [int(k) for k in match.mapping],
+        match.agreement,
+        match.residual,
+        match.retimed,
+        match.constant,
     )
     return agreement, match

@@ -8,9 +8,10 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from mirage.core.angles import RingAlignment, align_rings, circular_distance, retime, wrap
-from mirage.core.contracts import IntArray, PoseLabels
+from mirage.core.contracts import FloatArray, IntArray, PoseLabels
 
 _BINS = 24  # of the old azimuth, by which the new one is re-timed
+_CANDIDATE = 2.0  # degrees between the azimuths of which one stands for all
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class BankMatch:
         residual: median circular error of that, degrees.
         retimed: of what is left of it after the best monotone re-timing: two banks may agree on
             which photos are neighbours and time the circle otherwise.
+        constant: what is left of it where all photos are given one azimuth, the best. An old bank
+            that sees the same pose in all of them is met by anything; this tells.
     """
 
     mapping: IntArray
@@ -31,6 +34,7 @@ class BankMatch:
     alignment: RingAlignment
     residual: float
     retimed: float
+    constant: float
 
 
 def match_banks(
@@ -59,4 +63,11 @@ def match_banks(
         float(np.median(circular_distance(azimuth, labels_old.azimuth)))
         for azimuth in (carried, timed)
     )
-    return BankMatch(mapping, agreement, alignment, residual, min(residual, retimed))
+    constant = _error_of_one(labels_old.azimuth)
+    return BankMatch(mapping, agreement, alignment, residual, min(residual, retimed), constant)
+
+
+def _error_of_one(azimuth: FloatArray) -> float:
+    """The median circular distance of N azimuths from one, which is chosen to make it least."""
+    candidates = np.arange(0.0, 360.0, _CANDIDATE)
+    return min(float(np.median(circular_distance(azimuth, one))) for one in candidates)
