@@ -15,25 +15,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
+from held_out import HeldOut
 from torch import Tensor
 
 from mirage.config import ViewsConfig
 from mirage.config.changes import changed
-from mirage.config.load import load_config
-from mirage.core.contracts import HELDOUT, ByteArray, FloatArray, IntArray, PoseCondition
+from mirage.core.contracts import ByteArray, PoseCondition
 from mirage.distributed.device import device
-from mirage.features.backbone import Backbone, load_backbone
-from mirage.images.image_set import ImageSet
-from mirage.metrics.sets import DISTANCES
-from mirage.metrics.views import pool
 from mirage.model.cross_frame import taped
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import ready
-from mirage.poses.bank_file import load_bank
-from mirage.poses.labels import read_labels
-from mirage.runs.folder import BANK_FILE, LABELS_FILE, RunFolder
+from mirage.runs.folder import RunFolder
 from mirage.sampler.export import load_pipeline, read_settings
 from mirage.sampler.guidance import guidances, guide
 from mirage.sampler.orbit import make_tape
@@ -41,36 +34,29 @@ from mirage.sampler.schedule import sigmas_of
 from mirage.sampler.shared import SharedDenoiser
 from mirage.sampler.solve import SOLVERS
 from mirage.sampler.targets import between_poses
-from mirage.training.framed import open_framed
 
 _PHOTOS = 128  # that are denoised
 _FROM = (0.1, 0.4, 1.6, 20.0)  # noise levels σ
 _FEWEST = 6  # steps from a low one
-_AT_ONCE = 64
 
 
 @torch.no_grad()
 def main(run: str, model: str | None = None) -> None:
     """Print a row for the autoencoder, and for each noise level."""
-    folder = RunFolder(Path(run))
-    weights = Path(model) if model else folder["model"]
-    images, _ = open_framed(load_config([f"run={run}"]), folder)
-    held_out = np.random.default_rng(0).permutation(images.ids(HELDOUT))
-    some, others = np.sort(held_out[:_PHOTOS]), np.sort(held_out[_PHOTOS:])
+    weights = Path(model) if model else RunFolder(Path(run))["model"]
     pipeline = load_pipeline(weights)
-    denoiser, side = ready(pipeline.denoiser, device()), pipeline.denoiser.resolution
-    photos = _photos(images, some, side)
+    denoiser = ready(pipeline.denoiser, device())
+    held_out = HeldOut.draw(run, _PHOTOS, denoiser.resolution)
+    photos, others = (held_out.photos(ids) for ids in (held_out.some, held_out.others))
     codec, settings = denoiser.codec, changed(read_settings(weights), {"mode": "none"}, "views")
-    own = read_labels(folder["poses"] / LABELS_FILE).azimuth[some].astype(np.float64)
+    own = held_out.labels.azimuth[held_out.some].astype(float)
     poses = between_poses(pipeline.ring, own)
-    backbone = load_backbone(load_bank(folder["poses"] / BANK_FILE).backbone, device())
-    wanted = _pooled(backbone, _photos(images, others, side))
-    print(f"{len(some)} photos from {len(others)} others        FD   KID x 1000")
+    wanted = held_out.pooled(others)
+    print(f"{len(photos)} photos from {len(others)} others        FD   KID x 1000")
 
     def tell(name: str, pictures: ByteArray) -> None:
-        found = _pooled(backbone, pictures)
-        fd, kid = (DISTANCES[name](found, wanted) for name in ("fd", "kid"))
-        print(f"{name:<28}{fd:>9.2f}{1000 * kid:>13.2f}", flush=True)
+        fd, kid = held_out.distances(pictures, wanted)
+        print(f"{name:<28}{fd:>9.2f}{kid:>13.2f}", flush=True)
 
     tell("photos", photos)
     seen = codec.load(codec.keep(torch.from_numpy(photos).to(device())))
@@ -98,16 +84,6 @@ def _denoised(
         guided: Callable[[Tensor, float], Tensor] = guide(shared, poses, guidances(settings))
         views: Tensor = SOLVERS[sampler.solver](guided, seen / sigmas[0] + noise, sigmas)
     return views
-
-
-def _photos(images: ImageSet, ids: IntArray, side: int) -> ByteArray:
-    """[N, side, side, 3] framed as the model sees them."""
-    return np.concatenate([photos for _, photos in images.batches(ids, side, _AT_ONCE)])
-
-
-def _pooled(backbone: Backbone, pictures: ByteArray) -> FloatArray:
-    parts = np.array_split(pictures, -(-len(pictures) // _AT_ONCE))
-    return np.concatenate([pool(backbone(part)) for part in parts])
 
 
 if __name__ == "__main__":
