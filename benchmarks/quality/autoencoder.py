@@ -24,9 +24,9 @@ from mirage.evaluation.reconstruction import (
     draw_reconstructions,
     figures_of,
     plain_codec,
-    reconstruct,
     shrink,
     table_of,
+    through_codec,
 )
 from mirage.images.decoding.squares import to_rgb, to_square
 from mirage.images.image_set import open_images
@@ -80,7 +80,7 @@ def main() -> None:
     ]
     rows, shown = [], []
     for name, photos in sets:
-        again = reconstruct(codec, photos)
+        again = through_codec(codec, photos)
         shown.append((name, photos, again))
         for label, pictures in ((name, again), (f"  {SHRUNK}", shrink(photos, codec))):
             figures = figures_of(photos, pictures, None)

@@ -12,9 +12,9 @@ from mirage.evaluation.reconstruction import (
     draw_reconstructions,
     figures_of,
     plain_codec,
-    reconstruct,
     shrink,
     table_of,
+    through_codec,
 )
 from mirage.metrics.views import psnr
 
@@ -26,7 +26,7 @@ def test_photos_go_through_the_latents_and_back(make) -> None:  # type: ignore[n
     autoencoder = make()
     codec = plain_codec(autoencoder, 32, "here")
     assert codec.factor == 4 and codec.channels == 4
-    again = reconstruct(codec, PHOTOS)
+    again = through_codec(codec, PHOTOS)
     assert again.shape == PHOTOS.shape and again.dtype == np.uint8
     pictures = torch.from_numpy(PHOTOS).permute(0, 3, 1, 2) / 127.5 - 1
     with torch.no_grad():

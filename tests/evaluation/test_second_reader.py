@@ -12,7 +12,7 @@ from synthetic.photos import labels_of
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import HELDOUT, TRAIN, ByteArray, IntArray
 from mirage.evaluation import second_reader
-from mirage.evaluation.second_reader import fit_reader
+from mirage.evaluation.second_reader import fit_second_reader
 
 
 class Spots:
@@ -49,7 +49,7 @@ def test_it_reads_what_it_has_not_seen_and_says_how_well(
     poses = (spots.azimuth / 90).astype(int) % 4
     labels = labels_of(poses, spots.azimuth)
     flipped = labels_of(poses, -spots.azimuth % 360)
-    reader = fit_reader(spots, labels, flipped, seed=0)
+    reader = fit_second_reader(spots, labels, flipped, seed=0)
     assert reader.error < 10
     unseen = spots.ids(HELDOUT)
     ((_, shown),) = spots.batches(unseen, 64, 400)  # of another size
@@ -64,10 +64,10 @@ def test_what_has_no_pose_teaches_nothing_and_the_seed_tells_all(
 ) -> None:
     monkeypatch.setattr(second_reader, "_MOST_STEPS", 3)
     labels = labels_of(np.zeros(400, int), spots.azimuth)
-    first, again, other = (fit_reader(spots, labels, None, seed) for seed in (0, 0, 1))
+    first, again, other = (fit_second_reader(spots, labels, None, seed) for seed in (0, 0, 1))
     ((_, shown),) = spots.batches(np.arange(9), 48, 9)
     assert np.array_equal(first(shown), again(shown)) and not np.array_equal(
         first(shown), other(shown)
     )
     labels.outlier[300:] = True
-    assert np.isnan(fit_reader(spots, labels, None, 0).error)
+    assert np.isnan(fit_second_reader(spots, labels, None, 0).error)

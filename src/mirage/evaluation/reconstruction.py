@@ -39,7 +39,7 @@ def plain_codec(autoencoder: Any, size: int, where: str) -> Latents:
     return Latents(autoencoder, factor, [0.0] * channels, [1.0] * channels, 1.0)
 
 
-def reconstruct(codec: Latents, photos: ByteArray) -> ByteArray:
+def through_codec(codec: Latents, photos: ByteArray) -> ByteArray:
     """[N, H, W, 3] uint8 → the same by way of latents, as they are kept for training."""
     parts = np.array_split(photos, -(-len(photos) // _AT_ONCE))
     shown = []

@@ -52,7 +52,7 @@ class SecondReader:
         return np.asarray((best + shift) * (360.0 / _BINS) % 360.0)
 
 
-def fit_reader(
+def fit_second_reader(
     images: ImageSet, labels: PoseLabels, flipped: PoseLabels | None, seed: int
 ) -> SecondReader:
     """Learn from training photos and their mirror images; takes a minute.

@@ -20,7 +20,7 @@ from mirage.core.progress import counting
 from mirage.distributed.ranks import join_ranks
 from mirage.evaluation.kept_cases import KeptCase
 from mirage.evaluation.nearest_photos import NearestPhotos
-from mirage.evaluation.second_reader import SecondReader, fit_reader
+from mirage.evaluation.second_reader import SecondReader, fit_second_reader
 from mirage.evaluation.view_cases import Case
 from mirage.evaluation.view_sets import halves_apart, heldout_features, set_figures
 from mirage.evaluation.view_summary import Row, by_quarter, difference, summarise
@@ -118,7 +118,7 @@ class RunPhotos:
         if not config.evaluate.second_reader:
             return cls(images, labels)
         flipped = load_bank(folder["poses"] / BANK_FILE).flipped(labels)
-        return cls(images, labels, fit_reader(images, labels, flipped, config.evaluate.seed))
+        return cls(images, labels, fit_second_reader(images, labels, flipped, config.evaluate.seed))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mirage.core.contracts import IntArray
-from mirage.images.likeness import SKETCH_BYTES, first_alike
+from mirage.images.sketches import SKETCH_BYTES, first_alike
 from mirage.images.survey import Survey
 
 Names = npt.NDArray[np.uint64]

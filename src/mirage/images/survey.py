@@ -25,7 +25,7 @@ from mirage.core.progress import counting
 from mirage.distributed.ranks import ALONE, Ranks
 from mirage.distributed.threads import in_order
 from mirage.images.decoding.decode import UndecodableError, decode
-from mirage.images.likeness import sketch
+from mirage.images.sketches import sketch
 from mirage.images.sources.source import Entry, Source
 
 _BLOCK = 4096  # photos

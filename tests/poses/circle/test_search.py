@@ -6,7 +6,7 @@ import numpy as np
 from synthetic.circles import azimuths, whole
 
 from mirage.core.angles import align_rings
-from mirage.poses.circle.search import Photos, best_of, first_curves, split_further
+from mirage.poses.circle.search import Photos, first_curves, highest_rated, split_further
 
 TRUE = azimuths(700)
 PHOTOS = Photos(*whole(TRUE), seed=0)
@@ -14,7 +14,7 @@ PHOTOS = Photos(*whole(TRUE), seed=0)
 
 def test_a_curve_that_confuses_front_and_rear_is_split() -> None:
     confused = PHOTOS.refine(np.where(np.cos(np.deg2rad(TRUE)) > 0, TRUE, (180 - TRUE) % 360))
-    found = best_of(split_further(PHOTOS, [confused], seed=0)).curve.azimuth
+    found = highest_rated(split_further(PHOTOS, [confused], seed=0)).curve.azimuth
     error = align_rings(found, TRUE).error(found, TRUE)
     assert np.median(error) < 6.0 and (error > 90).mean() < 0.01
 
@@ -22,7 +22,7 @@ def test_a_curve_that_confuses_front_and_rear_is_split() -> None:
 def test_the_search_ends_no_worse_than_it_began() -> None:
     found, outline = first_curves(PHOTOS)
     assert outline.shape == TRUE.shape
-    end = best_of(split_further(PHOTOS, found, seed=0))
+    end = highest_rated(split_further(PHOTOS, found, seed=0))
     assert end.rating > max(rated.rating for rated in found) - 0.1
 
 

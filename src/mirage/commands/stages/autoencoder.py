@@ -29,9 +29,9 @@ from mirage.evaluation.reconstruction import (
     draw_reconstructions,
     figures_of,
     plain_codec,
-    reconstruct,
     shrink,
     table_of,
+    through_codec,
 )
 from mirage.features.backbone import Backbone, load_backbone
 from mirage.features.perceptual import PerceptualFeatures
@@ -200,7 +200,7 @@ def _measure(
         held_out = open_images(source["images"]).ids(HELDOUT)
         ids = np.random.default_rng(0).permutation(held_out)[:_MEASURED]
         photos = of_source[ids]
-        again, name = reconstruct(codec, photos), f"held out of {source.root.name}"
+        again, name = through_codec(codec, photos), f"held out of {source.root.name}"
         shown.append((name, photos, again))
         rows.append({"photos": name, "count": len(ids)} | figures_of(photos, again, backbone))
         if source is folder:

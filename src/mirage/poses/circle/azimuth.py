@@ -14,7 +14,7 @@ from mirage.core.angles import circular_mean
 from mirage.core.contracts import FloatArray, IntArray
 from mirage.poses.circle.reader import fit_reader
 from mirage.poses.circle.recombination import recombine
-from mirage.poses.circle.search import EVENED, Photos, best_of, first_curves, split_further
+from mirage.poses.circle.search import EVENED, Photos, first_curves, highest_rated, split_further
 from mirage.poses.circle.unfold import best_unfolding
 
 _SAMPLE = 2000  # photos of the search
@@ -33,7 +33,7 @@ def find_azimuths(
     photos = Photos(descriptors[rows], mirrored[rows], seed, evened)
     found, outline = first_curves(photos)
     # Where a part of the circle was never photographed, the best curve may wind about twice.
-    wound = best_of(found).curve.azimuth
+    wound = highest_rated(found).curve.azimuth
     found = [*found, photos.refine(best_unfolding(photos, wound, seed)[1])]
     everything = Photos(descriptors, mirrored, seed, evened)
     along = read_all(descriptors, mirrored, rows, outline)

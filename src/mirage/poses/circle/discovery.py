@@ -10,10 +10,10 @@ import numpy as np
 from mirage.core.angles import align_rings, circular_mean, wrap
 from mirage.core.contracts import FloatArray
 from mirage.core.progress import show_progress
+from mirage.poses.circle.agreement import SAME_CURVE, agreement
 from mirage.poses.circle.azimuth import find_azimuths, read_all
 from mirage.poses.circle.closure import Closure, measure_closure
 from mirage.poses.circle.fold import is_fold, undo_fold
-from mirage.poses.circle.likeness import SAME_CURVE, agreement
 from mirage.poses.circle.reader import CircleReader, CurveReader, fit_reader
 from mirage.poses.circle.recombination import recombine
 from mirage.poses.circle.search import EVENED, Photos, Rated

@@ -11,9 +11,9 @@ other explains more than the true one. But it jumps from kind to kind, and so do
 from __future__ import annotations
 
 from mirage.core.angles import wrap
+from mirage.poses.circle.agreement import agreement
 from mirage.poses.circle.azimuth import read_all
 from mirage.poses.circle.closure import measure_closure
-from mirage.poses.circle.likeness import agreement
 from mirage.poses.circle.reader import fit_reader
 from mirage.poses.circle.search import Photos, Rated
 from mirage.poses.circle.unfold import best_unfolding

@@ -15,8 +15,8 @@ import numpy as np
 from mirage.core.contracts import FloatArray
 from mirage.distributed.threads import map_in_threads
 from mirage.features import kmeans
-from mirage.poses.circle.likeness import SAME_CURVE, agreement, lay_on, put_elsewhere
-from mirage.poses.circle.search import SAME, Photos, Rated, best_of
+from mirage.poses.circle.agreement import SAME_CURVE, agreement, lay_on, put_elsewhere
+from mirage.poses.circle.search import SAME, Photos, Rated, highest_rated
 
 _PARENTS = 3  # curves that are recombined: the best with each of the others
 _GENERATIONS = 3
@@ -39,11 +39,11 @@ def recombine(photos: Photos, found: Sequence[Rated]) -> Rated:
         ]
         if not starts:
             break
-        child = best_of(map_in_threads(photos.refine, starts))
+        child = highest_rated(map_in_threads(photos.refine, starts))
         pool += [child, photos.anneal(child.curve.azimuth)]
-        if best_of(pool).rating < best.rating + SAME:
+        if highest_rated(pool).rating < best.rating + SAME:
             break
-    return best_of(pool)
+    return highest_rated(pool)
 
 
 def _parents(pool: Sequence[Rated]) -> list[Rated]:

@@ -19,10 +19,10 @@ import numpy as np
 from mirage.core.contracts import FloatArray
 from mirage.distributed.threads import map_in_threads
 from mirage.poses.circle import held_out
+from mirage.poses.circle.agreement import agreement
 from mirage.poses.circle.crowds import crowd_weights
 from mirage.poses.circle.curve import START_WIDTH, Curve, even_and_odd, fit_curve
 from mirage.poses.circle.initialisation import first_guesses
-from mirage.poses.circle.likeness import agreement
 from mirage.poses.circle.splits import splits
 
 EVENED = 0.5  # how far photos that crowd count less where curves compare
@@ -103,7 +103,7 @@ class Photos:
             curve = self.fit(rated.curve.azimuth, DIMS, (3, 5, _HARMONICS), 12, _WARM)
             rated = self.rate(curve)
             idle = 0 if rated.rating > best.rating else idle + 1
-            best = best_of((best, rated))
+            best = highest_rated((best, rated))
             if idle == _IN_VAIN:
                 break
         return best
@@ -152,7 +152,7 @@ def split_further(photos: Photos, found: Sequence[Rated], seed: int) -> list[Rat
     """The curves `found`, and what splitting the best of them, and so on, comes to."""
     random = np.random.default_rng(seed)
     pool, done, idle = list(found), list[Rated](), 0
-    best = best_of(pool).rating
+    best = highest_rated(pool).rating
 
     def is_fresh(rated: Rated) -> bool:
         is_better = all(rated.rating > each.rating + SAME for each in done)
@@ -162,7 +162,7 @@ def split_further(photos: Photos, found: Sequence[Rated], seed: int) -> list[Rat
         fresh = list(filter(is_fresh, pool))
         if not fresh:
             break
-        base = best_of(fresh)
+        base = highest_rated(fresh)
         done.append(base)
         for starts in splits(
             photos.even[:, :DIMS], photos.odd[:, :DIMS], base.curve.azimuth, random
@@ -174,12 +174,12 @@ def split_further(photos: Photos, found: Sequence[Rated], seed: int) -> list[Rat
                 lambda each: photos.rate(photos.fit(each.curve.azimuth, DIMS, (5, _HARMONICS), 12)),
                 kept[:_KEPT],
             )
-        before, best = best, best_of(pool).rating
+        before, best = best, highest_rated(pool).rating
         idle = idle + 1 if best < before + SAME else 0
     return pool
 
 
-def best_of(curves: Sequence[Rated]) -> Rated:
+def highest_rated(curves: Sequence[Rated]) -> Rated:
     """The one with the highest rating."""
     return max(curves, key=lambda rated: rated.rating)
 

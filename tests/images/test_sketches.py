@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from mirage.images.likeness import SKETCH_BYTES, first_alike, sketch
+from mirage.images.sketches import SKETCH_BYTES, first_alike, sketch
 
 
 def photo(seed: int, size: tuple[int, int] = (320, 240)) -> Image.Image:

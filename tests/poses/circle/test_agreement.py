@@ -7,7 +7,7 @@ import pytest
 from synthetic.circles import azimuths
 
 from mirage.core.angles import circular_distance
-from mirage.poses.circle.likeness import agreement, lay_on, put_elsewhere
+from mirage.poses.circle.agreement import agreement, lay_on, put_elsewhere
 
 ONE = azimuths(400)
 
