@@ -70,11 +70,11 @@ for (const browser of document.querySelectorAll(".part-browser")) {
 
 for (const listing of document.querySelectorAll(".listing")) {
   const button = listing.querySelector(".copy");
-  let asked;
+  let resetting;
   const tell = (outcome) => {
     button.textContent = outcome;
-    clearTimeout(asked);
-    asked = setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    clearTimeout(resetting);
+    resetting = setTimeout(() => { button.textContent = "Copy"; }, 2000);
   };
   button.addEventListener("click", async () => {
     const text = listing.querySelector("pre");
