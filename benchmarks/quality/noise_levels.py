@@ -19,6 +19,7 @@ import torch
 from held_out import HeldOut
 from torch import Tensor
 
+from mirage.commands.running import status_of
 from mirage.config import ViewsConfig
 from mirage.config.changes import changed
 from mirage.core.contracts import ByteArray, PoseCondition
@@ -87,4 +88,4 @@ def _denoised(
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(status_of(lambda: main(*sys.argv[1:])))

@@ -20,6 +20,7 @@ import torch
 from held_out import AT_ONCE, HeldOut, in_parts
 from omegaconf import OmegaConf
 
+from mirage.commands.running import status_of
 from mirage.config import ViewsConfig
 from mirage.config.changes import changed
 from mirage.core.angles import circular_distance
@@ -108,4 +109,4 @@ def _turn(
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(status_of(lambda: main(*sys.argv[1:])))
