@@ -82,10 +82,11 @@ def test_what_was_typed_wins_also_where_it_is_the_default(tmp_path: Path) -> Non
     photos = shipped()["cars_photos"]
     assert read_settings(photos).guidance.perturbed.weight > 0.0  # or this shows nothing
     plain = ["pretrained=cars_photos", f"run={tmp_path}", "views.guidance.perturbed.weight=0"]
-    for words in (plain, ["experiment=cars_photos", *plain]):
-        guidance = as_advised(load_config(words), photos).views.guidance
+    for recipe in ([], ["experiment=cars_photos"]):
+        config = load_config([*recipe, *plain])
+        guidance = as_advised(config, photos).views.guidance
         assert guidance.perturbed.weight == 0.0
-    assert guidance.pose.weight == read_settings(photos).guidance.pose.weight
+        assert guidance.pose == config.views.guidance.pose  # which is the recipe's, if there is one
 
 
 def test_weights_trained_anew_in_their_place_are_others(tmp_path: Path) -> None:
