@@ -12,8 +12,10 @@ no truth of the view itself, but what was lost on the way is missing in the phot
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +27,7 @@ from mirage.config import ViewsConfig
 from mirage.config.changes import changed
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import ByteArray, PoseCondition
+from mirage.core.errors import MirageError
 from mirage.distributed.device import device
 from mirage.generation.view_reader import ViewReader
 from mirage.metrics.views import NEAR, colour_distance, feature_distance, psnr
@@ -51,10 +54,7 @@ _HEAD = (
 def main(run: str, model: str | None = None, *changes: str) -> None:
     """Print one row."""
     weights = Path(model) if model else RunFolder(Path(run))["model"]
-    given = {
-        key: OmegaConf.create(f"x: {value}").x for key, value in (c.split("=") for c in changes)
-    }
-    views = changed(read_settings(weights), given, "views")
+    views = changed(read_settings(weights), _parse(changes), "views")
     pipeline = load_pipeline(weights)
     denoiser = ready(pipeline.denoiser, device()).eval()
     held_out = HeldOut.draw(run, _PHOTOS, denoiser.resolution)
@@ -88,6 +88,19 @@ def main(run: str, model: str | None = None, *changes: str) -> None:
     print("  ".join(_HEAD))
     row = zip(_HEAD, figures, (1, 2, 1, 3, 3, 2, 3), strict=True)
     print("  ".join(f"{figure:{len(head)}.{digits}f}" for head, figure, digits in row))
+
+
+def _parse(changes: Sequence[str]) -> dict[str, Any]:
+    """Key → value of words KEY=VALUE."""
+    for word in changes:
+        if "=" not in word:
+            raise MirageError(
+                f"{word!r} sets nothing",
+                where="the settings of views",
+                todo="write KEY=VALUE, as in guidance.pose.weight=1",
+            )
+    parts = (word.partition("=") for word in changes)
+    return {key: OmegaConf.create(f"x: {value}").x for key, _, value in parts}
 
 
 def _turn(
