@@ -73,8 +73,22 @@ def test_two_banks_that_time_the_circle_otherwise_agree_once_re_timed() -> None:
 def test_an_old_bank_that_sees_one_pose_in_all_photos_tells_nothing() -> None:
     random = np.random.default_rng(4)
     new, zeros = random.uniform(0, 360, 2000), np.zeros(2000, int)
-    match = match_banks(labels(zeros, new), labels(zeros, random.normal(90, 3, 2000)), 1, 1)
-    assert match.agreement == 1.0
-    assert match.constant == pytest.approx(2.0, abs=0.5)  # 0.67 σ is the median of a normal
-    match = match_banks(labels(zeros, new), labels(zeros, new), 1, 1)
-    assert match.constant == pytest.approx(90.0, abs=5.0)
+    for old in (random.normal(90, 3, 2000), np.full(2000, 90.0)):
+        match = match_banks(labels(zeros, new), labels(zeros, old), 1, 1)
+        assert match.agreement == 1.0  # all stand for the one pose
+        assert match.unexplained > 1.0
+
+
+@pytest.mark.parametrize(
+    ("crowded", "arc"), [(0.0, 360.0), (0.6, 360.0), (0.9, 360.0), (0.0, 40.0)]
+)
+def test_what_two_banks_see_alike_is_explained_also_where_most_photos_are_of_one_view(
+    crowded: float, arc: float
+) -> None:
+    random = np.random.default_rng(5)
+    true = np.where(
+        random.random(2000) < crowded, random.normal(90, 2, 2000), random.uniform(0, arc, 2000)
+    )
+    new, old = (true + random.normal(0, 3, 2000) for _ in range(2))
+    zeros = np.zeros(2000, int)
+    assert match_banks(labels(zeros, new), labels(zeros, old), 1, 1).unexplained < 0.5

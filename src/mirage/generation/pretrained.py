@@ -14,7 +14,7 @@ from mirage.poses.match import BankMatch, match_banks
 from mirage.sampler.export import BANK
 
 _AGREES_WITHIN = 15.0  # degrees, median difference of the azimuths that two banks give a photo
-_BETTER = 0.5  # of what one azimuth for all photos would leave: else the old bank sees no turn
+_UNEXPLAINED = 0.75  # of what one azimuth for all photos leaves: beyond, the old bank sees no turn
 
 
 @dataclass(frozen=True)
@@ -27,26 +27,26 @@ class Agreement:
         residual: median difference of azimuths after the one offset and direction, degrees.
         retimed: what is left of it where the two circles are also timed alike. Which views are of
             one pose does not hang on the timing, so this decides.
-        constant: what would be left if all photos were given one azimuth, degrees.
+        unexplained: of its mean, the share of what one azimuth for all photos would leave.
     """
 
     mapping: list[int]
     agreement: float
     residual: float
     retimed: float
-    constant: float
+    unexplained: float
 
     @property
     def holds(self) -> bool:
         """Whether the trained pose vectors can be taken over."""
-        return self.retimed <= min(_AGREES_WITHIN, _BETTER * self.constant)
+        return self.retimed <= _AGREES_WITHIN and self.unexplained <= _UNEXPLAINED
 
     def __str__(self) -> str:
         outcome = "taken over" if self.holds else "too little: pose vectors start afresh"
         return (
             f"pretrained poses: {self.agreement:.0%} of photos agree, azimuths within "
             f"{self.residual:.1f}° (median; {self.retimed:.1f}° if timed alike, "
-            f"{self.constant:.1f}° if all were one) → {outcome}"
+            f"{self.unexplained:.2f} of what one azimuth for all leaves) → {outcome}"
         )
 
 
@@ -92,6 +92,6 @@ def match_pretrained(
         match.agreement,
         match.residual,
         match.retimed,
-        match.constant,
+        match.unexplained,
     )
     return agreement, match

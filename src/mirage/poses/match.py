@@ -12,6 +12,7 @@ from mirage.core.contracts import FloatArray, IntArray, PoseLabels
 
 _BINS = 24  # of the old azimuth, by which the new one is re-timed
 _CANDIDATE = 2.0  # degrees between the azimuths of which one stands for all
+_LEAST = 1e-3  # degrees that it is taken to leave
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,10 @@ class BankMatch:
         residual: median circular error of that, degrees.
         retimed: of what is left of it after the best monotone re-timing: two banks may agree on
             which photos are neighbours and time the circle otherwise.
-        constant: what is left of it where all photos are given one azimuth, the best. An old bank
-            that sees the same pose in all of them is met by anything; this tells.
+        unexplained: the mean of that error over the mean that giving all photos one azimuth, the
+            best, would leave. An old bank that sees the same pose in nearly all of them is met by
+            anything within a small residual; then this is 1 or more. Of means, as photos that crowd
+            at one view leave the others to tell.
     """
 
     mapping: IntArray
@@ -34,7 +37,7 @@ class BankMatch:
     alignment: RingAlignment
     residual: float
     retimed: float
-    constant: float
+    unexplained: float
 
 
 def match_banks(
@@ -59,15 +62,16 @@ def match_banks(
     alignment = align_rings(labels_new.azimuth, labels_old.azimuth)
     carried = alignment.carry(labels_new.azimuth)
     timed = retime(carried, wrap(labels_old.azimuth), _BINS)
-    residual, retimed = (
-        float(np.median(circular_distance(azimuth, labels_old.azimuth)))
-        for azimuth in (carried, timed)
+    apart, timed_apart = (
+        circular_distance(azimuth, labels_old.azimuth) for azimuth in (carried, timed)
     )
-    constant = _error_of_one(labels_old.azimuth)
-    return BankMatch(mapping, agreement, alignment, residual, min(residual, retimed), constant)
+    residual, retimed = (float(np.median(distance)) for distance in (apart, timed_apart))
+    left = min(float(distance.mean()) for distance in (apart, timed_apart))
+    unexplained = left / max(_error_of_one(labels_old.azimuth), _LEAST)
+    return BankMatch(mapping, agreement, alignment, residual, min(residual, retimed), unexplained)
 
 
 def _error_of_one(azimuth: FloatArray) -> float:
-    """The median circular distance of N azimuths from one, which is chosen to make it least."""
+    """The mean circular distance of N azimuths from one, which is chosen to make it least."""
     candidates = np.arange(0.0, 360.0, _CANDIDATE)
-    return min(float(np.median(circular_distance(azimuth, one))) for one in candidates)
+    return min(float(circular_distance(azimuth, one).mean()) for one in candidates)
