@@ -9,9 +9,13 @@ import numpy as np
 from torch import Tensor
 
 from mirage.config.load import load_config
+from mirage.core.angles import circular_distance
 from mirage.core.contracts import HELDOUT, ByteArray, FloatArray, Framing, IntArray, PoseLabels
+from mirage.core.errors import MirageError
 from mirage.distributed.device import device
 from mirage.features.backbone import Backbone, load_backbone
+from mirage.generation.pretrained import find_pretrained
+from mirage.generation.view_reader import ViewReader
 from mirage.images.image_set import ImageSet
 from mirage.metrics.sets import DISTANCES
 from mirage.metrics.views import pool
@@ -19,9 +23,11 @@ from mirage.poses.bank import PoseBank
 from mirage.poses.bank_file import load_bank
 from mirage.poses.labels import read_labels
 from mirage.runs.folder import BANK_FILE, LABELS_FILE, RunFolder
+from mirage.sampler.export import BANK
 from mirage.training.framed import open_framed
 
 AT_ONCE = 64  # pictures
+_SAME_RING = 15.0  # degrees, of the median
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,20 @@ class HeldOut:
 
     @classmethod
     def draw(cls, run: str, count: int, side: int) -> HeldOut:
-        """`count` of those of a run that has poses."""
+        """`count` of those of a run that has poses.
+
+        Raises:
+            MirageError: it has too few, or no poses.
+        """
         folder = RunFolder(Path(run))
         images, framing = open_framed(load_config([f"run={run}"]), folder)
         ids = np.random.default_rng(0).permutation(images.ids(HELDOUT))
+        if len(ids) < 2 * count:
+            raise MirageError(
+                f"{count} of {len(ids)} held-out photos leave too few to compare them with",
+                where=run,
+                todo=f"take a run that holds {2 * count} photos out",
+            )
         bank = load_bank(folder["poses"] / BANK_FILE)
         return cls(
             images,
@@ -60,6 +76,19 @@ class HeldOut:
             np.sort(ids[count:]),
             side,
         )
+
+    def check_ring(self, weights: Path) -> None:
+        """Raise MirageError where the bank of the weights reads other azimuths than the run has."""
+        reader = ViewReader.open(load_bank(weights / BANK), self.framing)
+        parts = in_parts(self.photos(self.some))
+        read = np.concatenate([reader.read(part).azimuth for part in parts])
+        away = float(np.median(circular_distance(read, self.labels.azimuth[self.some])))
+        if away > _SAME_RING:
+            raise MirageError(
+                f"the bank of the weights reads photos {away:.0f}° from the run's labels",
+                where=str(weights),
+                todo="take weights of that run, or a run whose poses were found with pretrained=",
+            )
 
     def photos(self, ids: IntArray) -> ByteArray:
         """[N, side, side, 3] framed as the model sees them."""
@@ -83,3 +112,12 @@ class HeldOut:
 def in_parts(pictures: ByteArray) -> list[ByteArray]:
     """Pictures [N, …] in parts that fit into memory."""
     return np.array_split(pictures, -(-len(pictures) // AT_ONCE))
+
+
+def weights_of(run: str, model: str | None) -> Path:
+    """The weights called `model`, a name or a folder; the run's own where there is no name.
+
+    Raises:
+        MirageError: there are none.
+    """
+    return find_pretrained(model or str(RunFolder(Path(run))["model"]))

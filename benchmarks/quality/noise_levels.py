@@ -2,21 +2,21 @@
 
     python benchmarks/quality/noise_levels.py RUN [MODEL]
 
-RUN has poses and held-out photos, MODEL is a folder of weights that know its ring (RUN/model).
-Held-out photos are brought to a noise level and denoised from there, in their own poses, by the
-guidance that the weights bring, with nothing of another photo: at the highest level that is all of
-sampling. What comes out is compared with the other held-out photos. The codec's row bounds all rows
-below it, and each row adds the noise levels between it and the one above.
+RUN has poses and held-out photos, MODEL is the name or the folder of weights that know its ring
+(RUN/model). Held-out photos are brought to a noise level and denoised from there, in their own
+poses, by the guidance that the weights bring, with nothing of another photo: at the highest level
+that is all of sampling. What comes out is compared with the other held-out photos. The codec's row
+bounds all rows below it, and each row adds the noise levels between it and the one above.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
-from held_out import HeldOut
+from held_out import HeldOut, weights_of
 from torch import Tensor
 
 from mirage.commands.running import status_of
@@ -27,7 +27,6 @@ from mirage.distributed.device import device
 from mirage.model.cross_frame import taped
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import ready
-from mirage.runs.folder import RunFolder
 from mirage.sampler.export import load_pipeline, read_settings
 from mirage.sampler.guidance import guidances, guide
 from mirage.sampler.orbit import make_tape
@@ -44,10 +43,11 @@ _FEWEST = 6  # steps from a low one
 @torch.no_grad()
 def main(run: str, model: str | None = None) -> None:
     """Print a row for the autoencoder, and for each noise level."""
-    weights = Path(model) if model else RunFolder(Path(run))["model"]
+    weights = weights_of(run, model)
     pipeline = load_pipeline(weights)
     denoiser = ready(pipeline.denoiser, device())
     held_out = HeldOut.draw(run, _PHOTOS, denoiser.resolution)
+    held_out.check_ring(weights)
     photos, others = (held_out.photos(ids) for ids in (held_out.some, held_out.others))
     codec, settings = denoiser.codec, changed(read_settings(weights), {"mode": "none"}, "views")
     own = held_out.labels.azimuth[held_out.some].astype(float)
@@ -88,4 +88,8 @@ def _denoised(
 
 
 if __name__ == "__main__":
-    sys.exit(status_of(lambda: main(*sys.argv[1:])))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("run")
+    parser.add_argument("model", nargs="?")
+    given = parser.parse_args()
+    sys.exit(status_of(lambda: main(given.run, given.model)))

@@ -2,8 +2,9 @@
 
     python benchmarks/quality/turned_once.py RUN [MODEL [KEY=VALUE ...]]
 
-RUN has poses and held-out photos, MODEL is a folder of weights that know its ring (RUN/model), the
-keys are those under `views`, in place of what the weights bring. `mirage evaluate` turns a few
+RUN has poses and held-out photos, MODEL is the name or the folder of weights that know its ring
+(RUN/model), the keys are those of guidance, sampler and attention under `views`, in place of what
+the weights bring; the mode is soft. `mirage evaluate` turns a few
 photos all round, so that its sets are of a few objects; here every view is of another one, and FD
 and KID tell more. Views are then turned back to where their photos were, and compared with these:
 no truth of the view itself, but what was lost on the way is missing in the photo.
@@ -11,34 +12,34 @@ no truth of the view itself, but what was lost on the way is missing in the phot
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from held_out import AT_ONCE, HeldOut, in_parts
-from omegaconf import OmegaConf
+from held_out import AT_ONCE, HeldOut, in_parts, weights_of
 
 from mirage.commands.running import status_of
 from mirage.config import ViewsConfig
-from mirage.config.changes import changed
+from mirage.config.load import load_config
 from mirage.core.angles import circular_distance
 from mirage.core.contracts import ByteArray, PoseCondition
 from mirage.core.errors import MirageError
 from mirage.distributed.device import device
 from mirage.generation.view_reader import ViewReader
+from mirage.generation.weights import as_advised
 from mirage.metrics.views import NEAR, colour_distance, feature_distance, psnr
 from mirage.model.denoiser import PoseDenoiser
 from mirage.model.inference import ready
-from mirage.runs.folder import RunFolder
-from mirage.sampler.export import load_pipeline, read_settings
+from mirage.sampler.export import load_pipeline
 from mirage.sampler.single_views import sample_single_views
 from mirage.sampler.targets import between_poses
 
 _PHOTOS = 192
+_ACT = ("guidance.pose.", "guidance.perturbed.", "sampler.", "attention=")
 _HEAD = (
     "KID x 1000",
     "FD",
@@ -51,13 +52,14 @@ _HEAD = (
 
 
 @torch.no_grad()
-def main(run: str, model: str | None = None, *changes: str) -> None:
+def main(run: str, model: str | None, changes: Sequence[str]) -> None:
     """Print one row."""
-    weights = Path(model) if model else RunFolder(Path(run))["model"]
-    views = changed(read_settings(weights), _parse(changes), "views")
+    weights = weights_of(run, model)
+    views = _settings(weights, changes)
     pipeline = load_pipeline(weights)
     denoiser = ready(pipeline.denoiser, device()).eval()
     held_out = HeldOut.draw(run, _PHOTOS, denoiser.resolution)
+    held_out.check_ring(weights)
     photos, others = (held_out.photos(ids) for ids in (held_out.some, held_out.others))
 
     low, high = pipeline.ring.span
@@ -90,17 +92,17 @@ def main(run: str, model: str | None = None, *changes: str) -> None:
     print("  ".join(f"{figure:{len(head)}.{digits}f}" for head, figure, digits in row))
 
 
-def _parse(changes: Sequence[str]) -> dict[str, Any]:
-    """Key → value of words KEY=VALUE."""
+def _settings(weights: Path, changes: Sequence[str]) -> ViewsConfig:
+    """What the weights are turned with."""
     for word in changes:
-        if "=" not in word:
+        if not word.startswith(_ACT):
             raise MirageError(
-                f"{word!r} sets nothing",
+                f"{word} changes nothing that is looked at here",
                 where="the settings of views",
-                todo="write KEY=VALUE, as in guidance.pose.weight=1",
+                todo=f"set KEY=VALUE, with keys that begin with {', '.join(_ACT)}",
             )
-    parts = (word.partition("=") for word in changes)
-    return {key: OmegaConf.create(f"x: {value}").x for key, _, value in parts}
+    config = load_config([f"views.{word}" for word in changes])
+    return as_advised(config, weights).views
 
 
 def _turn(
@@ -122,4 +124,10 @@ def _turn(
 
 
 if __name__ == "__main__":
-    sys.exit(status_of(lambda: main(*sys.argv[1:])))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("run")
+    parser.add_argument("words", nargs="*", metavar="MODEL KEY=VALUE")
+    given = parser.parse_args()
+    model = given.words[0] if given.words and "=" not in given.words[0] else None
+    changes = given.words[1:] if model else given.words
+    sys.exit(status_of(lambda: main(given.run, model, changes)))
